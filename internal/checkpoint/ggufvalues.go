@@ -1,0 +1,75 @@
+package checkpoint
+
+import "reflect"
+
+// The methods below look up one metadata key; ok is false when it is absent or
+// of another kind.
+
+// String is a string value.
+func (g *GGUF) String(key string) (s string, ok bool) {
+	s, ok = g.kv[key].(string)
+	return s, ok
+}
+
+// Bool is a bool value.
+func (g *GGUF) Bool(key string) (b, ok bool) {
+	b, ok = g.kv[key].(bool)
+	return b, ok
+}
+
+// Strings is an array of strings.
+func (g *GGUF) Strings(key string) (s []string, ok bool) {
+	s, ok = g.kv[key].([]string)
+	return s, ok
+}
+
+// Uint is an integer of any width that is not negative.
+func (g *GGUF) Uint(key string) (uint64, bool) {
+	return asUint(reflect.ValueOf(g.kv[key]))
+}
+
+// Float is a float32 or float64.
+func (g *GGUF) Float(key string) (float64, bool) {
+	return asFloat(reflect.ValueOf(g.kv[key]))
+}
+
+// Uints is an array of integers that are not negative, or one such integer: in
+// GGUF, a value for all layers may stand for an array of values per layer.
+func (g *GGUF) Uints(key string) ([]uint64, bool) { return all(g.kv[key], asUint) }
+
+// Floats is an array of floats, or one float.
+func (g *GGUF) Floats(key string) ([]float64, bool) { return all(g.kv[key], asFloat) }
+
+// all converts every item of a slice, or a scalar.
+func all[T any](value any, convert func(reflect.Value) (T, bool)) ([]T, bool) {
+	v := reflect.ValueOf(value)
+	if v.Kind() != reflect.Slice {
+		one, ok := convert(v)
+		return []T{one}, ok
+	}
+	items := make([]T, v.Len())
+	for i := range items {
+		var ok bool
+		if items[i], ok = convert(v.Index(i)); !ok {
+			return nil, false
+		}
+	}
+	return items, true
+}
+
+func asUint(v reflect.Value) (uint64, bool) {
+	switch {
+	case v.CanUint():
+		return v.Uint(), true
+	case v.CanInt() && v.Int() >= 0:
+		return uint64(v.Int()), true
+	}
+	return 0, false
+}
+
+func asFloat(v reflect.Value) (float64, bool) {
+	if !v.CanFloat() {
+		return 0, false
+	}
+	return v.Float(), true
+}

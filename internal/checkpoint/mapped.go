@@ -1,0 +1,104 @@
+package checkpoint
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"moreau/internal/tensor"
+)
+
+// Entry says where a tensor of a Mapped checkpoint comes from. With Rows, row i
+// along axis 0 is row Rows[i] of the source (element i of a 1-D tensor); rows
+// keep their bytes, block types included.
+type Entry struct {
+	Name string
+	Rows []int
+}
+
+// Mapped is a view of another checkpoint under other names.
+type Mapped struct {
+	base    Checkpoint
+	entries map[string]Entry
+	infos   map[string]Info
+}
+
+// Rename gives the tensors of c other names; names has the new ones as keys.
+// What is not in names is not in the result. Closing the result closes c.
+func Rename(c Checkpoint, names map[string]Entry) (*Mapped, error) {
+	base := map[string]Info{}
+	for _, info := range c.Tensors() {
+		base[info.Name] = info
+	}
+	m := &Mapped{c, maps.Clone(names), map[string]Info{}}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		e := names[name]
+		info, ok := base[e.Name]
+		if !ok {
+			return nil, missing(e.Name)
+		}
+		if e.Rows != nil {
+			if err := checkRows(info, e.Rows); err != nil {
+				return nil, err
+			}
+			info.DType = info.DType.SelectDType(0, len(info.Shape))
+			info.Shape = append([]int{len(e.Rows)}, info.Shape[1:]...)
+		}
+		info.Name = name
+		m.infos[name] = info
+	}
+	return m, nil
+}
+
+// checkRows makes sure that every row is there.
+func checkRows(info Info, rows []int) error {
+	for _, r := range rows {
+		if len(info.Shape) == 0 || r < 0 || r >= info.Shape[0] {
+			return fmt.Errorf("tensor %q of shape %v has no row %d: check the head counts of the model", info.Name, info.Shape, r)
+		}
+	}
+	return nil
+}
+
+// Tensors lists the new names.
+func (m *Mapped) Tensors() []Info {
+	return sortedInfos(maps.Values(m.infos), func(i Info) Info { return i })
+}
+
+// Read fetches a tensor by its new name.
+func (m *Mapped) Read(name string) (tensor.Tensor, error) {
+	e, ok := m.entries[name]
+	if !ok {
+		return tensor.Tensor{}, missing(name)
+	}
+	t, err := m.base.Read(e.Name)
+	if err != nil || e.Rows == nil {
+		return t, err
+	}
+	return t.Select(0, e.Rows, 1)
+}
+
+// Close closes the checkpoint below.
+func (m *Mapped) Close() error { return m.base.Close() }
+
+// RopeUnpermute gives the Rows that turn q or k of a GGUF file of llama type
+// (rotated pairs side by side) into the Hugging Face order (first components
+// of all pairs, then the second ones): row h*headDim + t*headDim/2 + j comes
+// from row h*headDim + 2*j + t. headDim is even.
+func RopeUnpermute(heads, headDim int) []int {
+	rows := make([]int, heads*headDim)
+	for i := range rows {
+		h, t, j := i/headDim, i%headDim/(headDim/2), i%(headDim/2)
+		rows[i] = h*headDim + 2*j + t
+	}
+	return rows
+}
+
+// RopePermute is the inverse of RopeUnpermute: from Hugging Face to GGUF.
+func RopePermute(heads, headDim int) []int {
+	rows := make([]int, heads*headDim)
+	for to, from := range RopeUnpermute(heads, headDim) {
+		rows[from] = to
+	}
+	return rows
+}
