@@ -1,0 +1,120 @@
+// Package backend is the seam between the transformer and the machine: the ops
+// of a decoder, forward and backward side by side, and of the envelope
+// iteration, over opaque float32 buffers. internal/backend/cpu is the reference;
+// a backend is one when it passes internal/backend/backendtest.
+//
+// Shape letters (docs/glossary.md): B sequences, T positions, N = B*T rows,
+// C hidden size, H query heads, K KV heads, D head size, I input and O output
+// features, V vocabulary. Everything is row-major.
+//
+// Forward ops overwrite their outputs. Backward ops add to their gradients (a
+// caller that wants the bare gradient zeroes the buffer first), except where the
+// op says "in place". A nil gradient buffer means: not wanted, do not compute.
+// A shape that does not fit its buffers is a programmer's mistake and panics.
+//
+// Results depend on inputs and the kernels chosen, never on the number of threads.
+package backend
+
+// Buffer is float32 memory of one backend; nothing outside the backend looks inside.
+type Buffer interface {
+	// Len is the number of float32 values.
+	Len() int
+	// Slice is a view of values [lo, hi).
+	Slice(lo, hi int) Buffer
+}
+
+// Backend runs the ops. Calls are made from one goroutine at a time; a backend
+// spreads each over its own threads.
+type Backend interface {
+	// Name says what runs, for manifests: "cpu/avx512".
+	Name() string
+	Memory
+	Decoder
+	Envelope
+}
+
+// Memory moves values between host and backend.
+type Memory interface {
+	// New allocates n values, all zero.
+	New(n int) Buffer
+	// Free gives a buffer from New back (not a Slice); using it afterwards is a mistake.
+	Free(b Buffer)
+	// Zero sets every value to 0.
+	Zero(b Buffer)
+	// Copy copies src to dst (same length).
+	Copy(dst, src Buffer)
+	// Upload fills dst: fill(part, lo) must write values [lo, lo+len(part)). It is
+	// called for disjoint parts, possibly concurrently; tensor.Tensor.Decode fits.
+	Upload(dst Buffer, fill func(part []float32, lo int))
+	// Download copies src to the host; len(dst) == src.Len().
+	Download(dst []float32, src Buffer)
+}
+
+// Decoder has the ops of a Llama-family decoder.
+type Decoder interface {
+	// EmbeddingForward: out[N,C] = table[ids[n], :].
+	EmbeddingForward(out, table Buffer, ids []int32, C int)
+	// EmbeddingBackward: dtable[ids[n], :] += dout[n, :].
+	EmbeddingBackward(dtable, dout Buffer, ids []int32, C int)
+
+	// LinearForward: out[N,O] = x[N,I] · w[O,I]ᵀ.
+	LinearForward(out, x, w Buffer, N, I, O int)
+	// LinearBackward: dx[N,I] += dout[N,O] · w[O,I];  dw[O,I] += dout[N,O]ᵀ · x[N,I].
+	// dx or dw may be nil (w is then unused with dx nil, x with dw nil, and may be nil too).
+	LinearBackward(dx, dw, dout, x, w Buffer, N, I, O int)
+
+	// RMSNormForward: out[n,:] = x[n,:] · rstd[n] · w, rstd[n] = 1/sqrt(mean(x[n,:]²) + eps).
+	RMSNormForward(out, rstd, x, w Buffer, N, C int, eps float32)
+	// RMSNormBackward adds to dx[N,C] and dw[C]; either may be nil.
+	RMSNormBackward(dx, dw, dout, x, w, rstd Buffer, N, C int)
+
+	// RoPEForward rotates x[B,T,H,D] in place, rotate-half form: pair (i, i+D/2)
+	// by the angle whose cosine and sine stand at cos, sin[pos0+t, i] ([positions, D/2]).
+	RoPEForward(x, cos, sin Buffer, B, T, H, D, pos0 int)
+	// RoPEBackward rotates the gradient back, in place.
+	RoPEBackward(dx, cos, sin Buffer, B, T, H, D, pos0 int)
+
+	// AttentionForward: causal grouped-query attention, out[B,T,H,D]; lse[B,H,T]
+	// receives the log-sum-exp of each row of scaled scores, which the backward pass needs.
+	AttentionForward(out, lse, q, k, v Buffer, s AttentionShape)
+	// AttentionBackward adds to dq[B,T,H,D], dk, dv[B,S,K,D].
+	AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v Buffer, s AttentionShape)
+
+	// SwiGLUForward: out = silu(gate) · up, element by element.
+	SwiGLUForward(out, gate, up Buffer)
+	// SwiGLUBackward adds to dgate and dup.
+	SwiGLUBackward(dgate, dup, dout, gate, up Buffer)
+
+	// CrossEntropyForward: nll[n] = logsumexp(logits[n,:]) - logits[n, targets[n]],
+	// for logits[N,V]; 0 where targets[n] < 0 (no target).
+	CrossEntropyForward(nll []float64, logits Buffer, targets []int32, N, V int)
+	// CrossEntropyBackward replaces logits, in place, by scale · (softmax(logits) - onehot(targets));
+	// rows without a target become 0. nll is what the forward op gave.
+	CrossEntropyBackward(logits Buffer, nll []float64, targets []int32, N, V int, scale float32)
+}
+
+// AttentionShape are the sizes of one attention: q[B,T,H,D], k and v[B,S,K,D].
+// Query t stands at position S-T+t and sees keys 0..S-T+t; H is a multiple of K
+// and query head h uses KV head h/(H/K). T < S continues a KV cache.
+type AttentionShape struct {
+	B, T, S, H, K, D int
+	Scale            float32 // of the scores, usually 1/sqrt(D)
+}
+
+// Envelope has the element-wise ops of the envelope iteration (internal/moreau).
+type Envelope interface {
+	// Normal fills dst with standard normal draws. Draw i depends on (seed, stream, i) only.
+	Normal(dst Buffer, seed, stream uint64)
+	// Perturb: dst = w + delta + std·|w|·z, or + std·z when absolute. delta may be nil (0).
+	Perturb(dst, w, delta, z Buffer, std float32, absolute bool)
+	// Axpby: y = a·x + b·y.
+	Axpby(y Buffer, a float32, x Buffer, b float32)
+	// UnitSumSquares adds to sums[u] the sum of x² over unit u.
+	UnitSumSquares(sums []float64, x Buffer, u Units)
+	// UnitScale multiplies every value of unit u by factors[u].
+	UnitScale(x Buffer, factors []float32, u Units)
+}
+
+// Units cuts a matrix [Rows, Cols] into units of Width consecutive rows (Axis 0)
+// or columns (Axis 1). A vector has Cols 1.
+type Units struct{ Rows, Cols, Axis, Width int }

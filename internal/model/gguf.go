@@ -1,0 +1,131 @@
+package model
+
+import "fmt"
+
+// Metadata is the typed view of a GGUF file's keys that FromGGUF needs; every
+// method reports whether the key is there with a fitting type.
+type Metadata interface {
+	String(key string) (string, bool)
+	Uint(key string) (uint64, bool)
+	Uints(key string) ([]uint64, bool) // an array, or one scalar
+	Float(key string) (float64, bool)
+}
+
+// FromGGUF reads the model's sizes from GGUF metadata. tied says that the file
+// has no output.weight; vocab is the number of embedding rows; factors is the
+// contents of rope_freqs.weight, nil when absent.
+func FromGGUF(m Metadata, tied bool, vocab int, factors []float64) (*Config, error) {
+	arch, _ := m.String("general.architecture")
+	family, err := familyOf(arch, func(f *Family) []string { return f.GGUFArchs })
+	if err != nil {
+		return nil, err
+	}
+	k := keys{m: m, arch: arch}
+	c := &Config{Family: family, VocabSize: vocab, Tied: tied,
+		HiddenSize:   k.size("embedding_length"),
+		MaxPositions: k.size("context_length"),
+		NormEps:      k.float("attention.layer_norm_rms_epsilon"),
+	}
+	c.Layers = k.layers()
+	if k.err != nil {
+		return nil, k.err
+	}
+	c.HeadDim = c.HiddenSize / max(1, c.Layers[0].Heads)
+	if n, ok := m.Uint(arch + ".attention.key_length"); ok && n < 1<<24 {
+		c.HeadDim = int(n)
+	}
+	if err := k.rotatesWholeHead(c.HeadDim); err != nil {
+		return nil, err
+	}
+	c.Rope = k.rope(c.HeadDim, factors)
+	return c, c.Validate()
+}
+
+// keys reads required keys of one architecture and remembers the first error.
+type keys struct {
+	m    Metadata
+	arch string
+	err  error
+}
+
+func (k *keys) fail(key, what string) {
+	if k.err == nil {
+		k.err = fmt.Errorf("key %s.%s %s", k.arch, key, what)
+	}
+}
+
+func (k *keys) size(key string) int {
+	n, ok := k.m.Uint(k.arch + "." + key)
+	if !ok || n > 1<<24 {
+		k.fail(key, "is missing or no size")
+		return 0
+	}
+	return int(n)
+}
+
+func (k *keys) float(key string) float64 {
+	f, ok := k.m.Float(k.arch + "." + key)
+	if !ok {
+		k.fail(key, "is missing or no number")
+	}
+	return f
+}
+
+// perLayer reads a scalar or an array of one entry a layer.
+func (k *keys) perLayer(key string, layers int) []int {
+	out := make([]int, layers)
+	v, ok := k.m.Uints(k.arch + "." + key)
+	if !ok || (len(v) != 1 && len(v) != layers) {
+		k.fail(key, fmt.Sprintf("is missing or not one number or %d", layers))
+		return out
+	}
+	for i := range out {
+		n := v[min(i, len(v)-1)]
+		if n > 1<<24 {
+			k.fail(key, "is too large")
+			return out
+		}
+		out[i] = int(n)
+	}
+	return out
+}
+
+func (k *keys) layers() []Layer {
+	n := k.size("block_count")
+	if n < 1 || n > 4096 {
+		k.fail("block_count", "must be 1 to 4096")
+		return nil
+	}
+	heads := k.perLayer("attention.head_count", n)
+	kv := heads
+	if _, ok := k.m.Uints(k.arch + ".attention.head_count_kv"); ok {
+		kv = k.perLayer("attention.head_count_kv", n)
+	}
+	ff := k.perLayer("feed_forward_length", n)
+	layers := make([]Layer, n)
+	for i := range layers {
+		layers[i] = Layer{heads[i], kv[i], ff[i]}
+	}
+	return layers
+}
+
+func (k *keys) rotatesWholeHead(headDim int) error {
+	if n, ok := k.m.Uint(k.arch + ".rope.dimension_count"); ok && n != uint64(headDim) {
+		return fmt.Errorf("key %s.rope.dimension_count is %d, only the head size %d is supported", k.arch, n, headDim)
+	}
+	return nil
+}
+
+func (k *keys) rope(headDim int, factors []float64) Rope {
+	r := Rope{Theta: 10000}
+	if f, ok := k.m.Float(k.arch + ".rope.freq_base"); ok {
+		r.Theta = f
+	}
+	if factors != nil {
+		r.Scaling = recognise(r.Theta, headDim, factors)
+	} else if kind, ok := k.m.String(k.arch + ".rope.scaling.type"); ok && kind != "none" {
+		factor, _ := k.m.Float(k.arch + ".rope.scaling.factor")
+		r.Scaling = &RopeScaling{Type: kind, Factor: factor}
+	}
+	return r
+}

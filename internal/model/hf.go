@@ -1,0 +1,143 @@
+package model
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// hfConfig is what is read of a Hugging Face config.json.
+type hfConfig struct {
+	ModelType        string   `json:"model_type"`
+	VocabSize        int      `json:"vocab_size"`
+	HiddenSize       int      `json:"hidden_size"`
+	IntermediateSize int      `json:"intermediate_size"`
+	NumLayers        int      `json:"num_hidden_layers"`
+	NumHeads         int      `json:"num_attention_heads"`
+	NumKVHeads       *int     `json:"num_key_value_heads"`
+	HeadDim          *int     `json:"head_dim"`
+	MaxPositions     int      `json:"max_position_embeddings"`
+	NormEps          *float64 `json:"rms_norm_eps"`
+	HiddenAct        string   `json:"hidden_act"`
+	Tied             bool     `json:"tie_word_embeddings"`
+	AttentionBias    bool     `json:"attention_bias"`
+	MLPBias          bool     `json:"mlp_bias"`
+	SlidingWindow    *int     `json:"sliding_window"`
+	RopeTheta        *float64 `json:"rope_theta"`
+	RopeScaling      *hfRope  `json:"rope_scaling"`
+	RopeParameters   *hfRope  `json:"rope_parameters"`
+
+	// Own fields of model_type pruned_llama.
+	HeadsPerLayer        []int `json:"num_attention_heads_per_layer"`
+	KVHeadsPerLayer      []int `json:"num_key_value_heads_per_layer"`
+	IntermediatePerLayer []int `json:"intermediate_size_per_layer"`
+}
+
+type hfRope struct {
+	Type       string   `json:"rope_type"`
+	LegacyType string   `json:"type"`
+	Theta      *float64 `json:"rope_theta"`
+	Factor     float64  `json:"factor"`
+	LowFreq    float64  `json:"low_freq_factor"`
+	HighFreq   float64  `json:"high_freq_factor"`
+	Original   float64  `json:"original_max_position_embeddings"`
+}
+
+// FromHF reads a Hugging Face config.json. Defaults of absent fields are those
+// of transformers' LlamaConfig and MistralConfig.
+func FromHF(data []byte) (*Config, error) {
+	var h hfConfig
+	if err := json.Unmarshal(data, &h); err != nil {
+		return nil, fmt.Errorf("not a model configuration: %w", err)
+	}
+	family, err := familyOf(h.ModelType, func(f *Family) []string { return f.ModelTypes })
+	if err != nil {
+		return nil, err
+	}
+	if err := h.supported(); err != nil {
+		return nil, err
+	}
+	c := &Config{Family: family, VocabSize: h.VocabSize, HiddenSize: h.HiddenSize, HeadDim: h.headDim(),
+		MaxPositions: h.MaxPositions, NormEps: 1e-6, Rope: h.rope(), Tied: h.Tied}
+	if h.NormEps != nil {
+		c.NormEps = *h.NormEps
+	}
+	if c.MaxPositions == 0 {
+		c.MaxPositions = 2048
+	}
+	if c.Layers, err = h.layers(); err != nil {
+		return nil, err
+	}
+	return c, c.Validate()
+}
+
+// supported refuses what would silently compute something else.
+func (h *hfConfig) supported() error {
+	switch {
+	case h.HiddenAct != "" && h.HiddenAct != "silu":
+		return fmt.Errorf("hidden_act %q is not supported, known is silu", h.HiddenAct)
+	case h.AttentionBias || h.MLPBias:
+		return fmt.Errorf("attention_bias and mlp_bias are not supported for %s", h.ModelType)
+	case h.ModelType == "mistral" && h.SlidingWindow != nil && *h.SlidingWindow < h.MaxPositions:
+		return fmt.Errorf("sliding_window %d is not supported, only null is", *h.SlidingWindow)
+	}
+	return nil
+}
+
+func (h *hfConfig) headDim() int {
+	switch {
+	case h.HeadDim != nil:
+		return *h.HeadDim
+	case h.NumHeads > 0:
+		return h.HiddenSize / h.NumHeads
+	}
+	return 0
+}
+
+// rope reads the 4.x pair rope_theta + rope_scaling or the 5.x rope_parameters.
+func (h *hfConfig) rope() Rope {
+	r, s := Rope{Theta: 10000}, h.RopeScaling
+	if h.RopeParameters != nil {
+		s = h.RopeParameters
+	}
+	if h.RopeTheta != nil {
+		r.Theta = *h.RopeTheta
+	}
+	if s == nil {
+		return r
+	}
+	if s.Theta != nil {
+		r.Theta = *s.Theta
+	}
+	kind := s.Type
+	if kind == "" {
+		kind = s.LegacyType
+	}
+	if kind != "" && kind != "default" {
+		r.Scaling = &RopeScaling{Type: kind, Factor: s.Factor, LowFreq: s.LowFreq, HighFreq: s.HighFreq, OriginalPosition: s.Original}
+	}
+	return r
+}
+
+func (h *hfConfig) layers() ([]Layer, error) {
+	if h.NumLayers < 1 || h.NumLayers > 4096 {
+		return nil, fmt.Errorf("num_hidden_layers is %d, want 1 to 4096", h.NumLayers)
+	}
+	kv := h.NumHeads
+	if h.NumKVHeads != nil {
+		kv = *h.NumKVHeads
+	}
+	layers := make([]Layer, h.NumLayers)
+	for i := range layers {
+		layers[i] = Layer{h.NumHeads, kv, h.IntermediateSize}
+	}
+	if h.ModelType != "pruned_llama" {
+		return layers, nil
+	}
+	if len(h.HeadsPerLayer) != h.NumLayers || len(h.KVHeadsPerLayer) != h.NumLayers || len(h.IntermediatePerLayer) != h.NumLayers {
+		return nil, fmt.Errorf("the per-layer lists of a pruned_llama must have %d entries each", h.NumLayers)
+	}
+	for i := range layers {
+		layers[i] = Layer{h.HeadsPerLayer[i], h.KVHeadsPerLayer[i], h.IntermediatePerLayer[i]}
+	}
+	return layers, nil
+}
