@@ -1,0 +1,80 @@
+// Package dataset makes token windows from text: calibration rows drawn at random, perplexity
+// rows cut in order, from text files, JSON, Parquet, token ids as they are, or the built-in texts.
+package dataset
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// Rows are token ids: one slice a row, of any lengths.
+type Rows [][]int32
+
+// Tokens gives the number of ids in all rows.
+func (r Rows) Tokens() int {
+	n := 0
+	for _, row := range r {
+		n += len(row)
+	}
+	return n
+}
+
+// maxFile limits the files read whole, in bytes.
+const maxFile = 1 << 30
+
+// ReadIDs reads rows of token ids from JSON: [[1, 2, 3], [4, 5]]. Rows may differ in length;
+// none may be empty. Errors name the file and the row.
+func ReadIDs(path string) (Rows, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var raw []json.RawMessage
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return nil, fmt.Errorf("%s: want rows of token ids as JSON, [[1, 2], [3]]: %w", path, err)
+	}
+	rows := make(Rows, len(raw))
+	for i, r := range raw {
+		if err := json.Unmarshal(r, &rows[i]); err != nil {
+			return nil, fmt.Errorf("%s: row %d: want integer ids: %w", path, i, err)
+		}
+	}
+	if err := Validate(rows, 1<<31-1); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return rows, nil
+}
+
+// Validate checks that there are rows, that none is empty, and that every id is in 0..vocab-1;
+// errors name row and position, counted from 0.
+func Validate(rows Rows, vocab int) error {
+	if len(rows) == 0 {
+		return fmt.Errorf("no rows of token ids")
+	}
+	for i, row := range rows {
+		if len(row) == 0 {
+			return fmt.Errorf("row %d is empty", i)
+		}
+		for j, id := range row {
+			if id < 0 || int(id) >= vocab {
+				return fmt.Errorf("row %d, position %d: token id %d is outside 0..%d: were the rows made with this model's tokenizer?", i, j, id, vocab-1)
+			}
+		}
+	}
+	return nil
+}
+
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder: name a file in it", path)
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("%s has %d bytes, at most %d are read: take a part of it", path, info.Size(), maxFile)
+	}
+	return os.ReadFile(path)
+}

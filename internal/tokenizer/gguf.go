@@ -1,0 +1,152 @@
+package tokenizer
+
+import "fmt"
+
+// KeyValue is one GGUF metadata entry. Value is a string, bool, uint32, []string, []int32 or
+// []float32: the strict types that llama.cpp wants.
+type KeyValue struct {
+	Key   string
+	Value any
+}
+
+const ggml = "tokenizer.ggml."
+
+// preAliases are other names llama.cpp knows for the same pre-tokenizers.
+var preAliases = map[string]string{"llama3": "llama-bpe", "llama-v3": "llama-bpe", "gpt2": "gpt-2"}
+
+// FromGGUF reads the tokenizer.ggml.* keys of GGUF metadata; what is absent gets llama.cpp's
+// defaults. The caller names the file in front of the error.
+func FromGGUF(kv map[string]any) (*Vocab, error) {
+	g := &ggufReader{kv: kv}
+	v := &Vocab{
+		Model:        get(g, ggml+"model", ""),
+		Pre:          get(g, ggml+"pre", "default"),
+		Tokens:       get(g, ggml+"tokens", []string(nil)),
+		Scores:       get(g, ggml+"scores", []float32(nil)),
+		Types:        g.types(),
+		ChatTemplate: get(g, "tokenizer.chat_template", ""),
+	}
+	if alias, ok := preAliases[v.Pre]; ok {
+		v.Pre = alias
+	}
+	llama := v.Model == "llama"
+	if v.Model == "gpt2" {
+		v.Scores = nil
+		v.Merges = get(g, ggml+"merges", []string(nil))
+	}
+	v.AddBOS = get(g, ggml+"add_bos_token", llama || v.Pre == "llama-bpe")
+	v.AddEOS = get(g, ggml+"add_eos_token", false)
+	v.AddSpacePrefix = get(g, ggml+"add_space_prefix", llama)
+	v.RemoveExtraSpaces = llama && get(g, ggml+"remove_extra_whitespaces", false)
+	g.specialIDs(v)
+	switch {
+	case g.err != nil:
+		return nil, g.err
+	case v.Model == "" || v.Model == "no_vocab":
+		return nil, ErrNone
+	}
+	return v, v.validate()
+}
+
+// ggufReader keeps the first error, so that the keys can be read in one expression.
+type ggufReader struct {
+	kv  map[string]any
+	err error
+}
+
+func get[T any](g *ggufReader, key string, absent T) T {
+	value, ok := g.kv[key]
+	if !ok {
+		return absent
+	}
+	t, ok := value.(T)
+	if !ok && g.err == nil {
+		g.err = corrupt("%s is %T, want %T", key, value, absent)
+	}
+	return t
+}
+
+// types reads the token types, which some writers store unsigned.
+func (g *ggufReader) types() []int32 {
+	unsigned, ok := g.kv[ggml+"token_type"].([]uint32)
+	if !ok {
+		return get(g, ggml+"token_type", []int32(nil))
+	}
+	types := make([]int32, len(unsigned))
+	for i, t := range unsigned {
+		types[i] = int32(t)
+	}
+	return types
+}
+
+func (g *ggufReader) specialIDs(v *Vocab) {
+	v.BOS, v.EOS, v.UNK, v.PAD = -1, -1, -1, -1
+	if v.Model == "llama" {
+		v.BOS, v.EOS, v.UNK = 1, 2, 0
+	}
+	for _, s := range v.specialIDs() {
+		switch id := g.kv[ggml+s.gguf].(type) {
+		case nil:
+		case uint32:
+			*s.id = int(id)
+			if id == 1<<32-1 {
+				*s.id = -1 // how some writers say "none"
+			}
+		case int32:
+			*s.id = int(id)
+		default:
+			g.err = corrupt("%s%s is %T, want uint32", ggml, s.gguf, id)
+		}
+	}
+}
+
+// GGUF gives the metadata entries that store the vocabulary, in a fixed order, with the types
+// llama.cpp wants. Metaspace and the merges of a llama vocabulary have no place there: llama.cpp
+// sets a blank before every text and merges by score (docs/formats/tokenizers.md).
+func (v *Vocab) GGUF() []KeyValue {
+	llama := v.Model == "llama"
+	kv := []KeyValue{
+		{ggml + "model", v.Model},
+		{ggml + "pre", v.Pre},
+		{ggml + "tokens", v.Tokens},
+	}
+	if llama {
+		kv = append(kv, KeyValue{ggml + "scores", v.Scores})
+	}
+	kv = append(kv, KeyValue{ggml + "token_type", v.allTypes()})
+	if !llama {
+		kv = append(kv, KeyValue{ggml + "merges", v.Merges})
+	}
+	for _, s := range v.specialIDs() {
+		if *s.id >= 0 {
+			kv = append(kv, KeyValue{ggml + s.gguf, uint32(*s.id)})
+		}
+	}
+	kv = append(kv, KeyValue{ggml + "add_bos_token", v.AddBOS}, KeyValue{ggml + "add_eos_token", v.AddEOS})
+	if llama {
+		kv = append(kv, KeyValue{ggml + "add_space_prefix", v.AddSpacePrefix})
+	}
+	if v.RemoveExtraSpaces {
+		kv = append(kv, KeyValue{ggml + "remove_extra_whitespaces", true})
+	}
+	if v.ChatTemplate != "" {
+		kv = append(kv, KeyValue{"tokenizer.chat_template", v.ChatTemplate})
+	}
+	return kv
+}
+
+func (v *Vocab) allTypes() []int32 {
+	if v.Types != nil {
+		return v.Types
+	}
+	types := make([]int32, len(v.Tokens))
+	for i := range types {
+		types[i] = Normal
+	}
+	return types
+}
+
+// String names the vocabulary in a few words, for plans and reports.
+func (v *Vocab) String() string {
+	return fmt.Sprintf("%s/%s, %d tokens", v.Model, v.Pre, len(v.Tokens))
+}

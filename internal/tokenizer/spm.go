@@ -1,0 +1,170 @@
+package tokenizer
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// blank is how SentencePiece writes a space.
+const blank = "\u2581"
+
+// spm is SentencePiece BPE as llama.cpp's llm_tokenizer_spm computes it: the neighbours whose
+// joined text has the highest score are merged first, what has no token becomes bytes.
+type spm struct {
+	vocab   *Vocab
+	ids     map[string]int32
+	merges  map[pair]merge // nil: by score
+	bytes   [256]int32     // -1: no byte token
+	special *specials
+}
+
+func newSPM(v *Vocab) (*spm, error) {
+	if v.Pre != "default" && v.Pre != "" {
+		return nil, unsupported("pre-tokenizer %q of a llama vocabulary (known: default)", v.Pre)
+	}
+	t := &spm{vocab: v, ids: v.ids(), special: newSpecials(v)}
+	for b := range t.bytes {
+		t.bytes[b] = -1
+		if id, ok := t.ids[byteToken(byte(b))]; ok {
+			t.bytes[b] = id
+		}
+	}
+	if len(v.Merges) == 0 {
+		return t, nil
+	}
+	var err error
+	t.merges, err = mergeTable(v, t.ids)
+	return t, err
+}
+
+func byteToken(b byte) string { return fmt.Sprintf("<0x%02X>", b) }
+
+func (t *spm) Vocab() *Vocab { return t.vocab }
+
+func (t *spm) Encode(text string) []int {
+	var ids []int
+	m := &merger{}
+	for i, s := range t.special.split(text) {
+		if s.id >= 0 {
+			ids = append(ids, int(s.id))
+			continue
+		}
+		ids = t.encode(m, t.normalize(s.text, i == 0), ids)
+	}
+	return ids
+}
+
+// normalize writes blanks as U+2581 and sets the one before the text.
+func (t *spm) normalize(text string, first bool) string {
+	if t.vocab.RemoveExtraSpaces {
+		text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }), " ")
+	}
+	text = strings.ReplaceAll(text, " ", blank)
+	prefix := t.vocab.AddSpacePrefix && text != ""
+	switch t.vocab.Metaspace {
+	case "first":
+		prefix = prefix && first && !strings.HasPrefix(text, blank)
+	case "always":
+		prefix = prefix && !strings.HasPrefix(text, blank)
+	}
+	if prefix {
+		return blank + text
+	}
+	return text
+}
+
+func (t *spm) encode(m *merger, text string, ids []int) []int {
+	m.reset()
+	m.join = t.joiner(text)
+	for i := 0; i < len(text); {
+		_, n := utf8.DecodeRuneInString(text[i:])
+		m.add(i, i+n, t.lookup(text[i:i+n]))
+		i += n
+	}
+	m.run()
+	for i := int32(0); i >= 0 && int(i) < len(m.syms); i = m.syms[i].next {
+		s := m.syms[i]
+		if s.id >= 0 {
+			ids = append(ids, int(s.id))
+		} else {
+			ids = t.fallback(text[s.start:s.end], ids)
+		}
+	}
+	return ids
+}
+
+func (t *spm) lookup(text string) int32 {
+	if id, ok := t.ids[text]; ok {
+		return id
+	}
+	return -1
+}
+
+func (t *spm) joiner(text string) joiner {
+	if t.merges != nil {
+		return rankJoiner(t.merges)
+	}
+	return func(l, r symbol) (int32, float32, bool) {
+		id, ok := t.ids[text[l.start:r.end]]
+		if !ok {
+			return 0, 0, false
+		}
+		return id, t.vocab.Scores[id], true
+	}
+}
+
+// fallback gives the byte tokens of a character without token; where one is missing, the
+// unknown token, once for a run of such characters.
+func (t *spm) fallback(text string, ids []int) []int {
+	for i := 0; i < len(text); i++ {
+		if t.bytes[text[i]] < 0 {
+			return t.unknown(ids)
+		}
+	}
+	for i := 0; i < len(text); i++ {
+		ids = append(ids, int(t.bytes[text[i]]))
+	}
+	return ids
+}
+
+func (t *spm) unknown(ids []int) []int {
+	unk := t.vocab.UNK
+	if unk < 0 || len(ids) > 0 && ids[len(ids)-1] == unk {
+		return ids
+	}
+	return append(ids, unk)
+}
+
+func (t *spm) Decode(ids []int) string {
+	var b strings.Builder
+	for _, id := range ids {
+		if id >= 0 && id < len(t.vocab.Tokens) {
+			b.WriteString(t.text(id))
+		}
+	}
+	return b.String()
+}
+
+func (t *spm) text(id int) string {
+	text := t.vocab.Tokens[id]
+	switch t.vocab.kind(id) {
+	case Control, Unknown, Unused:
+		return text
+	case Byte:
+		if b, ok := byteOf(text); ok {
+			return string([]byte{b})
+		}
+	}
+	return strings.ReplaceAll(text, blank, " ")
+}
+
+// byteOf reads "<0xXX>".
+func byteOf(text string) (byte, bool) {
+	if len(text) != 6 || text[:3] != "<0x" || text[5] != '>' {
+		return 0, false
+	}
+	b, err := strconv.ParseUint(text[3:5], 16, 8)
+	return byte(b), err == nil
+}
