@@ -1,0 +1,155 @@
+// Package backendtest is the conformance suite of backends: each forward op
+// against a naive float64 reference, each backward op against central finite
+// differences of that reference, on odd shapes, in buffers that start unaligned
+// and are guarded on both sides. A backend passes it or it is not a backend.
+package backendtest
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"moreau/internal/backend"
+)
+
+// Tolerances are of |got - want| / (1 + |want|), for inputs of about unit size.
+const (
+	exact = 0
+	// rounding is a few operations in float32, each within half an ulp (6e-8), and
+	// exp within two ulps.
+	rounding = 1e-6
+	// summing is a sum of up to some hundred products in float32.
+	summing = 1e-5
+	// differences is a gradient in float32 through several such sums, against
+	// finite differences, which are good to 1e-8 themselves.
+	differences = 2e-5
+)
+
+// Run runs the suite.
+func Run(t *testing.T, be backend.Backend) {
+	for _, c := range []struct {
+		name string
+		run  func(s *suite)
+	}{
+		{"Memory", memory}, {"Recycling", recycling}, {"Misuse", misuse},
+		{"Embedding", embedding}, {"Linear", linear}, {"RMSNorm", rmsNorm}, {"RoPE", rope},
+		{"Attention", attention}, {"AttentionCache", attentionCache}, {"SwiGLU", swiGLU},
+		{"CrossEntropy", crossEntropy}, {"CrossEntropyLarge", crossEntropyLarge}, {"NotFinite", notFinite},
+		{"Normal", normal}, {"NormalPrefix", normalPrefix}, {"Perturb", perturb}, {"Axpby", axpby}, {"Units", units},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.run(&suite{T: t, be: be, random: rand.New(rand.NewPCG(1, 2))})
+		})
+	}
+}
+
+// suite is one test: the backend, a source of inputs and the buffers in use.
+type suite struct {
+	*testing.T
+	be     backend.Backend
+	random *rand.Rand
+	guards []guard
+}
+
+// guard is a buffer with a border on both sides that must keep its value.
+type guard struct {
+	whole  backend.Buffer
+	lo, hi int
+}
+
+const (
+	border = 19 // odd, so that views start unaligned
+	canary = -12345.5
+)
+
+// values are n normal draws that float32 holds exactly.
+func (s *suite) values(n int) []float64 {
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = float64(float32(s.random.NormFloat64()))
+	}
+	return x
+}
+
+// buffer is a guarded view with these values.
+func (s *suite) buffer(x []float64) backend.Buffer {
+	lo := 1 + s.random.IntN(border)
+	g := guard{s.be.New(lo + len(x) + border), lo, lo + len(x)}
+	s.be.Upload(g.whole, func(part []float32, from int) {
+		for i := range part {
+			part[i] = canary
+			if at := from + i; at >= g.lo && at < g.hi {
+				part[i] = float32(x[at-lo])
+			}
+		}
+	})
+	s.guards = append(s.guards, g)
+	return g.whole.Slice(g.lo, g.hi)
+}
+
+// junk is a guarded view of n values that an op is to overwrite.
+func (s *suite) junk(n int) backend.Buffer {
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = math.NaN()
+	}
+	return s.buffer(x)
+}
+
+// read is the values of b.
+func (s *suite) read(b backend.Buffer) []float64 {
+	host := make([]float32, b.Len())
+	s.be.Download(host, b)
+	x := make([]float64, len(host))
+	for i, v := range host {
+		x[i] = float64(v)
+	}
+	return x
+}
+
+// release checks and frees all guarded buffers.
+func (s *suite) release() {
+	s.Helper()
+	for _, g := range s.guards {
+		x := s.read(g.whole)
+		for i, v := range x {
+			if (i < g.lo || i >= g.hi) && v != canary {
+				s.Fatalf("wrote outside a buffer: value %d of [%d, %d)", i, g.lo, g.hi)
+			}
+		}
+		s.be.Free(g.whole)
+	}
+	s.guards = nil
+}
+
+// near fails when a value of got is off by more than the tolerance. NaN is only
+// near NaN, an infinity only itself.
+func (s *suite) near(what string, got, want []float64, tolerance float64) {
+	s.Helper()
+	if len(got) != len(want) {
+		s.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	for i, w := range want {
+		if !near(got[i], w, tolerance) {
+			s.Fatalf("%s: value %d of %d is %.9g, want %.9g", what, i, len(want), got[i], w)
+		}
+	}
+}
+
+func near(got, want, tolerance float64) bool {
+	if math.IsNaN(want) {
+		return math.IsNaN(got)
+	}
+	return got == want || math.Abs(got-want) <= tolerance*(1+math.Abs(want))
+}
+
+// panics fails unless f panics.
+func (s *suite) panics(what string, f func()) {
+	s.Helper()
+	defer func() {
+		if recover() == nil {
+			s.Errorf("%s: no panic", what)
+		}
+	}()
+	f()
+}

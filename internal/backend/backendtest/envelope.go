@@ -1,0 +1,72 @@
+package backendtest
+
+import (
+	"math"
+
+	"moreau/internal/backend"
+)
+
+func perturb(s *suite) {
+	const std = 0.125
+	for _, n := range lengths() {
+		w, delta, z := s.values(n), s.values(n), s.values(n)
+		for _, absolute := range []bool{false, true} {
+			bare, whole := make([]float64, n), make([]float64, n)
+			for i := range w {
+				size := math.Abs(w[i])
+				if absolute {
+					size = 1
+				}
+				bare[i] = w[i] + std*size*z[i]
+				whole[i] = bare[i] + delta[i]
+			}
+			out, noise := s.junk(n), s.buffer(z)
+			s.be.Perturb(out, s.buffer(w), s.buffer(delta), noise, std, absolute)
+			s.near("Perturb", s.read(out), whole, rounding)
+			s.be.Perturb(noise, s.buffer(w), nil, noise, std, absolute)
+			s.near("Perturb in place without delta", s.read(noise), bare, rounding)
+			s.release()
+		}
+	}
+}
+
+func axpby(s *suite) {
+	for _, n := range lengths() {
+		x, y := s.values(n), s.values(n)
+		b := s.buffer(y)
+		s.be.Axpby(b, 0.5, s.buffer(x), -3)
+		for i := range y {
+			y[i] = 0.5*x[i] - 3*y[i]
+		}
+		s.near("Axpby", s.read(b), y, rounding)
+		s.release()
+	}
+}
+
+func units(s *suite) {
+	for _, u := range []backend.Units{
+		{Rows: 1, Cols: 1, Axis: 0, Width: 1}, {Rows: 17, Cols: 33, Axis: 0, Width: 1}, {Rows: 33, Cols: 5, Axis: 0, Width: 11},
+		{Rows: 65, Cols: 1, Axis: 0, Width: 5}, {Rows: 17, Cols: 33, Axis: 1, Width: 1}, {Rows: 3, Cols: 66, Axis: 1, Width: 33},
+		{Rows: 5, Cols: 700, Axis: 1, Width: 7}, {Rows: 9, Cols: 600, Axis: 1, Width: 300}, {Rows: 4, Cols: 2100, Axis: 0, Width: 2},
+	} {
+		length := []int{u.Rows, u.Cols}[u.Axis]
+		x, sums, factors := s.values(u.Rows*u.Cols), s.values(length/u.Width), make([]float32, length/u.Width)
+		for i := range factors {
+			factors[i] = float32(s.random.NormFloat64())
+		}
+		b, got := s.buffer(x), append([]float64(nil), sums...)
+		s.be.UnitSumSquares(got, b, u)
+		s.be.UnitScale(b, factors, u)
+		for i, v := range x {
+			unit := []int{i / u.Cols, i % u.Cols}[u.Axis] / u.Width
+			sums[unit] += v * v
+			x[i] = v * float64(factors[unit])
+		}
+		s.near("UnitSumSquares", got, sums, rounding)
+		s.near("UnitScale", s.read(b), x, rounding)
+		s.release()
+	}
+	s.panics("units that do not fill the axis", func() {
+		s.be.UnitSumSquares(make([]float64, 2), s.be.New(15), backend.Units{Rows: 5, Cols: 3, Axis: 0, Width: 2})
+	})
+}

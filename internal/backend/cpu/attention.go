@@ -1,0 +1,138 @@
+package cpu
+
+import (
+	"math"
+
+	"moreau/internal/backend"
+)
+
+// queryRows is about how many queries share a tile of scores.
+const queryRows = 48
+
+// attention is one call: the sizes, and where heads stand in memory.
+type attention struct {
+	*Backend
+	backend.AttentionShape
+	qs, kvs int // distance of two positions of a query head, of a KV head
+	rows    int // queries in a tile
+}
+
+func (b *Backend) attention(s backend.AttentionShape) attention {
+	if s.K <= 0 || s.H%s.K != 0 || s.T > s.S {
+		panic("cpu: Attention: H is no multiple of K, or T exceeds S")
+	}
+	return attention{b, s, s.H * s.D, s.K * s.D, roundUp(queryRows, b.mr)}
+}
+
+// query is the part of x[B,T,H,D] from sequence i, position t, head h on.
+func (a attention) query(x []float32, i, t, h int) []float32 {
+	return x[((i*a.T+t)*a.H+h)*a.D:]
+}
+
+// keys is KV head kv of sequence i of x[B,S,K,D] as an operand with a row a position.
+func (a attention) keys(x []float32, i, kv int) matrix {
+	return matrix{x[(i*a.S*a.K+kv)*a.D:], a.kvs, 1}
+}
+
+// transposed exchanges rows and the common dimension.
+func (m matrix) transposed() matrix { return matrix{m.data, m.cs, m.rs} }
+
+// packHeads packs every KV head of x[B,S,K,D] as the right operand of a product:
+// of scores (a row a position) or, transposed, of a sum over positions. The panels
+// are in memory from the pool, to be given back.
+func (a attention) packHeads(x []float32, transposed bool) (heads []panels, memory []float32) {
+	rows, depth := a.S, a.D
+	if transposed {
+		rows, depth = a.D, a.S
+	}
+	size := roundUp(rows, a.nr) * depth
+	heads = make([]panels, a.B*a.K)
+	memory, _ = a.memory.take(len(heads) * size)
+	a.each(len(heads), func(_ *worker, i int) {
+		m := a.keys(x, i/a.K, i%a.K)
+		if transposed {
+			m = m.transposed()
+		}
+		heads[i] = a.packOn(memory[i*size:(i+1)*size], m, rows, depth, a.nr)
+	})
+	return heads, memory
+}
+
+// AttentionForward: out[B,T,H,D] = softmax(scale·q·kᵀ)·v, causal; lse[B,H,T] is the
+// log-sum-exp of each row of scaled scores.
+func (b *Backend) AttentionForward(out, lse, q, k, v backend.Buffer, s backend.AttentionShape) {
+	a := b.attention(s)
+	o, l := first(out, s.B*s.T*a.qs, "Attention out"), first(lse, s.B*s.H*s.T, "Attention lse")
+	qs := first(q, s.B*s.T*a.qs, "Attention q")
+	ks, vs := first(k, s.B*s.S*a.kvs, "Attention k"), first(v, s.B*s.S*a.kvs, "Attention v")
+	if s.T <= fewRows {
+		b.each(s.B*s.H*s.T, func(w *worker, task int) {
+			head, t := task/s.T, task%s.T
+			i, h := head/s.H, head%s.H
+			k, v := a.keys(ks, i, h/(s.H/s.K)), a.keys(vs, i, h/(s.H/s.K))
+			l[task] = a.forwardQuery(w, a.query(o, i, t, h)[:s.D], a.query(qs, i, t, h)[:s.D], k, v, t)
+		})
+		return
+	}
+	keys, m1 := a.packHeads(ks, false)
+	values, m2 := a.packHeads(vs, true)
+	defer b.memory.put(m1)
+	defer b.memory.put(m2)
+	tiles := ceilDiv(s.T, a.rows)
+	b.each(s.B*s.H*tiles, func(w *worker, task int) {
+		head, t := task/tiles, task%tiles*a.rows
+		i, h := head/s.H, head%s.H
+		kv := i*s.K + h/(s.H/s.K)
+		a.forwardTile(w, a.query(o, i, t, h), l[head*s.T+t:], a.query(qs, i, t, h), keys[kv], values[kv], t)
+	})
+}
+
+// forwardQuery makes the output of one query of one head, and gives its log-sum-exp.
+func (a attention) forwardQuery(w *worker, out, q []float32, keys, values matrix, t int) float32 {
+	weights := w.scratch(a.seen(t))
+	for s := range weights {
+		weights[s] = a.dot(q, keys.data[s*keys.rs:][:a.D])
+	}
+	lse := a.softmax(weights)
+	clear(out)
+	for s, p := range weights {
+		a.axpby(out, p, values.data[s*values.rs:][:a.D], 1)
+	}
+	return lse
+}
+
+// forwardTile makes the outputs of the queries from position t on, of one head.
+func (a attention) forwardTile(w *worker, out, lse, q []float32, keys, values panels, t int) {
+	rows, limit := a.extent(t)
+	area := w.scratch(rows*limit + roundUp(rows, a.mr)*max(limit, a.D))
+	weights, packed := area[:rows*limit], area[rows*limit:]
+	a.product(w, packed, weights, limit, rows, limit, a.D, matrix{q, a.qs, 1}, keys, false)
+	for r := range rows {
+		row, seen := weights[r*limit:(r+1)*limit], a.seen(t+r)
+		lse[r] = a.softmax(row[:seen])
+		clear(row[seen:])
+	}
+	a.product(w, packed, out, a.qs, rows, a.D, limit, matrix{weights, limit, 1}, values, false)
+}
+
+// softmax makes scores weights, and gives the log-sum-exp of the scaled scores.
+func (a attention) softmax(scores []float32) float32 {
+	shift := a.Scale * a.maximum(scores)
+	sum := a.exp(scores, scores, a.Scale, shift, 1)
+	a.axpby(scores, 0, scores, 1/sum)
+	return shift + float32(math.Log(float64(sum)))
+}
+
+// extent is the queries of the tile at position t, and the keys that some of them see.
+func (a attention) extent(t int) (rows, limit int) {
+	rows = min(a.rows, a.T-t)
+	return rows, a.seen(t + rows - 1)
+}
+
+// seen is how many keys query t sees.
+func (a attention) seen(t int) int { return a.S - a.T + t + 1 }
+
+// product: c[m,n] = x·yᵀ (or += with add) with x packed into packed on the way.
+func (a attention) product(w *worker, packed, c []float32, ldc, m, n, k int, x matrix, y panels, add bool) {
+	a.tiles(w, c, ldc, m, n, k, a.packOn(packed, x, m, k, a.mr), y, add)
+}

@@ -1,0 +1,114 @@
+package cpu
+
+import "moreau/internal/backend"
+
+// attentionGrads is one backward call: gradients that are not wanted are nil.
+type attentionGrads struct {
+	attention
+	dq, dk, dv              []float32 // dk, dv: [B,H,S,D], one for each query head
+	dout, out, lse, q, k, v []float32
+	keys, keysT, values     []panels
+}
+
+// AttentionBackward adds to dq[B,T,H,D], dk, dv[B,S,K,D]; any may be nil. With
+// P the softmax and dP = dout·vᵀ: dv = Pᵀ·dout, dS = scale·P·(dP - Σ dout·out),
+// dq = dS·k, dk = dSᵀ·q.
+func (b *Backend) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v backend.Buffer, s backend.AttentionShape) {
+	a := b.attention(s)
+	queries, kvs := s.B*s.T*a.qs, s.B*s.S*a.kvs
+	g := attentionGrads{
+		attention: a,
+		dq:        wanted(dq, queries, "Attention dq"),
+		dout:      first(dout, queries, "Attention dout"),
+		out:       first(out, queries, "Attention out"),
+		lse:       first(lse, s.B*s.H*s.T, "Attention lse"),
+		q:         first(q, queries, "Attention q"),
+		k:         first(k, kvs, "Attention k"),
+		v:         first(v, kvs, "Attention v"),
+	}
+	var memory [3][]float32
+	g.keys, memory[0] = a.packHeads(g.k, false)
+	g.keysT, memory[1] = a.packHeads(g.k, true)
+	g.values, memory[2] = a.packHeads(g.v, false)
+	heads := s.B * s.H * s.S * s.D
+	if dk != nil {
+		g.dk = b.zeros(heads)
+	}
+	if dv != nil {
+		g.dv = b.zeros(heads)
+	}
+	b.each(s.B*s.H, g.head)
+	g.gather(dk, g.dk)
+	g.gather(dv, g.dv)
+	for _, m := range memory {
+		b.memory.put(m)
+	}
+}
+
+// head adds the gradients of query head i, tile by tile.
+func (g *attentionGrads) head(w *worker, i int) {
+	for t := 0; t < g.T; t += g.rows {
+		g.tile(w, i, t)
+	}
+}
+
+// tile adds what the queries from position t on contribute.
+func (g *attentionGrads) tile(w *worker, head, t int) {
+	i, h := head/g.H, head%g.H
+	kv := i*g.K + h/(g.H/g.K)
+	rows, limit := g.extent(t)
+	square, wide := rows*limit, roundUp(g.D, g.nr)*rows
+	area := w.scratch(2*square + wide + roundUp(max(rows, limit), g.mr)*max(rows, limit, g.D))
+	p, ds, right, packed := area[:square], area[square:2*square], area[2*square:][:wide], area[2*square+wide:]
+
+	q, dout := g.query(g.q, i, t, h), g.query(g.dout, i, t, h)
+	g.product(w, packed, p, limit, rows, limit, g.D, matrix{q, g.qs, 1}, g.keys[kv], false)
+	g.product(w, packed, ds, limit, rows, limit, g.D, matrix{dout, g.qs, 1}, g.values[kv], false)
+	for r := range rows {
+		pr, dr := p[r*limit:(r+1)*limit], ds[r*limit:(r+1)*limit]
+		out := g.query(g.out, i, t+r, h)[:g.D]
+		g.softmaxBackward(pr, dr, dout[r*g.qs:][:g.D], out, g.lse[head*g.T+t+r], g.seen(t+r))
+	}
+	slab := head * g.S * g.D
+	if g.dv != nil {
+		y := g.packOn(right, matrix{dout, 1, g.qs}, g.D, rows, g.nr)
+		g.product(w, packed, g.dv[slab:], g.D, limit, g.D, rows, matrix{p, 1, limit}, y, true)
+	}
+	if g.dk != nil {
+		y := g.packOn(right, matrix{q, 1, g.qs}, g.D, rows, g.nr)
+		g.product(w, packed, g.dk[slab:], g.D, limit, g.D, rows, matrix{ds, 1, limit}, y, true)
+	}
+	if g.dq != nil {
+		dq := g.query(g.dq, i, t, h)
+		g.product(w, packed, dq, g.qs, rows, g.D, limit, matrix{ds, limit, 1}, g.keysT[kv], true)
+	}
+}
+
+// softmaxBackward makes a row of scores the weights p, and that of dP dS, for the
+// keys seen; both become 0 for the others.
+func (g *attentionGrads) softmaxBackward(p, ds, dout, out []float32, lse float32, seen int) {
+	clear(p[seen:])
+	clear(ds[seen:])
+	p, ds = p[:seen], ds[:seen]
+	g.exp(p, p, g.Scale, lse, 1)
+	g.mul(ds, g.Scale, p, ds)
+	g.axpby(ds, -g.Scale*g.dot(dout, out), p, 1)
+}
+
+// gather adds to dst[B,S,K,D] the gradients of query heads that share a KV head.
+func (g *attentionGrads) gather(dst backend.Buffer, heads []float32) {
+	if dst == nil {
+		return
+	}
+	d := first(dst, g.B*g.S*g.kvs, "Attention dk, dv")
+	group := g.H / g.K
+	g.each(g.B*g.K, func(_ *worker, i int) {
+		for s := range g.S {
+			row := d[((i/g.K*g.S+s)*g.K+i%g.K)*g.D:][:g.D]
+			for h := range group {
+				g.axpby(row, 1, heads[((i*group+h)*g.S+s)*g.D:][:g.D], 1)
+			}
+		}
+	})
+	g.memory.put(heads)
+}

@@ -1,0 +1,45 @@
+//go:build !noasm
+
+package cpu
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+var kernelSets = []*kernels{&setAVX512, &setAVX2, &generic}
+
+// detect asks the processor.
+func detect() machine {
+	x := &cpu.X86
+	avx2 := x.HasAVX2 && x.HasFMA
+	return machine{
+		vendor: vendor(),
+		family: family(),
+		has: map[string]bool{
+			"generic": true,
+			"avx2":    avx2,
+			"avx512":  avx2 && x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512BW,
+		},
+	}
+}
+
+func vendor() string {
+	_, ebx, ecx, edx := cpuid(0)
+	name := [3]uint32{ebx, edx, ecx}
+	return string(unsafe.Slice((*byte)(unsafe.Pointer(&name)), 12))
+}
+
+// family with the extended family added, as vendors write it.
+func family() int {
+	eax, _, _, _ := cpuid(1)
+	base, extended := int(eax>>8&0xF), int(eax>>20&0xFF)
+	if base != 0xF {
+		return base
+	}
+	return base + extended
+}
+
+// cpuid is the instruction, subleaf 0.
+func cpuid(leaf uint32) (eax, ebx, ecx, edx uint32)

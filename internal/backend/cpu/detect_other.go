@@ -1,0 +1,7 @@
+//go:build !amd64 || noasm
+
+package cpu
+
+var kernelSets = []*kernels{&generic}
+
+func detect() machine { return machine{has: map[string]bool{"generic": true}} }

@@ -1,0 +1,75 @@
+package cpu
+
+// Products follow Goto and van de Geijn (2008): blocks of both operands are
+// packed into panels as the micro-kernel reads them, then tiles of the result are
+// made by worker after worker. The limits are values, chosen to keep a row panel
+// in the first-level cache, a task's panels in the second, a block in the third.
+const (
+	depthLimit = 640  // of the common dimension in one block
+	rowLimit   = 1536 // rows in one block
+	colLimit   = 3072 // columns in one block
+	taskRows   = 96
+	taskCols   = 256
+)
+
+// matrix is an operand seen as rows along the result and columns along the common
+// dimension: element (i, l) is data[i*rs+l*cs], with rs or cs equal to 1.
+type matrix struct {
+	data   []float32
+	rs, cs int
+}
+
+// panels is an operand in packed form: each panel holds, for every l of the common
+// dimension, its rows side by side, and depth values of l.
+type panels struct {
+	data  []float32
+	depth int
+}
+
+// from is the panels from row i on, a multiple of the panel width.
+func (p panels) from(i int) []float32 { return p.data[i*p.depth:] }
+
+// gemm: c[m,n] = x·yᵀ for x (m rows), y (n rows) and common dimension k; with add,
+// c += x·yᵀ.
+func (b *Backend) gemm(c []float32, m, n, k int, x, y matrix, add bool) {
+	depth := ceilDiv(k, ceilDiv(k, depthLimit))
+	for l := 0; l < k; l += depth {
+		kc := min(depth, k-l)
+		for j := 0; j < n; j += colLimit {
+			nc := min(colLimit, n-j)
+			py := b.pack(1, y.at(j, l), nc, kc, b.nr)
+			for i := 0; i < m; i += rowLimit {
+				mc := min(rowLimit, m-i)
+				px := b.pack(0, x.at(i, l), mc, kc, b.mr)
+				b.multiply(c[i*n+j:], n, mc, nc, kc, px, py, add || l > 0)
+			}
+		}
+	}
+}
+
+// multiply makes the tiles of one block over all threads.
+func (b *Backend) multiply(c []float32, ldc, m, n, k int, x, y panels, add bool) {
+	rows, cols := roundUp(taskRows, b.mr), roundUp(taskCols, b.nr)
+	across := ceilDiv(n, cols)
+	b.each(ceilDiv(m, rows)*across, func(w *worker, task int) {
+		i, j := task/across*rows, task%across*cols
+		px, py := panels{x.from(i), x.depth}, panels{y.from(j), y.depth}
+		b.tiles(w, c[i*ldc+j:], ldc, min(rows, m-i), min(cols, n-j), k, px, py, add)
+	})
+}
+
+// tiles: c[m,n] = x·yᵀ (or += with add) on this thread, from packed operands.
+func (b *Backend) tiles(w *worker, c []float32, ldc, m, n, k int, x, y panels, add bool) {
+	for i := 0; i < m; i += b.mr {
+		for j := 0; j < n; j += b.nr {
+			if i+b.mr <= m && j+b.nr <= n {
+				b.kernels.gemm(c[i*ldc+j:], ldc, x.from(i), y.from(j), k, add)
+				continue
+			}
+			b.kernels.gemm(w.tile, b.nr, x.from(i), y.from(j), k, false)
+			for r := range min(b.mr, m-i) {
+				store(c[(i+r)*ldc+j:], w.tile[r*b.nr:][:min(b.nr, n-j)], add)
+			}
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package cpu
+
+// kernels is one set of inner loops. Slices of one call have the same length
+// unless said; none need be aligned, and outputs may be inputs. Each has a
+// portable twin in generic*.go, the oracle of the tests.
+type kernels struct {
+	name string
+
+	// mr and nr are the rows and columns of the micro-tile of gemm.
+	mr, nr int
+	// gemm: c[i*ldc+j] = Σ_l a[l*mr+i]·b[l*nr+j] for l < k; plus c itself with add.
+	gemm func(c []float32, ldc int, a, b []float32, k int, add bool)
+	// copyRows: dst[j*width+i] = src[j*lds+i] for i < width (mr or nr), j < n.
+	copyRows func(dst []float32, width int, src []float32, lds, n int)
+	// transpose4: dst[j*ldd+i] = src[i*lds+j] for i < 4, j < n.
+	transpose4 func(dst []float32, ldd int, src []float32, lds, n int)
+
+	// dot is Σ x·y in several float32 accumulators.
+	dot func(x, y []float32) float32
+	// maximum is the largest value, -Inf of none; NaNs may be passed over.
+	maximum func(x []float32) float32
+	// axpby: y = a·x + b·y.
+	axpby func(y []float32, a float32, x []float32, b float32)
+	// mul: out = a·x·y.
+	mul func(out []float32, a float32, x, y []float32)
+	// mulAdd: out += a·x·y.
+	mulAdd func(out []float32, a float32, x, y []float32)
+	// exp: out = mul·exp(scale·x - shift), returning the sum of out.
+	exp func(out, x []float32, scale, shift, mul float32) float32
+	// swiglu: out = silu(gate)·up.
+	swiglu func(out, gate, up []float32)
+	// swigluGrad adds the gradients of swiglu to dgate and dup.
+	swigluGrad func(dgate, dup, dout, gate, up []float32)
+	// rotate: x1, x2 = x1·cos - sign·x2·sin, x2·cos + sign·x1·sin.
+	rotate func(x1, x2, cos, sin []float32, sign float32)
+	// perturb: dst = w + delta + (relative·|w| + absolute)·z.
+	perturb func(dst, w, delta, z []float32, relative, absolute float32)
+	// normal fills len(dst)/drawGroup groups of draws, from group number group on.
+	normal func(dst []float32, group, seed, stream uint64)
+}
+
+var generic = kernels{
+	name: "generic",
+	mr:   2, nr: 4,
+	gemm:       gemmGeneric,
+	copyRows:   copyRowsGeneric,
+	transpose4: transpose4Generic,
+	dot:        dotGeneric,
+	maximum:    maximumGeneric,
+	axpby:      axpbyGeneric,
+	mul:        mulGeneric,
+	mulAdd:     mulAddGeneric,
+	exp:        expGeneric,
+	swiglu:     swigluGeneric,
+	swigluGrad: swigluGradGeneric,
+	rotate:     rotateGeneric,
+	perturb:    perturbGeneric,
+	normal:     normalGeneric,
+}

@@ -1,0 +1,42 @@
+package cpu
+
+import "moreau/internal/backend"
+
+// fewRows is how many rows of x are multiplied without packing w: reading w once
+// is then most of the work.
+const fewRows = 4
+
+// LinearForward: out[N,O] = x[N,I] · w[O,I]ᵀ.
+func (b *Backend) LinearForward(out, x, w backend.Buffer, N, I, O int) {
+	o, xs, ws := first(out, N*O, "Linear out"), first(x, N*I, "Linear x"), first(w, O*I, "Linear w")
+	if N <= fewRows {
+		b.linearDots(o, xs, ws, N, I, O)
+		return
+	}
+	b.gemm(o, N, O, I, matrix{xs, I, 1}, matrix{ws, I, 1}, false)
+}
+
+// linearDots is LinearForward by a dot product for each output.
+func (b *Backend) linearDots(out, x, w []float32, N, I, O int) {
+	b.spans(O, max(1, 16*chunk/max(1, I)), func(_ *worker, lo, hi int) {
+		for o := lo; o < hi; o++ {
+			row := w[o*I : (o+1)*I]
+			for n := range N {
+				out[n*O+o] = b.dot(x[n*I:(n+1)*I], row)
+			}
+		}
+	})
+}
+
+// LinearBackward: dx[N,I] += dout[N,O] · w[O,I];  dw[O,I] += dout[N,O]ᵀ · x[N,I].
+func (b *Backend) LinearBackward(dx, dw, dout, x, w backend.Buffer, N, I, O int) {
+	d := first(dout, N*O, "Linear dout")
+	if dx != nil {
+		ws := first(w, O*I, "Linear w")
+		b.gemm(first(dx, N*I, "Linear dx"), N, I, O, matrix{d, O, 1}, matrix{ws, 1, I}, true)
+	}
+	if dw != nil {
+		xs := first(x, N*I, "Linear x")
+		b.gemm(first(dw, O*I, "Linear dw"), O, I, N, matrix{d, 1, O}, matrix{xs, 1, I}, true)
+	}
+}

@@ -1,0 +1,44 @@
+package cpu
+
+// at is the part of m from row i and column l on.
+func (m matrix) at(i, l int) matrix {
+	return matrix{m.data[i*m.rs+l*m.cs:], m.rs, m.cs}
+}
+
+// pack packs rows x depth of m into panels of width rows, over all threads, in
+// memory number which of the backend.
+func (b *Backend) pack(which int, m matrix, rows, depth, width int) panels {
+	p := panels{grow(&b.packed[which], roundUp(rows, width)*depth), depth}
+	b.spans(rows, width, func(_ *worker, lo, hi int) {
+		b.packPanel(p.from(lo), m.at(lo, 0), hi-lo, depth, width)
+	})
+	return p
+}
+
+// packOn is pack on this thread, into dst.
+func (b *Backend) packOn(dst []float32, m matrix, rows, depth, width int) panels {
+	p := panels{dst, depth}
+	for i := 0; i < rows; i += width {
+		b.packPanel(p.from(i), m.at(i, 0), min(width, rows-i), depth, width)
+	}
+	return p
+}
+
+// packPanel writes dst[l*width+i] = m(i, l) for i < rows, l < depth. A panel with
+// fewer rows than its width keeps what stood in the others: results of those rows
+// are dropped.
+func (b *Backend) packPanel(dst []float32, m matrix, rows, depth, width int) {
+	if m.rs == 1 && rows == width {
+		b.copyRows(dst, width, m.data, m.cs, depth)
+		return
+	}
+	i := 0
+	for ; m.cs == 1 && i+4 <= rows; i += 4 {
+		b.transpose4(dst[i:], width, m.data[i*m.rs:], m.rs, depth)
+	}
+	for ; i < rows; i++ {
+		for l := range depth {
+			dst[l*width+i] = m.data[i*m.rs+l*m.cs]
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package cpu
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// machine is what the choice of kernels depends on.
+type machine struct {
+	vendor string // as CPUID spells it
+	family int
+	has    map[string]bool // kernel sets that it can run
+}
+
+// names are all kernel sets, whether or not this build has them.
+var names = []string{"generic", "avx2", "avx512"}
+
+// choices are tried in order; the first that the machine can run and whose vendor
+// ("" any) and family (0 any) are the machine's is taken. It is a table and not a
+// measurement, so that a run can be repeated.
+var choices = []struct {
+	vendor  string
+	family  int
+	kernels string
+}{
+	{"AuthenticAMD", 0x1A, "avx512"}, // Zen 5: 512-bit units
+	{"AuthenticAMD", 0x19, "avx512"}, // Zen 4: 256-bit units, both sets as fast
+	{"GenuineIntel", 0, "avx512"},
+	{"", 0, "avx2"},
+	{"", 0, "generic"},
+}
+
+// choose is the kernel set that request names, or that of the table for "".
+func choose(request string, m machine) (*kernels, error) {
+	name := request
+	if request == "" {
+		name = pick(m)
+	}
+	if !slices.Contains(names, name) {
+		return nil, fmt.Errorf("%s=%s names no kernel set; use one of %s, or leave it empty", Environment, name, strings.Join(names, ", "))
+	}
+	if !m.has[name] {
+		return nil, fmt.Errorf("%s=%s: this machine and build runs %s only; leave it empty", Environment, name, strings.Join(m.sets(), ", "))
+	}
+	return kernelSet(name), nil
+}
+
+// pick is the name that the table gives.
+func pick(m machine) string {
+	for _, c := range choices {
+		if (c.vendor == "" || c.vendor == m.vendor) && (c.family == 0 || c.family == m.family) && m.has[c.kernels] {
+			return c.kernels
+		}
+	}
+	return generic.name
+}
+
+// sets are the names of the kernel sets that m can run.
+func (m machine) sets() []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !m.has[name] })
+}
+
+// kernelSet is the set of that name, which this build has.
+func kernelSet(name string) *kernels {
+	return kernelSets[slices.IndexFunc(kernelSets, func(k *kernels) bool { return k.name == name })]
+}

@@ -1,0 +1,70 @@
+package cpu
+
+import (
+	"strings"
+	"testing"
+)
+
+func runs(sets ...string) map[string]bool {
+	has := map[string]bool{"generic": true}
+	for _, s := range sets {
+		has[s] = true
+	}
+	return has
+}
+
+func TestChoices(t *testing.T) {
+	all := runs("avx2", "avx512")
+	for _, c := range []struct {
+		m    machine
+		want string
+	}{
+		{machine{"AuthenticAMD", 0x1A, all}, "avx512"},
+		{machine{"AuthenticAMD", 0x19, all}, "avx512"},
+		{machine{"AuthenticAMD", 0x19, runs("avx2")}, "avx2"}, // Zen 3
+		{machine{"AuthenticAMD", 0x17, runs("avx2")}, "avx2"},
+		{machine{"GenuineIntel", 6, all}, "avx512"},
+		{machine{"GenuineIntel", 6, runs("avx2")}, "avx2"},
+		{machine{"SomethingNew", 1, all}, "avx2"},
+		{machine{"GenuineIntel", 6, runs()}, "generic"},
+	} {
+		if got := pick(c.m); got != c.want {
+			t.Errorf("%+v runs %s, want %s", c.m, got, c.want)
+		}
+	}
+}
+
+func TestForced(t *testing.T) {
+	for _, c := range []struct {
+		request string
+		m       machine
+		problem string
+	}{
+		{"generic", machine{has: runs()}, ""},
+		{"avx2", machine{has: runs()}, "runs generic only"},
+		{"avx512", machine{has: runs("avx2")}, "runs generic, avx2 only"},
+		{"sse", machine{has: runs("avx2")}, "no kernel set"},
+	} {
+		k, err := choose(c.request, c.m)
+		switch {
+		case c.problem == "" && (err != nil || k.name != c.request):
+			t.Errorf("%s: %v, %v", c.request, k, err)
+		case c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)):
+			t.Errorf("%s: error %v, want one with %q", c.request, err, c.problem)
+		}
+	}
+}
+
+func TestNew(t *testing.T) {
+	for _, name := range detect().sets() {
+		t.Setenv(Environment, name)
+		b, err := New(2)
+		if err != nil || b.Name() != "cpu/"+name || len(b.workers) != 2 {
+			t.Errorf("New under %s: %v, %v", name, b, err)
+		}
+	}
+	t.Setenv(Environment, "mmx")
+	if _, err := New(0); err == nil {
+		t.Error("New under mmx: no error")
+	}
+}

@@ -1,0 +1,74 @@
+package cpu
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"moreau/internal/backend"
+)
+
+// TestThreads: the same bits from every number of threads, on shapes that make
+// several tasks of each op.
+func TestThreads(t *testing.T) {
+	for _, k := range available() {
+		want := everyOp(newBackend(k, 1))
+		for _, threads := range threadCounts[1:] {
+			got := everyOp(newBackend(k, threads))
+			for i := range want {
+				if !slices.Equal(patterns(got[i]), patterns(want[i])) {
+					t.Errorf("%s: result %d depends on the number of threads (%d)", k.name, i, threads)
+				}
+			}
+		}
+	}
+}
+
+func patterns(x []float32) []uint32 {
+	b := make([]uint32, len(x))
+	for i, v := range x {
+		b[i] = math.Float32bits(v)
+	}
+	return b
+}
+
+// everyOp gives the results of all ops on draws.
+func everyOp(be *Backend) (results [][]float32) {
+	draw := func(n int) backend.Buffer {
+		b := be.New(n)
+		be.Normal(b, 1, uint64(n))
+		results = append(results, all(b))
+		return b
+	}
+	const N, C, O, heads = 130, 66, 310, 6
+	x, w, out, dx, dw := draw(N*C), draw(O*C), draw(N*O), draw(N*C), draw(O*C)
+	be.LinearForward(out, x, w, N, C, O)
+	be.LinearBackward(dx, dw, out, x, w, N, C, O)
+	be.LinearForward(draw(4*O), x, w, 4, C, O)
+
+	y, rstd, scale, dscale := draw(N*C), draw(N), draw(C), draw(C)
+	be.RMSNormForward(y, rstd, x, scale, N, C, 1e-5)
+	be.RMSNormBackward(dx, dscale, y, x, scale, rstd, N, C)
+	ids := make([]int32, N)
+	be.EmbeddingBackward(dw, x, ids, C)
+	be.RoPEForward(y, dw, w, 1, N, C/22, 22, 0)
+
+	s := backend.AttentionShape{B: 2, T: 100, S: 110, H: heads, K: 2, D: 16, Scale: 0.25}
+	q, k, v := draw(s.B*s.T*heads*16), draw(s.B*s.S*32), draw(s.B*s.S*32)
+	a, lse, dq, dk, dv := draw(q.Len()), draw(s.B*heads*s.T), draw(q.Len()), draw(k.Len()), draw(v.Len())
+	be.AttentionForward(a, lse, q, k, v, s)
+	be.AttentionBackward(dq, dk, dv, q, a, lse, q, k, v, s)
+
+	be.SwiGLUBackward(dx, y, x, x, y)
+	nll := make([]float64, N)
+	be.CrossEntropyForward(nll, out, ids, N, O)
+	be.CrossEntropyBackward(out, nll, ids, N, O, 0.5)
+	for _, u := range []backend.Units{{Rows: N, Cols: O, Axis: 0, Width: 10}, {Rows: N, Cols: O, Axis: 1, Width: 1}} {
+		sums := make([]float64, []int{N / 10, O}[u.Axis])
+		be.UnitSumSquares(sums, out, u)
+		for _, v := range append(sums, nll...) {
+			results = append(results, []float32{float32(v), float32(v - float64(float32(v)))})
+		}
+	}
+	return results
+}
