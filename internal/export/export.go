@@ -1,0 +1,161 @@
+// Package export writes a model as a GGUF file or a Hugging Face folder that
+// stock programs load. Everything a format cannot hold is refused when the plan
+// is made; the plan knows the exact size of every file before one is written.
+package export
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"moreau/internal/checkpoint"
+	"moreau/internal/model"
+	"moreau/internal/output"
+	"moreau/internal/tensor"
+	"moreau/internal/tokenizer"
+)
+
+// Model is what is written: sizes, weights, and what is carried along.
+type Model struct {
+	Name    string // general.name of a GGUF file
+	Config  *model.Config
+	Weights checkpoint.Checkpoint      // Hugging Face names and layout; tensors that Config does not list are left out
+	Vocab   *tokenizer.Vocab           // nil: no tokenizer is written
+	Raw     map[string]json.RawMessage // config.json of a Hugging Face source, else nil; its unknown keys are kept
+	Dir     string                     // Hugging Face source folder whose tokenizer, generation and license files are copied, else ""
+	Card    string                     // contents of README.md; "": that of Dir, if there is one
+}
+
+// Options are the choices of the person who writes.
+type Options struct {
+	DType      *tensor.DType // F32, F16 or BF16; nil keeps what is stored, block types become F16
+	Force      bool          // replace an older file or model folder
+	ShardBytes int64         // largest safetensors file of a folder, in bytes of data; 0: 5 GB
+}
+
+// The formats a model is written in.
+const (
+	GGUF = "GGUF"
+	HF   = "Hugging Face"
+)
+
+// Plan says what Write will write.
+type Plan struct {
+	Path   string       `json:"path"`
+	Format string       `json:"format"` // GGUF or HF
+	Class  string       `json:"class"`  // llama or deci; LlamaForCausalLM, MistralForCausalLM or PrunedLlamaForCausalLM
+	Remote bool         `json:"remote"` // the folder brings its own Python code: users pass trust_remote_code=True
+	DType  tensor.DType `json:"-"`      // of most of the weights
+	Files  []File       `json:"files"`
+	Bytes  int64        `json:"bytes"` // sum over Files
+
+	force bool
+}
+
+// File is one file of an output.
+type File struct {
+	Name  string `json:"name"` // relative to the folder; the file's own name for GGUF
+	Bytes int64  `json:"bytes"`
+
+	write func(w io.Writer) error
+}
+
+// notModels are suffixes of files, not folders, that other programs hold weights in.
+var notModels = []string{".safetensors", ".bin", ".pt", ".pth", ".onnx", ".json"}
+
+// NewPlan plans to write m to path: a GGUF file when it ends in .gguf, else a
+// Hugging Face folder. It refuses, with the remedy, what exists already
+// (output.ErrExists), what does not fit on the disk, and what the format cannot hold.
+func NewPlan(m Model, path string, o Options) (*Plan, error) {
+	p := &Plan{Path: path, force: o.Force}
+	weights, err := newCast(m, o.DType)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	p.DType = weights.most()
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case ext == ".gguf":
+		err = p.planGGUF(m, weights)
+	case slices.Contains(notModels, ext):
+		err = fmt.Errorf("a model is written to a file *.gguf or to a folder; choose another name")
+	default:
+		err = p.planHF(m, weights, o.ShardBytes)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, f := range p.Files {
+		p.Bytes += f.Bytes
+	}
+	return p, p.check(m.Dir)
+}
+
+// MarshalJSON adds the dtype by its name.
+func (p *Plan) MarshalJSON() ([]byte, error) {
+	type fields Plan
+	return json.Marshal(struct {
+		*fields
+		DType string `json:"dtype"`
+	}{(*fields)(p), p.DType.String()})
+}
+
+// check asks whether there is a place for the output.
+func (p *Plan) check(source string) error {
+	check := output.CheckDir
+	if p.Format == GGUF {
+		check = output.Check
+	}
+	if sameFile(p.Path, source) {
+		return &output.Error{Path: p.Path, Err: errors.New("this is the model that is being read; write elsewhere")}
+	}
+	if err := check(p.Path, p.force); err != nil {
+		return err
+	}
+	return output.Room(p.Path, p.Bytes)
+}
+
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// Write writes the files, holding one tensor at a time. The output appears when
+// it is complete; after an error, or when ctx is done, nothing is left.
+// progress, if not nil, is told the bytes written so far and of all files.
+func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) error {
+	m := &meter{ctx: ctx, total: p.Bytes, progress: progress}
+	if p.Format == GGUF {
+		return output.File(p.Path, p.force, m.through(p.Files[0].write))
+	}
+	return output.Dir(p.Path, p.force, func(dir string) error {
+		for _, f := range p.Files {
+			path := filepath.Join(dir, f.Name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+				return &output.Error{Path: path, Err: err}
+			}
+			if err := output.File(path, false, m.through(f.write)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// String is the plan in one line.
+func (p *Plan) String() string {
+	class := p.Class
+	if p.Remote {
+		class += " (brings its own code: load with trust_remote_code=True)"
+	}
+	if p.Format == GGUF {
+		return fmt.Sprintf("%s: GGUF, architecture %s, %s, %d bytes", p.Path, class, p.DType, p.Bytes)
+	}
+	return fmt.Sprintf("%s: Hugging Face folder, %s, %s, %d files, %d bytes", p.Path, class, p.DType, len(p.Files), p.Bytes)
+}

@@ -1,0 +1,83 @@
+package export
+
+import (
+	"fmt"
+	"slices"
+
+	"moreau/internal/checkpoint"
+	"moreau/internal/model"
+	"moreau/internal/tensor"
+)
+
+// ggufKeys is the metadata of the file. The Go types matter: llama.cpp checks
+// them (llama-model-loader.cpp, get_key).
+func ggufKeys(m Model, arch string, d tensor.DType) ([]checkpoint.KeyValue, error) {
+	c := m.Config
+	kv := []checkpoint.KeyValue{
+		{Key: "general.architecture", Value: arch},
+		{Key: "general.type", Value: "model"},
+		{Key: "general.name", Value: m.Name},
+		{Key: "general.file_type", Value: fileType(d)},
+	}
+	add := func(key string, value any) {
+		kv = append(kv, checkpoint.KeyValue{Key: arch + "." + key, Value: value})
+	}
+	add("block_count", uint32(len(c.Layers)))
+	add("context_length", uint32(c.MaxPositions))
+	add("embedding_length", uint32(c.HiddenSize))
+	add("vocab_size", uint32(c.VocabSize))
+	add("feed_forward_length", perLayer(c, func(l model.Layer) int { return l.Intermediate }))
+	add("attention.head_count", perLayer(c, func(l model.Layer) int { return l.Heads }))
+	add("attention.head_count_kv", perLayer(c, func(l model.Layer) int { return l.KVHeads }))
+	// Always, since llama.cpp otherwise divides the hidden size by the heads of layer 0.
+	add("attention.key_length", uint32(c.HeadDim))
+	add("attention.value_length", uint32(c.HeadDim))
+	add("rope.dimension_count", uint32(c.HeadDim))
+	add("attention.layer_norm_rms_epsilon", float32(c.NormEps))
+	add("rope.freq_base", float32(c.Rope.Theta))
+	if s := c.Rope.Scaling; s != nil && s.Type == "linear" {
+		add("rope.scaling.type", "linear")
+		add("rope.scaling.factor", float32(s.Factor))
+	}
+	vocab, err := vocabKeys(m)
+	return append(kv, vocab...), err
+}
+
+func fileType(d tensor.DType) uint32 {
+	for _, row := range dtypes {
+		if row.dtype == d {
+			return row.fileType
+		}
+	}
+	panic("export: no file type for " + d.String())
+}
+
+// perLayer is one number, or one a layer where they differ.
+func perLayer(c *model.Config, size func(model.Layer) int) any {
+	if c.Uniform() {
+		return uint32(size(c.Layers[0]))
+	}
+	sizes := make([]int32, len(c.Layers))
+	for i, l := range c.Layers {
+		sizes[i] = int32(size(l))
+	}
+	return sizes
+}
+
+// vocabKeys is the tokenizer, padded to one token an embedding row. Without
+// one the file says so: llama.cpp then loads it for token ids alone.
+func vocabKeys(m Model) ([]checkpoint.KeyValue, error) {
+	if m.Vocab == nil {
+		return []checkpoint.KeyValue{{Key: "tokenizer.ggml.model", Value: "no_vocab"}}, nil
+	}
+	v := *m.Vocab
+	v.Tokens, v.Scores, v.Types = slices.Clone(v.Tokens), slices.Clone(v.Scores), slices.Clone(v.Types)
+	if err := v.Pad(m.Config.VocabSize); err != nil {
+		return nil, fmt.Errorf("%w; write a Hugging Face folder, which holds both as they are", err)
+	}
+	var kv []checkpoint.KeyValue
+	for _, p := range v.GGUF() {
+		kv = append(kv, checkpoint.KeyValue(p))
+	}
+	return kv, nil
+}

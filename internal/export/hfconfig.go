@@ -1,0 +1,160 @@
+package export
+
+import (
+	"encoding/json"
+	"maps"
+	"math"
+	"strconv"
+	"strings"
+
+	"moreau/internal/model"
+	"moreau/internal/tensor"
+)
+
+// stale are keys of a source's config.json that do not hold for the output:
+// what transformers writes about itself, a second name of torch_dtype, other
+// files' code, and how weights were stored.
+var stale = []string{"transformers_version", "_name_or_path", "dtype", "auto_map", "quantization_config", "pretraining_tp",
+	headsPerLayer, kvHeadsPerLayer, intermediatePerLayer}
+
+const (
+	headsPerLayer        = "num_attention_heads_per_layer"
+	kvHeadsPerLayer      = "num_key_value_heads_per_layer"
+	intermediatePerLayer = "intermediate_size_per_layer"
+)
+
+type object map[string]any
+
+// hfConfig is config.json: the source's, where there is one, with what the
+// model's configuration says written over it.
+func hfConfig(m Model, arch hfArch, d tensor.DType) ([]byte, error) {
+	o := object{"initializer_range": 0.02, "use_cache": true, "attention_bias": false, "mlp_bias": false}
+	for key, value := range m.Raw {
+		o[key] = value
+	}
+	for _, key := range stale {
+		delete(o, key)
+	}
+	maps.Copy(o, sizes(m.Config))
+	o["architectures"], o["model_type"] = []string{arch.causal}, arch.modelType
+	o["torch_dtype"] = torchDType(d)
+	rope(o, m.Config.Rope)
+	if m.Raw == nil {
+		maps.Copy(o, specialIDs(m))
+	}
+	switch arch {
+	case prunedArch:
+		maps.Copy(o, layerSizes(m.Config))
+	case mistralArch:
+		if _, ok := o["sliding_window"]; !ok {
+			o["sliding_window"] = nil // MistralConfig's default is 4096
+		}
+	}
+	return indented(o)
+}
+
+func torchDType(d tensor.DType) string {
+	for _, row := range dtypes {
+		if row.dtype == d {
+			return row.torch
+		}
+	}
+	panic("export: no torch name for " + d.String())
+}
+
+func sizes(c *model.Config) object {
+	all := c.Layers[0]
+	if !c.Uniform() {
+		all = globalSizes(c)
+	}
+	return object{
+		"vocab_size":              c.VocabSize,
+		"hidden_size":             c.HiddenSize,
+		"head_dim":                c.HeadDim,
+		"num_hidden_layers":       len(c.Layers),
+		"num_attention_heads":     all.Heads,
+		"num_key_value_heads":     all.KVHeads,
+		"intermediate_size":       all.Intermediate,
+		"max_position_embeddings": c.MaxPositions,
+		"rms_norm_eps":            float(c.NormEps),
+		"hidden_act":              "silu",
+		"tie_word_embeddings":     c.Tied,
+	}
+}
+
+// layerSizes is what pruned_llama has beyond a Llama.
+func layerSizes(c *model.Config) object {
+	var heads, kv, mlp []int
+	for _, l := range c.Layers {
+		heads, kv, mlp = append(heads, l.Heads), append(kv, l.KVHeads), append(mlp, l.Intermediate)
+	}
+	auto := map[string]string{
+		"AutoConfig":           "configuration_pruned_llama.PrunedLlamaConfig",
+		"AutoModel":            "modeling_pruned_llama.PrunedLlamaModel",
+		"AutoModelForCausalLM": "modeling_pruned_llama.PrunedLlamaForCausalLM",
+	}
+	return object{headsPerLayer: heads, kvHeadsPerLayer: kv, intermediatePerLayer: mlp, "auto_map": auto}
+}
+
+// rope writes the pair that transformers 4 reads and 5 converts, beside
+// rope_parameters, of which 4 knows nothing, where the source has them.
+func rope(o object, r model.Rope) {
+	o["rope_theta"], o["rope_scaling"] = float(r.Theta), nil
+	s := r.Scaling
+	if s == nil {
+		return
+	}
+	scaling := object{"rope_type": s.Type, "factor": float(s.Factor)}
+	switch s.Type {
+	case "linear":
+		scaling["type"] = s.Type // the name before transformers 4.43
+	case "llama3":
+		scaling["low_freq_factor"], scaling["high_freq_factor"] = float(s.LowFreq), float(s.HighFreq)
+		scaling["original_max_position_embeddings"] = int(math.Round(s.OriginalPosition))
+	}
+	o["rope_scaling"] = scaling
+}
+
+// float is a number that Python reads as a float, since transformers refuses a
+// factor of 8. What comes from a GGUF file is a float32 and gets its digits.
+type float float64
+
+// MarshalJSON writes 8 as 8.0, and the float32 next to 1e-5 as 1e-05.
+func (f float) MarshalJSON() ([]byte, error) {
+	bits := 64
+	if float64(float32(f)) == float64(f) {
+		bits = 32
+	}
+	s := strconv.FormatFloat(float64(f), 'g', -1, bits)
+	if !strings.ContainsAny(s, ".e") {
+		s += ".0"
+	}
+	return []byte(s), nil
+}
+
+// specialIDs are the tokenizer's; null where there is none, since LlamaConfig
+// otherwise takes 1 and 2.
+func specialIDs(m Model) object {
+	o := object{"bos_token_id": nil, "eos_token_id": nil, "pad_token_id": nil}
+	if m.Vocab == nil {
+		return o
+	}
+	for key, id := range map[string]int{"bos_token_id": m.Vocab.BOS, "eos_token_id": m.Vocab.EOS, "pad_token_id": m.Vocab.PAD} {
+		if id >= 0 {
+			o[key] = id
+		}
+	}
+	return o
+}
+
+// sourceType is the model_type of a Hugging Face source.
+func sourceType(m Model) string {
+	var name string
+	json.Unmarshal(m.Raw["model_type"], &name) // "" for other sources
+	return name
+}
+
+func indented(v any) ([]byte, error) {
+	data, err := json.MarshalIndent(v, "", "  ")
+	return append(data, '\n'), err
+}

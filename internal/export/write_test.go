@@ -1,0 +1,229 @@
+package export
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"moreau/internal/checkpoint"
+	"moreau/internal/goldentest"
+	"moreau/internal/load"
+	"moreau/internal/output"
+	"moreau/internal/tensor"
+)
+
+// write plans and writes, and checks that every file has the planned size.
+func write(t *testing.T, m Model, path string, o Options) *Plan {
+	t.Helper()
+	p, err := NewPlan(m, path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done, total int64
+	if err := p.Write(context.Background(), func(d, n int64) { done, total = d, n }); err != nil {
+		t.Fatal(err)
+	}
+	if done != p.Bytes || total != p.Bytes {
+		t.Errorf("progress ends at %d of %d bytes, the plan has %d", done, total, p.Bytes)
+	}
+	var sum int64
+	for _, f := range p.Files {
+		file := path
+		if p.Format == HF {
+			file = filepath.Join(path, f.Name)
+		}
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum += f.Bytes; info.Size() != f.Bytes {
+			t.Errorf("%s has %d bytes, planned were %d", f.Name, info.Size(), f.Bytes)
+		}
+	}
+	if sum != p.Bytes {
+		t.Errorf("the files have %d bytes, the plan %d", sum, p.Bytes)
+	}
+	return p
+}
+
+func open(t *testing.T, path string) *load.Model {
+	t.Helper()
+	m, err := load.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// stories is the model in the program.
+func stories(t *testing.T) Model {
+	t.Helper()
+	m := open(t, load.Builtin)
+	v, err := m.Vocab()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Model{Name: "stories260K", Config: m.Config, Weights: m.Weights, Vocab: v}
+}
+
+// same fails unless got has the tensors of want, bit by bit.
+func same(t *testing.T, got *load.Model, want Model) {
+	t.Helper()
+	if !reflect.DeepEqual(got.Config.Layers, want.Config.Layers) {
+		t.Errorf("layers %v, want %v", got.Config.Layers, want.Config.Layers)
+	}
+	for _, p := range want.Config.Params() {
+		a, errA := got.Weights.Read(p.Name)
+		b, errB := want.Weights.Read(p.Name)
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		if a.DType != b.DType || !bytes.Equal(a.Data, b.Data) {
+			t.Errorf("%s came back with other values", p.Name)
+		}
+	}
+}
+
+func TestReadBack(t *testing.T) {
+	models := map[string]Model{"stories": stories(t)}
+	for _, family := range goldentest.Families {
+		g := goldentest.Open(t, family)
+		models[family] = Model{Config: g.Config, Weights: g.Weights}
+		models[family+"_pruned"] = prunedGolden(t, family)
+	}
+	for name, m := range models {
+		for _, suffix := range []string{".gguf", ""} {
+			t.Run(name+suffix, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "out"+suffix)
+				write(t, m, path, Options{})
+				back := open(t, path)
+				same(t, back, m)
+				for i, f := range back.Config.Rope.Divisors(back.Config.HeadDim) {
+					if want := m.Config.Rope.Divisors(m.Config.HeadDim)[i]; float32(f) != float32(want) {
+						t.Errorf("RoPE divisor %d is %g, want %g", i, f, want)
+					}
+				}
+				if m.Vocab == nil {
+					return
+				}
+				v, err := back.Vocab()
+				if err != nil || !reflect.DeepEqual(v.Tokens, m.Vocab.Tokens) {
+					t.Errorf("the tokenizer came back otherwise (%v)", err)
+				}
+			})
+		}
+	}
+}
+
+func TestShards(t *testing.T) {
+	m := stories(t)
+	path := filepath.Join(t.TempDir(), "out")
+	p := write(t, m, path, Options{ShardBytes: 200_000})
+	same(t, open(t, path), m)
+	if n := len(p.Files); n != 6+5+1 { // 1,044,480 bytes of weights, and the index
+		t.Errorf("%d files: %v", n, p.Files)
+	}
+	if exists(filepath.Join(path, "model.safetensors")) || !exists(filepath.Join(path, "model.safetensors.index.json")) {
+		t.Error("want an index and no single file")
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// constant is a model whose matrices hold one value.
+func constant(t *testing.T, d tensor.DType, v float32) Model {
+	t.Helper()
+	m := stories(t)
+	w := checkpoint.Memory{}
+	for _, p := range m.Config.Params() {
+		vals := make([]float32, p.Len())
+		for i := range vals {
+			vals[i] = v
+		}
+		w[p.Name] = tensor.FromFloat32(d, p.Shape(), vals)
+	}
+	m.Weights = w
+	return m
+}
+
+// quantise replaces one matrix by Q8_0 blocks of scale 0.5 and quants 2: value 1.
+func quantise(t *testing.T, m Model, name string) {
+	t.Helper()
+	w := m.Weights.(checkpoint.Memory)
+	block := append([]byte{0, 0x38}, bytes.Repeat([]byte{2}, 32)...)
+	w[name] = tensor.New(tensor.Q8_0, w[name].Shape, bytes.Repeat(block, w[name].Len()/32))
+}
+
+func TestDTypes(t *testing.T) {
+	f32, bf16 := tensor.F32, tensor.BF16
+	quantised := constant(t, tensor.F32, 1)
+	quantise(t, quantised, "model.layers.0.self_attn.q_proj.weight")
+	for _, c := range []struct {
+		name string
+		m    Model
+		want *tensor.DType
+		is   tensor.DType
+	}{
+		{"kept", constant(t, tensor.BF16, 1), nil, tensor.BF16},
+		{"asked", constant(t, tensor.F32, 1), &bf16, tensor.BF16},
+		{"widened", constant(t, tensor.F16, 1), &f32, tensor.F32},
+		{"blocks", quantised, nil, tensor.F16},
+		{"blocks widened", quantised, &f32, tensor.F32},
+	} {
+		for _, suffix := range []string{".gguf", ""} {
+			t.Run(c.name+suffix, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "out"+suffix)
+				if p := write(t, c.m, path, Options{DType: c.want}); p.DType != c.is {
+					t.Errorf("the plan says %s, want %s", p.DType, c.is)
+				}
+				m := open(t, path)
+				for _, p := range m.Config.Params() {
+					x, err := m.Weights.Read(p.Name)
+					if err != nil {
+						t.Fatal(err)
+					}
+					want := c.is
+					if suffix == ".gguf" && len(p.Axes) == 1 {
+						want = tensor.F32
+					}
+					if x.DType != want || x.Float32()[0] != 1 || x.Float32()[x.Len()-1] != 1 {
+						t.Errorf("%s is %s %g, want %s 1", p.Name, x.DType, x.Float32()[0], want)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestWriteLeavesNothing(t *testing.T) {
+	f16 := tensor.F16
+	for _, name := range []string{"out.gguf", "out"} {
+		dir := t.TempDir()
+		ctx, cancel := context.WithCancel(context.Background())
+		p, err := NewPlan(stories(t), filepath.Join(dir, name), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Write(ctx, func(done, _ int64) { cancel() }); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: error %v, want Canceled", name, err)
+		}
+		p, err = NewPlan(constant(t, tensor.F32, 1e5), filepath.Join(dir, name), Options{DType: &f16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Write(context.Background(), nil); err == nil || errors.Is(err, output.ErrWrite) {
+			t.Errorf("%s: 1e5 in F16: error %v", name, err)
+		}
+		if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+			t.Errorf("%s: %s is left", name, entries[0].Name())
+		}
+	}
+}

@@ -1,0 +1,272 @@
+// Package load opens a model, whatever holds it: a Hugging Face folder, a GGUF
+// file, or a model built into the program. The result has Hugging Face names
+// and layout, so that nothing else needs to know where it came from.
+package load
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"moreau/internal/checkpoint"
+	"moreau/internal/model"
+	"moreau/internal/tokenizer"
+)
+
+// ErrModel marks a folder or file that is no model this program can use.
+var ErrModel = errors.New("unusable model")
+
+// Format is the container a model came in.
+type Format string
+
+const (
+	HF   Format = "hf"
+	GGUF Format = "gguf"
+)
+
+// Model is an opened model. Weights are read when asked for.
+type Model struct {
+	Path    string
+	Format  Format
+	Config  *model.Config
+	Weights checkpoint.Checkpoint            // Hugging Face names and layout; nil when only the configuration was opened
+	Raw     map[string]json.RawMessage       // config.json, for HF
+	Vocab   func() (*tokenizer.Vocab, error) // read when asked for: many uses need no tokenizer
+}
+
+// Close closes the files.
+func (m *Model) Close() error {
+	if m.Weights == nil {
+		return nil
+	}
+	return m.Weights.Close()
+}
+
+// Tokenizer makes the model's tokenizer.
+func (m *Model) Tokenizer() (tokenizer.Tokenizer, error) {
+	v, err := m.Vocab()
+	if err != nil {
+		return nil, err
+	}
+	if len(v.Tokens) > m.Config.VocabSize {
+		return nil, fmt.Errorf("%s: %w: the tokenizer has %d tokens, the embedding only %d rows", m.Path, ErrModel, len(v.Tokens), m.Config.VocabSize)
+	}
+	t, err := tokenizer.New(v)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Path, err)
+	}
+	return t, nil
+}
+
+// Open opens a model and checks that every parameter is there in its shape.
+func Open(path string) (*Model, error) {
+	m, err := open(path, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.check(); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// OpenConfig opens a model for its sizes alone; a folder may hold just config.json.
+func OpenConfig(path string) (*Model, error) { return open(path, false) }
+
+func open(path string, weights bool) (*Model, error) {
+	if name, ok := strings.CutPrefix(path, builtinPrefix); ok {
+		return openBuiltin(name)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return openHF(path, weights)
+	case strings.EqualFold(filepath.Ext(path), ".gguf"):
+		return openGGUF(path)
+	case filepath.Base(path) == "config.json" && !weights:
+		return openHF(filepath.Dir(path), false)
+	}
+	return nil, fmt.Errorf("%s: %w: want a Hugging Face folder or a .gguf file", path, ErrModel)
+}
+
+func openHF(dir string, weights bool) (*Model, error) {
+	file := filepath.Join(dir, "config.json")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%s: %w: the folder has no config.json; give a Hugging Face model folder", dir, ErrModel)
+		}
+		return nil, err
+	}
+	m := &Model{Path: dir, Format: HF, Vocab: func() (*tokenizer.Vocab, error) { return tokenizer.FromHF(dir) }}
+	if err := json.Unmarshal(data, &m.Raw); err != nil {
+		return nil, fmt.Errorf("%s: %w: not a JSON object (%w)", file, ErrModel, err)
+	}
+	if m.Config, err = model.FromHF(data); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", file, ErrModel, err)
+	}
+	if !weights {
+		return m, nil
+	}
+	if m.Weights, err = checkpoint.OpenSafetensors(dir); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func openGGUF(path string) (*Model, error) {
+	g, err := checkpoint.OpenGGUF(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := fromGGUF(path, g)
+	if err != nil {
+		g.Close()
+		return nil, fmt.Errorf("%s: %w: %v", path, ErrModel, err)
+	}
+	return m, nil
+}
+
+// fromGGUF gives a GGUF file its Hugging Face names and undoes the row order of
+// q and k that the llama architectures have there (docs/formats/gguf.md).
+func fromGGUF(path string, g *checkpoint.GGUF) (*Model, error) {
+	infos := map[string]checkpoint.Info{}
+	for _, i := range g.Tensors() {
+		infos[i.Name] = i
+	}
+	embed, ok := infos["token_embd.weight"]
+	if !ok || len(embed.Shape) != 2 {
+		return nil, fmt.Errorf("no token_embd.weight: the file holds no whole model")
+	}
+	_, untied := infos["output.weight"]
+	factors, err := ropeFactors(g, infos)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := model.FromGGUF(g, !untied, embed.Shape[0], factors)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]checkpoint.Entry{}
+	for _, p := range cfg.Params() {
+		name := cfg.Family.GGUFName(p)
+		if _, ok := infos[name]; !ok {
+			return nil, fmt.Errorf("tensor %s is missing; the file is not complete, download or convert it again", name)
+		}
+		names[p.Name] = checkpoint.Entry{Name: name, Rows: ropeRows(cfg, p)}
+	}
+	if err := onlyKnown(cfg, infos); err != nil {
+		return nil, err
+	}
+	if err := sameShapes(cfg, func(p model.Param) checkpoint.Info { return infos[cfg.Family.GGUFName(p)] }); err != nil {
+		return nil, err
+	}
+	weights, err := checkpoint.Rename(g, names)
+	if err != nil {
+		return nil, err
+	}
+	vocab := func() (*tokenizer.Vocab, error) {
+		v, err := tokenizer.FromGGUF(g.KV())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return v, nil
+	}
+	return &Model{Path: path, Format: GGUF, Config: cfg, Weights: weights, Vocab: vocab}, nil
+}
+
+func ropeRows(cfg *model.Config, p model.Param) []int {
+	switch p.Role {
+	case model.Q:
+		return checkpoint.RopeUnpermute(cfg.Layers[p.Layer].Heads, cfg.HeadDim)
+	case model.K:
+		return checkpoint.RopeUnpermute(cfg.Layers[p.Layer].KVHeads, cfg.HeadDim)
+	}
+	return nil
+}
+
+func ropeFactors(g *checkpoint.GGUF, infos map[string]checkpoint.Info) ([]float64, error) {
+	if _, ok := infos[ropeFreqs]; !ok {
+		return nil, nil
+	}
+	t, err := g.Read(ropeFreqs)
+	if err != nil {
+		return nil, err
+	}
+	factors := make([]float64, t.Len())
+	for i, f := range t.Float32() {
+		factors[i] = float64(f)
+	}
+	return factors, nil
+}
+
+const ropeFreqs = "rope_freqs.weight"
+
+// onlyKnown refuses tensors that would change what the model computes, such as
+// biases and experts, instead of leaving them out.
+func onlyKnown(cfg *model.Config, infos map[string]checkpoint.Info) error {
+	known := map[string]bool{ropeFreqs: true}
+	for _, p := range cfg.Params() {
+		known[cfg.Family.GGUFName(p)] = true
+	}
+	for name := range infos {
+		if !known[name] {
+			return fmt.Errorf("tensor %s has no place in family %s; a model that needs it is not supported", name, cfg.Family.Name)
+		}
+	}
+	return nil
+}
+
+// NotFinite names the first tensor of the model that holds a NaN or an
+// infinity, "" when none does. It reads every weight.
+func (m *Model) NotFinite() (string, error) {
+	for _, p := range m.Config.Params() {
+		t, err := m.Weights.Read(p.Name)
+		if err != nil {
+			return "", err
+		}
+		for _, v := range t.Float32() {
+			if v-v != 0 { // NaN for both
+				return p.Name, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// check compares the stored tensors with the configuration.
+func (m *Model) check() error {
+	infos := map[string]checkpoint.Info{}
+	for _, i := range m.Weights.Tensors() {
+		infos[i.Name] = i
+	}
+	for _, p := range m.Config.Params() {
+		if _, ok := infos[p.Name]; !ok {
+			return fmt.Errorf("%s: %w: tensor %s is missing; the folder is not complete, download it again", m.Path, ErrModel, p.Name)
+		}
+	}
+	if err := sameShapes(m.Config, func(p model.Param) checkpoint.Info { return infos[p.Name] }); err != nil {
+		return fmt.Errorf("%s: %w: %v", m.Path, ErrModel, err)
+	}
+	return nil
+}
+
+func sameShapes(cfg *model.Config, info func(model.Param) checkpoint.Info) error {
+	for _, p := range cfg.Params() {
+		i := info(p)
+		if !slices.Equal(i.Shape, p.Shape()) {
+			return fmt.Errorf("tensor %s has shape %v, the configuration says %v; the two do not belong together", i.Name, i.Shape, p.Shape())
+		}
+		if !i.DType.Float() && !i.DType.Quantized() {
+			return fmt.Errorf("tensor %s has type %s, want floating point; convert it to BF16, F16 or F32", i.Name, i.DType)
+		}
+	}
+	return nil
+}

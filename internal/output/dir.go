@@ -1,0 +1,60 @@
+package output
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// Dir lets fill write files into an empty temporary folder that becomes path
+// when fill is done; on an error, or a panic of fill, nothing is left. With
+// force an older model folder is moved aside, replaced and deleted. fill writes
+// with File; errors then name the final place. See CheckDir for what is refused.
+func Dir(path string, force bool, fill func(dir string) error) error {
+	path, err := filepath.Abs(path) // so that "." and "x/" have a name and a parent
+	if err != nil {
+		return failed(path, err)
+	}
+	if err := check(path, force, replaceableDir); err != nil {
+		return err
+	}
+	tmp := temporary(path)
+	if err := os.Mkdir(tmp, 0o777); err != nil {
+		return failed(path, err)
+	}
+	defer os.RemoveAll(tmp) // finds nothing once the folder has its name
+	if err := fill(tmp); err != nil {
+		return relocate(err, tmp, path)
+	}
+	if err := check(path, force, replaceableDir); err != nil { // it may have appeared meanwhile
+		return err
+	}
+	return replace(tmp, path)
+}
+
+// relocate makes an error about a file in the temporary folder speak of its final place.
+func relocate(err error, tmp, path string) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if rel, relErr := filepath.Rel(tmp, e.Path); relErr == nil && filepath.IsLocal(rel) {
+		return &Error{filepath.Join(path, rel), e.Err}
+	}
+	return err
+}
+
+// replace moves an older folder aside, and back if the new one cannot take its place.
+func replace(tmp, path string) error {
+	if _, err := os.Lstat(path); err != nil {
+		return rename(tmp, path)
+	}
+	old := temporary(path)
+	if err := os.Rename(path, old); err != nil {
+		return failed(path, err)
+	}
+	if err := rename(tmp, path); err != nil {
+		return errors.Join(err, os.Rename(old, path))
+	}
+	return failed(old, os.RemoveAll(old))
+}

@@ -1,0 +1,83 @@
+// Package output makes files and folders appear complete or not at all: they
+// are written under a temporary name beside their place and renamed when done.
+// A temporary is called .NAME.moreau-tmp-RANDOM; one that a killed process left
+// behind may be deleted.
+package output
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// File lets write fill a file that appears at path when everything is on disk;
+// on an error, or a panic of write, nothing is left. Errors of write come back
+// as they are, failures of the disk as *Error. See Check for what is refused.
+func File(path string, force bool, write func(w io.Writer) error) error {
+	if err := check(path, force, replaceableFile); err != nil {
+		return err
+	}
+	tmp := temporary(path)
+	defer os.Remove(tmp) // fails once the file has its name
+	if err := fill(tmp, path, write); err != nil {
+		return err
+	}
+	if err := check(path, force, replaceableFile); err != nil { // it may have appeared meanwhile
+		return err
+	}
+	return rename(tmp, path)
+}
+
+// fill writes tmp and sees it onto the disk; errors speak of path.
+func fill(tmp, path string, write func(w io.Writer) error) error {
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return failed(path, err)
+	}
+	defer f.Close()
+	b := bufio.NewWriterSize(disk{f, path}, 1<<20)
+	if err := write(b); err != nil {
+		return err
+	}
+	if err := b.Flush(); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return failed(path, err)
+	}
+	return failed(path, f.Close())
+}
+
+// disk names the file in the errors of its writes.
+type disk struct {
+	f    *os.File
+	path string
+}
+
+func (d disk) Write(p []byte) (int, error) {
+	n, err := d.f.Write(p)
+	return n, failed(d.path, err)
+}
+
+// temporary is a name beside path that nothing else has.
+func temporary(path string) string {
+	random := make([]byte, 6)
+	rand.Read(random) // never fails
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".moreau-tmp-"+hex.EncodeToString(random))
+}
+
+// rename gives a complete temporary its name and puts that on disk where the
+// system can sync a folder.
+func rename(tmp, path string) error {
+	if err := os.Rename(tmp, path); err != nil {
+		return failed(path, err)
+	}
+	if dir, err := os.Open(filepath.Dir(path)); err == nil {
+		dir.Sync()
+		dir.Close()
+	}
+	return nil
+}
