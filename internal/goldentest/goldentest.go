@@ -1,0 +1,153 @@
+// Package goldentest opens the golden files of testdata/golden for tests: tiny
+// random models with what PyTorch and transformers computed of them in float64
+// (testdata/golden/README.md).
+package goldentest
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"moreau/internal/backend"
+	"moreau/internal/checkpoint"
+	"moreau/internal/model"
+	"moreau/internal/transformer"
+)
+
+// Families are the golden models in the repository.
+var Families = []string{"llama_mha", "llama_gqa_rope3"}
+
+// Golden is one golden model with its expected results.
+type Golden struct {
+	Config  *model.Config
+	Weights checkpoint.Checkpoint
+	Expect  checkpoint.Checkpoint
+	dir     string
+}
+
+// Root is the top folder of the repository.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..")
+}
+
+// Shared is a path in the folder of large test data beside the repository; the
+// test is skipped where it is absent.
+func Shared(t testing.TB, path ...string) string {
+	t.Helper()
+	full := filepath.Join(append([]string{Root(), "..", "shared"}, path...)...)
+	if _, err := os.Stat(full); err != nil {
+		t.Skipf("SKIPPED: needs the large test data shared/%s beside the repository", filepath.Join(path...))
+	}
+	return full
+}
+
+// Open opens a golden model of the repository.
+func Open(t testing.TB, family string) *Golden {
+	t.Helper()
+	return OpenDir(t, filepath.Join(Root(), "testdata", "golden", family))
+}
+
+// OpenDir opens config.json, model.safetensors and golden.safetensors of a folder.
+func OpenDir(t testing.TB, dir string) *Golden {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &Golden{dir: dir}
+	if g.Config, err = model.FromHF(data); err != nil {
+		t.Fatal(err)
+	}
+	g.Weights = openFile(t, filepath.Join(dir, "model.safetensors"))
+	g.Expect = openFile(t, filepath.Join(dir, "golden.safetensors"))
+	return g
+}
+
+// Dir is the golden model's folder.
+func (g *Golden) Dir() string { return g.dir }
+
+func openFile(t testing.TB, path string) *checkpoint.Safetensors {
+	t.Helper()
+	s, err := checkpoint.OpenSafetensors(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// Float32 is an expected tensor's values.
+func (g *Golden) Float32(t testing.TB, name string) []float32 {
+	t.Helper()
+	x, err := g.Expect.Read(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x.Float32()
+}
+
+// Batch is the golden token ids.
+func (g *Golden) Batch(t testing.TB) transformer.Batch {
+	t.Helper()
+	x, err := g.Expect.Read("ids")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := x.Ints()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make([][]int32, x.Shape[0])
+	for i := range rows {
+		for _, id := range ids[i*x.Shape[1] : (i+1)*x.Shape[1]] {
+			rows[i] = append(rows[i], int32(id))
+		}
+	}
+	b, err := transformer.NewBatch(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Host copies a buffer.
+func Host(be backend.Backend, b backend.Buffer) []float32 {
+	h := make([]float32, b.Len())
+	be.Download(h, b)
+	return h
+}
+
+// RelL2 is ||got - want|| / ||want||, or ||got|| where want is 0.
+func RelL2(got, want []float32) float64 {
+	if len(got) != len(want) {
+		return math.Inf(1)
+	}
+	var diff, norm float64
+	for i := range want {
+		d := float64(got[i]) - float64(want[i])
+		diff += d * d
+		norm += float64(want[i]) * float64(want[i])
+	}
+	if norm == 0 {
+		return math.Sqrt(diff)
+	}
+	return math.Sqrt(diff / norm)
+}
+
+// MaxAbs is the largest |got - want|.
+func MaxAbs(got, want []float32) float64 {
+	if len(got) != len(want) {
+		return math.Inf(1)
+	}
+	var most float64
+	for i := range want {
+		d := math.Abs(float64(got[i]) - float64(want[i]))
+		if !(d <= most) { // NaN too
+			most = d
+		}
+	}
+	return most
+}

@@ -1,0 +1,52 @@
+package transformer
+
+import "fmt"
+
+// Batch is B rows of T token ids. Rows shorter than T are padded on the right,
+// which a causal model does not see; padded positions have no target.
+type Batch struct {
+	B, T    int
+	ids     []int32 // [B*T]
+	targets []int32 // [B*T], -1: none
+}
+
+// NewBatch makes a batch of rows; the longest sets T.
+func NewBatch(rows [][]int32) (Batch, error) {
+	b := Batch{B: len(rows)}
+	for _, r := range rows {
+		b.T = max(b.T, len(r))
+	}
+	if b.T == 0 {
+		return b, fmt.Errorf("no tokens: the batch is empty")
+	}
+	b.ids, b.targets = make([]int32, b.B*b.T), make([]int32, b.B*b.T)
+	for i := range b.targets {
+		b.targets[i] = -1
+	}
+	for i, r := range rows {
+		copy(b.ids[i*b.T:], r)
+		if len(r) > 1 {
+			copy(b.targets[i*b.T:], r[1:])
+		}
+	}
+	return b, nil
+}
+
+// Targets is the number of positions that have a next token.
+func (b Batch) Targets() int {
+	n := 0
+	for _, t := range b.targets {
+		if t >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Rows is B*T.
+func (b Batch) Rows() int { return b.B * b.T }
+
+// Sequence is row i of the batch as a batch of its own.
+func (b Batch) Sequence(i int) Batch {
+	return Batch{B: 1, T: b.T, ids: b.ids[i*b.T : (i+1)*b.T], targets: b.targets[i*b.T : (i+1)*b.T]}
+}

@@ -1,0 +1,52 @@
+package transformer
+
+import "moreau/internal/model"
+
+// PassBytes estimates the memory of one pass over B x T tokens, in bytes:
+// residual streams, the activations and weights of the largest layer, or the
+// head with a block of logits, whichever is more. With gradients the stream is
+// kept for every layer and the backward activations and layer gradients count.
+func PassBytes(cfg *model.Config, B, T int, gradients bool) int64 {
+	N, C := int64(B*T), int64(cfg.HiddenSize)
+	stream := 2 * N * C
+	if gradients {
+		stream = int64(len(cfg.Layers)+2) * N * C
+	}
+	var layer int64
+	for l := range cfg.Layers {
+		layer = max(layer, layerFloats(cfg, l, N, gradients))
+	}
+	head := int64(cfg.VocabSize)*C + min(N*int64(cfg.VocabSize), logitsBytes/4) + 3*N*C
+	return 4 * (stream + max(layer, head))
+}
+
+func layerFloats(cfg *model.Config, l int, N int64, gradients bool) int64 {
+	s, D, C := cfg.Layers[l], int64(cfg.HeadDim), int64(cfg.HiddenSize)
+	q, kv, f := int64(s.Heads)*D, int64(s.KVHeads)*D, int64(s.Intermediate)
+	var weights int64
+	for _, p := range cfg.LayerParams(l) {
+		weights += int64(p.Len())
+	}
+	floats := weights + N*(3*C+2*q+2*kv+3*f)
+	if gradients {
+		floats += weights + N*(C+max(3*f, 2*q+2*kv))
+	}
+	return floats
+}
+
+// PassFLOPs counts the floating-point operations of the matrix products of one
+// pass: 2 per weight and token forward; with gradients also the second forward
+// of the layers and 4 per weight and token backward. Attention scores are left out.
+func PassFLOPs(cfg *model.Config, tokens int, gradients bool) float64 {
+	var layers float64
+	for l := range cfg.Layers {
+		for _, p := range cfg.LayerParams(l) {
+			layers += float64(p.Len())
+		}
+	}
+	head := float64(cfg.HeadParam().Len())
+	if gradients {
+		return float64(tokens) * (8*layers + 6*head)
+	}
+	return float64(tokens) * 2 * (layers + head)
+}

@@ -1,0 +1,169 @@
+package transformer
+
+import (
+	"moreau/internal/backend"
+	"moreau/internal/model"
+)
+
+// layerWeights are the weights of one layer while it runs, by role.
+type layerWeights struct {
+	params []model.Param
+	w      map[model.Role]backend.Buffer
+}
+
+func (p *pass) loadLayer(l int) (*layerWeights, error) {
+	lw := &layerWeights{params: p.cfg.LayerParams(l), w: map[model.Role]backend.Buffer{}}
+	for _, param := range lw.params {
+		b, err := p.weights.Weight(param)
+		if err != nil {
+			p.releaseLayer(lw)
+			return nil, err
+		}
+		lw.w[param.Role] = b
+	}
+	return lw, nil
+}
+
+func (p *pass) releaseLayer(lw *layerWeights) {
+	for _, param := range lw.params {
+		if b, ok := lw.w[param.Role]; ok {
+			p.weights.Release(param, b)
+		}
+	}
+}
+
+// layerActs are the activations of one layer that its backward pass needs; N = B*T.
+type layerActs struct {
+	x          backend.Buffer // [N, C] input, the residual stream; owned by the pass
+	xn1, rstd1 backend.Buffer // [N, C], [N]
+	q, k, v    backend.Buffer // [N, H*D], [N, K*D], [N, K*D], q and k after RoPE
+	att, lse   backend.Buffer // [N, H*D], [B, H, T]
+	xmid       backend.Buffer // [N, C] after attention
+	xn2, rstd2 backend.Buffer // [N, C], [N]
+	gate, up   backend.Buffer // [N, F]
+	act        backend.Buffer // [N, F] silu(gate)·up
+}
+
+// layerSizes are the widths of one layer: q and kv columns and MLP channels.
+func (p *pass) layerSizes(l int) (q, kv, f int) {
+	s := p.cfg.Layers[l]
+	return s.Heads * p.cfg.HeadDim, s.KVHeads * p.cfg.HeadDim, s.Intermediate
+}
+
+func (p *pass) attentionShape(l int) backend.AttentionShape {
+	s := p.cfg.Layers[l]
+	return backend.AttentionShape{B: p.b.B, T: p.b.T, S: p.first() + p.b.T, H: s.Heads, K: s.KVHeads, D: p.cfg.HeadDim, Scale: p.cfg.AttentionScale()}
+}
+
+// layerForward runs one layer on x [N, C] and writes the new residual stream to out.
+func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *layerActs {
+	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
+	Q, KV, F := p.layerSizes(l)
+	s := p.attentionShape(l)
+	eps := float32(p.cfg.NormEps)
+	a := &layerActs{x: x}
+
+	a.xn1, a.rstd1 = p.new(N*C), p.new(N)
+	be.RMSNormForward(a.xn1, a.rstd1, x, lw.w[model.AttnNorm], N, C, eps)
+	a.q, a.k, a.v = p.new(N*Q), p.new(N*KV), p.new(N*KV)
+	be.LinearForward(a.q, a.xn1, lw.w[model.Q], N, C, Q)
+	be.LinearForward(a.k, a.xn1, lw.w[model.K], N, C, KV)
+	be.LinearForward(a.v, a.xn1, lw.w[model.V], N, C, KV)
+	be.RoPEForward(a.q, p.cos, p.sin, s.B, s.T, s.H, s.D, p.first())
+	be.RoPEForward(a.k, p.cos, p.sin, s.B, s.T, s.K, s.D, p.first())
+	keys, values := a.k, a.v
+	if p.cache != nil {
+		keys, values = p.cache.add(be, l, a.k, a.v)
+	}
+	a.att, a.lse = p.new(N*Q), p.new(s.B*s.H*s.T)
+	be.AttentionForward(a.att, a.lse, a.q, keys, values, s)
+	a.xmid = p.new(N * C)
+	be.LinearForward(a.xmid, a.att, lw.w[model.O], N, Q, C)
+	be.Axpby(a.xmid, 1, x, 1)
+
+	a.xn2, a.rstd2 = p.new(N*C), p.new(N)
+	be.RMSNormForward(a.xn2, a.rstd2, a.xmid, lw.w[model.MLPNorm], N, C, eps)
+	a.gate, a.up, a.act = p.new(N*F), p.new(N*F), p.new(N*F)
+	be.LinearForward(a.gate, a.xn2, lw.w[model.Gate], N, C, F)
+	be.LinearForward(a.up, a.xn2, lw.w[model.Up], N, C, F)
+	be.SwiGLUForward(a.act, a.gate, a.up)
+	if out != nil {
+		be.LinearForward(out, a.act, lw.w[model.Down], N, F, C)
+		be.Axpby(out, 1, a.xmid, 1)
+	}
+	return a
+}
+
+// layerBackward turns dx, the gradient of the layer's output [N, C], into that
+// of its input, in place, and hands the weight gradients to the sink.
+func (p *pass) layerBackward(l int, lw *layerWeights, a *layerActs, dx backend.Buffer) error {
+	g := p.newLayerGrads(lw)
+	defer g.free(p)
+	p.mlpBackward(l, lw, a, g, dx)
+	p.attentionBackward(l, lw, a, g, dx)
+	return g.emit(p)
+}
+
+func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads, dx backend.Buffer) {
+	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
+	_, _, F := p.layerSizes(l)
+	dact, dgate, dup := p.new(N*F), p.new(N*F), p.new(N*F)
+	dxn2 := p.new(N * C)
+	defer p.release(dact, dgate, dup, dxn2)
+
+	be.LinearBackward(dact, g.d[model.Down], dx, a.act, lw.w[model.Down], N, F, C)
+	be.SwiGLUBackward(dgate, dup, dact, a.gate, a.up)
+	be.LinearBackward(dxn2, g.d[model.Gate], dgate, a.xn2, lw.w[model.Gate], N, C, F)
+	be.LinearBackward(dxn2, g.d[model.Up], dup, a.xn2, lw.w[model.Up], N, C, F)
+	be.RMSNormBackward(dx, g.d[model.MLPNorm], dxn2, a.xmid, lw.w[model.MLPNorm], a.rstd2, N, C)
+}
+
+func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads, dx backend.Buffer) {
+	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
+	Q, KV, _ := p.layerSizes(l)
+	s := p.attentionShape(l)
+	datt, dq, dk, dv := p.new(N*Q), p.new(N*Q), p.new(N*KV), p.new(N*KV)
+	dxn1 := p.new(N * C)
+	defer p.release(datt, dq, dk, dv, dxn1)
+
+	be.LinearBackward(datt, g.d[model.O], dx, a.att, lw.w[model.O], N, Q, C)
+	be.AttentionBackward(dq, dk, dv, datt, a.att, a.lse, a.q, a.k, a.v, s)
+	be.RoPEBackward(dq, p.cos, p.sin, s.B, s.T, s.H, s.D, 0)
+	be.RoPEBackward(dk, p.cos, p.sin, s.B, s.T, s.K, s.D, 0)
+	be.LinearBackward(dxn1, g.d[model.Q], dq, a.xn1, lw.w[model.Q], N, C, Q)
+	be.LinearBackward(dxn1, g.d[model.K], dk, a.xn1, lw.w[model.K], N, C, KV)
+	be.LinearBackward(dxn1, g.d[model.V], dv, a.xn1, lw.w[model.V], N, C, KV)
+	be.RMSNormBackward(dx, g.d[model.AttnNorm], dxn1, a.x, lw.w[model.AttnNorm], a.rstd1, N, C)
+}
+
+// layerGrads are the weight gradients of one layer that the sink wants, by role.
+type layerGrads struct {
+	params []model.Param
+	d      map[model.Role]backend.Buffer
+}
+
+func (p *pass) newLayerGrads(lw *layerWeights) *layerGrads {
+	g := &layerGrads{d: map[model.Role]backend.Buffer{}}
+	for _, param := range lw.params {
+		if p.sink.Wants(param) {
+			g.params = append(g.params, param)
+			g.d[param.Role] = p.new(param.Len())
+		}
+	}
+	return g
+}
+
+func (g *layerGrads) emit(p *pass) error {
+	for _, param := range g.params {
+		if err := p.sink.Grad(param, g.d[param.Role]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *layerGrads) free(p *pass) {
+	for _, b := range g.d {
+		p.release(b)
+	}
+}

@@ -1,0 +1,156 @@
+package transformer
+
+import (
+	"context"
+
+	"moreau/internal/backend"
+	"moreau/internal/model"
+)
+
+// pass is one run over a batch: forward, and backward when there is a sink.
+type pass struct {
+	*Transformer
+	ctx     context.Context
+	b       Batch
+	weights WeightSource
+	sink    GradSink // nil: forward only
+
+	cache  *kvCache         // of a Session, else nil
+	stream []backend.Buffer // residual stream before each layer, [N, C]; forward only: the last one
+	dx     backend.Buffer   // gradient of the residual stream, [N, C]
+	dtied  backend.Buffer   // gradient of a tied embedding, carried from the head to the embedding
+}
+
+func (t *Transformer) newPass(ctx context.Context, b Batch, w WeightSource, sink GradSink) *pass {
+	t.growTables(b.T)
+	return &pass{Transformer: t, ctx: ctx, b: b, weights: w, sink: sink}
+}
+
+func (p *pass) new(n int) backend.Buffer { return p.be.New(n) }
+
+func (p *pass) release(bs ...backend.Buffer) {
+	for _, b := range bs {
+		if b != nil {
+			p.be.Free(b)
+		}
+	}
+}
+
+func (p *pass) free() {
+	p.release(p.stream...)
+	p.release(p.dx, p.dtied)
+}
+
+func (p *pass) releaseActs(a *layerActs) {
+	p.release(a.xn1, a.rstd1, a.q, a.k, a.v, a.att, a.lse, a.xmid, a.xn2, a.rstd2, a.gate, a.up, a.act)
+}
+
+func (p *pass) layerDone() {
+	if p.OnLayer != nil {
+		p.OnLayer()
+	}
+}
+
+// with runs f on the weights of one parameter.
+func (p *pass) with(param model.Param, f func(w backend.Buffer)) error {
+	w, err := p.weights.Weight(param)
+	if err != nil {
+		return err
+	}
+	defer p.weights.Release(param, w)
+	f(w)
+	return nil
+}
+
+func (p *pass) embedding() model.Param { return p.cfg.Params()[0] }
+
+func (p *pass) finalNorm() model.Param {
+	for _, param := range p.cfg.Params() {
+		if param.Role == model.FinalNorm {
+			return param
+		}
+	}
+	panic("transformer: family without a final norm")
+}
+
+// forward fills stream. Without a sink only its last entry is kept.
+func (p *pass) forward() error {
+	C := p.cfg.HiddenSize
+	x := p.new(p.b.Rows() * C)
+	p.stream = append(p.stream, x)
+	if err := p.with(p.embedding(), func(w backend.Buffer) { p.be.EmbeddingForward(x, w, p.b.ids, C) }); err != nil {
+		return err
+	}
+	for l := range p.cfg.Layers {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		lw, err := p.loadLayer(l)
+		if err != nil {
+			return err
+		}
+		out := p.new(p.b.Rows() * C)
+		p.releaseActs(p.layerForward(l, lw, x, out))
+		p.releaseLayer(lw)
+		if p.sink == nil {
+			p.release(p.stream...)
+			p.stream = p.stream[:0]
+		}
+		p.stream = append(p.stream, out)
+		x = out
+		p.layerDone()
+	}
+	return nil
+}
+
+// backward runs after lossHead, which left the gradient of the last residual
+// stream in dx. It stops at the first layer that anybody wants a gradient of.
+func (p *pass) backward() error {
+	first := p.firstWanted()
+	for l := len(p.cfg.Layers) - 1; l >= first; l-- {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		if err := p.layerAgain(l); err != nil {
+			return err
+		}
+		p.layerDone()
+	}
+	return p.embeddingBackward()
+}
+
+// layerAgain computes the activations of a layer once more and its gradients from them.
+func (p *pass) layerAgain(l int) error {
+	lw, err := p.loadLayer(l)
+	if err != nil {
+		return err
+	}
+	defer p.releaseLayer(lw)
+	a := p.layerForward(l, lw, p.stream[l], nil)
+	defer p.releaseActs(a)
+	return p.layerBackward(l, lw, a, p.dx)
+}
+
+// firstWanted is the lowest layer the backward pass must reach.
+func (p *pass) firstWanted() int {
+	for _, param := range p.cfg.Params() {
+		if param.Role != model.FinalNorm && param.Role != model.Head && p.sink.Wants(param) {
+			return max(0, param.Layer)
+		}
+	}
+	return len(p.cfg.Layers)
+}
+
+func (p *pass) embeddingBackward() error {
+	e := p.embedding()
+	if !p.sink.Wants(e) {
+		return nil
+	}
+	d := p.dtied
+	if d == nil {
+		d = p.new(e.Len())
+		defer p.release(d)
+	}
+	p.be.EmbeddingBackward(d, p.dx, p.b.ids, p.cfg.HiddenSize)
+	return p.sink.Grad(e, d)
+}

@@ -1,0 +1,108 @@
+// Package transformer runs a decoder on a backend: loss, gradients, logits and
+// generation. It holds no weights. It asks a WeightSource for the weights of a
+// parameter when it reaches it, forward and again backward, and hands each
+// gradient to a GradSink as soon as it is known; between layers only the
+// residual stream is kept (a layer's activations are computed again in the
+// backward pass). So memory does not grow with the model's depth beyond one
+// residual stream a layer.
+package transformer
+
+import (
+	"context"
+
+	"moreau/internal/backend"
+	"moreau/internal/model"
+)
+
+// WeightSource gives weights. Both methods are called from one goroutine.
+type WeightSource interface {
+	// Weight returns the values of p, row-major, valid until Release. It may be
+	// asked for the same parameter more than once in a pass and must give the
+	// same values each time.
+	Weight(p model.Param) (backend.Buffer, error)
+	// Release says that b, which Weight returned for p, is not needed any more.
+	Release(p model.Param, b backend.Buffer)
+}
+
+// GradSink takes gradients, one call a parameter and pass, in backward order.
+type GradSink interface {
+	// Wants says whether the gradient of p is to be computed at all.
+	Wants(p model.Param) bool
+	// Grad receives d loss / d p. The buffer is only valid during the call; the
+	// sink may change it.
+	Grad(p model.Param, grad backend.Buffer) error
+}
+
+// Transformer is the forward and backward pass of one configuration.
+type Transformer struct {
+	cfg      *model.Config
+	be       backend.Backend
+	cos, sin backend.Buffer // [positions, HeadDim/2], grown on demand
+	tableLen int
+
+	// OnLayer, if set, is called after each layer of a pass: len(Layers) times
+	// forward and at most as often backward.
+	OnLayer func()
+}
+
+// New makes a transformer; weights come with each call.
+func New(be backend.Backend, cfg *model.Config) *Transformer {
+	return &Transformer{cfg: cfg, be: be}
+}
+
+// Config is the geometry the transformer was made for.
+func (t *Transformer) Config() *model.Config { return t.cfg }
+
+// Loss is the mean next-token cross-entropy of a batch, in nats.
+func (t *Transformer) Loss(ctx context.Context, b Batch, w WeightSource) (float64, error) {
+	nll, err := t.NLL(ctx, b, w)
+	return mean(nll, b.Targets()), err
+}
+
+// NLL is -log p of each next token, [B*T], 0 where a position has no next token.
+func (t *Transformer) NLL(ctx context.Context, b Batch, w WeightSource) ([]float64, error) {
+	p := t.newPass(ctx, b, w, nil)
+	defer p.free()
+	if err := p.forward(); err != nil {
+		return nil, err
+	}
+	return p.lossHead()
+}
+
+// LossAndGrad is the mean next-token cross-entropy of a batch, in nats, and its
+// gradient with respect to every parameter that sink wants.
+func (t *Transformer) LossAndGrad(ctx context.Context, b Batch, w WeightSource, sink GradSink) (float64, error) {
+	p := t.newPass(ctx, b, w, sink)
+	defer p.free()
+	if err := p.forward(); err != nil {
+		return 0, err
+	}
+	nll, err := p.lossHead()
+	if err != nil {
+		return 0, err
+	}
+	return mean(nll, b.Targets()), p.backward()
+}
+
+// Logits writes the logits [B*T, V] of a batch to emit, in row order, some rows
+// at a time; the slice is only valid during the call.
+func (t *Transformer) Logits(ctx context.Context, b Batch, w WeightSource, emit func(rows []float32) error) error {
+	p := t.newPass(ctx, b, w, nil)
+	defer p.free()
+	if err := p.forward(); err != nil {
+		return err
+	}
+	return p.eachLogits(func(logits backend.Buffer, lo, hi int) error {
+		host := make([]float32, logits.Len())
+		t.be.Download(host, logits)
+		return emit(host)
+	})
+}
+
+func mean(nll []float64, targets int) float64 {
+	var sum float64
+	for _, v := range nll {
+		sum += v
+	}
+	return sum / float64(max(1, targets))
+}
