@@ -1,0 +1,100 @@
+package importance
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"moreau/internal/model"
+)
+
+// Manifest says how scores came about: with the same program, inputs and CPU
+// path it gives the same scores.
+type Manifest struct {
+	Model       string      `json:"model"`
+	Method      string      `json:"method"`
+	Salience    string      `json:"salience,omitempty"`
+	Seed        uint64      `json:"seed"`
+	Layers      string      `json:"layers"`
+	Backend     string      `json:"backend"`
+	Envelope    *Envelope   `json:"envelope,omitempty"`
+	Calibration *CalibInfo  `json:"calibration,omitempty"`
+	Trace       []TraceStep `json:"trace,omitempty"`
+}
+
+// Envelope are the settings of the envelope iteration.
+type Envelope struct {
+	Steps    int     `json:"steps"`
+	Avg      int     `json:"avg"`
+	Std      float64 `json:"std"`
+	Absolute bool    `json:"absolute_noise"`
+	LR       float64 `json:"lr"`
+	Rho      float64 `json:"rho"`
+	Eta      float64 `json:"eta"`
+}
+
+// CalibInfo says which tokens were seen.
+type CalibInfo struct {
+	Source string `json:"source"`
+	Rows   int    `json:"rows"`
+	SeqLen int    `json:"seq_len"`
+	Fresh  bool   `json:"fresh_rows"`
+	SHA256 string `json:"ids_sha256"`
+}
+
+// TraceStep is the loss a pass saw.
+type TraceStep struct {
+	Pass int     `json:"pass"`
+	Loss float64 `json:"loss"`
+}
+
+// file is scores.json (docs/formats/scores.md).
+type file struct {
+	Format   string       `json:"format"`
+	Version  int          `json:"version"`
+	Manifest Manifest     `json:"manifest"`
+	Layers   []layerEntry `json:"layers"`
+}
+
+type layerEntry struct {
+	Heads []float64 `json:"heads"` // null: not scored
+	MLP   []float64 `json:"mlp"`
+}
+
+const formatName = "moreau-scores"
+
+// Encode is scores.json: for each layer and kind one number per unit.
+func Encode(cfg *model.Config, s Scores, m Manifest) ([]byte, error) {
+	f := file{Format: formatName, Version: 1, Manifest: m}
+	for l := range cfg.Layers {
+		f.Layers = append(f.Layers, layerEntry{s[cfg.Dim(l, model.Heads)], s[cfg.Dim(l, model.MLP)]})
+	}
+	return json.Marshal(f)
+}
+
+// Decode reads scores.json and checks it against the model's sizes.
+func Decode(data []byte, cfg *model.Config) (Scores, Manifest, error) {
+	var f file
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, Manifest{}, fmt.Errorf("not a scores file; make one with moreau score: %w", err)
+	}
+	if f.Format != formatName || f.Version != 1 {
+		return nil, Manifest{}, fmt.Errorf("not a scores file; make one with moreau score: format %q version %d, want %q version 1", f.Format, f.Version, formatName)
+	}
+	if len(f.Layers) != len(cfg.Layers) {
+		return nil, Manifest{}, fmt.Errorf("scores of another model: %d layers, the model has %d; score this one", len(f.Layers), len(cfg.Layers))
+	}
+	s := Scores{}
+	for l, e := range f.Layers {
+		for k, units := range map[model.Kind][]float64{model.Heads: e.Heads, model.MLP: e.MLP} {
+			d := cfg.Dim(l, k)
+			if units == nil {
+				continue
+			}
+			if len(units) != d.Units {
+				return nil, Manifest{}, fmt.Errorf("scores of another model: %d scores for %s, the model has %d units; score this one", len(units), d, d.Units)
+			}
+			s[d] = units
+		}
+	}
+	return s, f.Manifest, nil
+}

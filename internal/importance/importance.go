@@ -1,0 +1,152 @@
+// Package importance scores the prunable units of a model: a gradient (or
+// none), a salience per scalar, and a reduction over each coupled unit. The
+// methods stand in one table; all share the reduction.
+package importance
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"moreau/internal/backend"
+	"moreau/internal/model"
+	"moreau/internal/moreau"
+	"moreau/internal/transformer"
+)
+
+// Scores holds one number per unit of each scored dimension; higher is more important.
+type Scores map[model.Dim][]float64
+
+// Needs says what a method computes from, for plans and estimates.
+type Needs struct {
+	Calibration bool // rows of tokens
+	Envelope    bool // the settings in Options.Moreau
+	State       int  // float32 values kept per scored parameter
+}
+
+// PassCount is the number of forward and backward passes over the calibration
+// rows of a step.
+func (n Needs) PassCount(o Options) int {
+	switch {
+	case n.Envelope:
+		return o.Moreau.Steps
+	case n.Calibration && saliences[o.Salience].squares:
+		return 2 // the rows one by one, then together
+	case n.Calibration:
+		return 1
+	}
+	return 0
+}
+
+// Method is one way to score.
+type Method struct {
+	Name  string
+	Doc   string
+	Needs Needs
+
+	adjust func(o *Options) // what distinguishes it within its family
+	run    func(r *Run) (Scores, error)
+}
+
+// Methods is every method, in the order of help texts.
+var Methods = []Method{
+	{Name: "random", Doc: "uniform random scores, the floor to compare with", run: (*Run).random},
+	{Name: "l1", Doc: "sum of |w|", run: (*Run).weightsOnly, adjust: func(o *Options) { o.salience = l1 }},
+	{Name: "l2", Doc: "sum of w²", run: (*Run).weightsOnly, adjust: func(o *Options) { o.salience = l2 }},
+	{Name: "taylor", Doc: "first-order Taylor term |w·g| of the loss (LLM-Pruner); --salience picks its form", run: (*Run).taylor,
+		Needs: Needs{Calibration: true}},
+	{Name: "smoothgrad", Doc: "|w·g| with g the mean gradient at noisy weights", run: (*Run).envelope,
+		Needs: envelopeNeeds, adjust: func(o *Options) { o.Moreau.Still, o.Moreau.Threshold = true, moreau.None }},
+	{Name: "moreau", Doc: "|w·d| with d the gradient of the loss's Moreau envelope (default)", run: (*Run).envelope,
+		Needs: envelopeNeeds, adjust: func(o *Options) { o.Moreau.Threshold = moreau.None }},
+	{Name: "moreau-gs", Doc: "moreau with a group soft threshold on each coupled unit", run: (*Run).envelope,
+		Needs: envelopeNeeds, adjust: func(o *Options) { o.Moreau.Threshold = moreau.CoupledUnits }},
+	{Name: "moreau-compat", Doc: "what the published MoreauPruner code computes, defects included", run: (*Run).envelope,
+		Needs: envelopeNeeds, adjust: func(o *Options) { o.Moreau.Threshold, o.Moreau.Rho, o.everyParam = moreau.Rows, 0, true }},
+}
+
+var envelopeNeeds = Needs{Calibration: true, Envelope: true, State: 2}
+
+// MethodNames lists the names of Methods.
+func MethodNames() []string {
+	names := make([]string, len(Methods))
+	for i, m := range Methods {
+		names[i] = m.Name
+	}
+	return names
+}
+
+// FindMethod looks a method up by name.
+func FindMethod(name string) (Method, error) {
+	for _, m := range Methods {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return Method{}, fmt.Errorf("method %q is not known, known are %s", name, strings.Join(MethodNames(), ", "))
+}
+
+// Options of a scoring run.
+type Options struct {
+	Salience string         // element1, vector, element2 or mix
+	Layers   model.Range    // whose dimensions are scored
+	Moreau   moreau.Options // of the envelope methods; the method sets Threshold and Still
+	Seed     uint64
+
+	salience   salience
+	everyParam bool // noise and delta on all parameters, not only the scored ones
+}
+
+// Run is one scoring run: where the weights come from and which rows they see.
+type Run struct {
+	Ctx      context.Context
+	Backend  backend.Backend
+	Config   *model.Config
+	Weights  transformer.WeightSource
+	Batch    func(step int) (transformer.Batch, error) // calibration rows of a step
+	Options  Options
+	Progress func(done, passes int, loss float64) // after each pass, may be nil
+	OnLayer  func()                               // after each layer of a pass, may be nil
+
+	tr *transformer.Transformer
+}
+
+// Check refuses options that do not go with the method.
+func (m Method) Check(o Options) error {
+	s, err := findSalience(o.Salience)
+	if err == nil && s.squares && m.Name != "taylor" {
+		err = fmt.Errorf("salience %q needs gradients of single sequences: it goes with method taylor only", o.Salience)
+	}
+	return err
+}
+
+// Score runs a method.
+func (m Method) Score(r Run) (Scores, error) {
+	if err := m.Check(r.Options); err != nil {
+		return nil, err
+	}
+	r.Options.salience = saliences[r.Options.Salience]
+	if m.adjust != nil {
+		m.adjust(&r.Options)
+	}
+	r.tr = transformer.New(r.Backend, r.Config)
+	r.tr.OnLayer = r.OnLayer
+	return m.run(&r)
+}
+
+// scored lists the projections that belong to scored dimensions.
+func (r *Run) scored() []model.Param {
+	var ps []model.Param
+	for _, p := range r.Config.Params() {
+		if p.Prunable() && r.Options.Layers.Has(p.Layer) {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+func (r *Run) progress(done, passes int, loss float64) {
+	if r.Progress != nil {
+		r.Progress(done, passes, loss)
+	}
+}

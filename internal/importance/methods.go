@@ -1,0 +1,159 @@
+package importance
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+
+	"moreau/internal/backend"
+	"moreau/internal/model"
+	"moreau/internal/moreau"
+	"moreau/internal/transformer"
+)
+
+// random draws uniform scores; each dimension has its own stream of the seed.
+func (r *Run) random() (Scores, error) {
+	s := Scores{}
+	for _, d := range r.Config.Dims() {
+		if !r.Options.Layers.Has(d.Layer) {
+			continue
+		}
+		h := fnv.New64a()
+		h.Write([]byte(d.String()))
+		rng := rand.New(rand.NewPCG(r.Options.Seed, h.Sum64()))
+		s[d] = make([]float64, d.Units)
+		for i := range s[d] {
+			s[d][i] = rng.Float64()
+		}
+	}
+	return s, nil
+}
+
+// weightsOnly scores by the weights alone.
+func (r *Run) weightsOnly() (Scores, error) {
+	red := newReducer(r)
+	for _, p := range r.scored() {
+		if err := r.Ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := red.add(p, nil, nil); err != nil {
+			return nil, err
+		}
+	}
+	return red.scores, nil
+}
+
+// taylor scores by the gradient at w. element2 and mix first gather the mean,
+// over calibration sequences, of the squared gradient of each sequence.
+func (r *Run) taylor() (Scores, error) {
+	b, err := r.Batch(0)
+	if err != nil {
+		return nil, err
+	}
+	sink := &taylorSink{red: newReducer(r), wants: names(r.scored())}
+	passes := Needs{Calibration: true}.PassCount(r.Options)
+	if r.Options.salience.squares {
+		if sink.squares, err = r.squares(b, sink.wants); err != nil {
+			return nil, err
+		}
+	}
+	loss, err := r.tr.LossAndGrad(r.Ctx, b, r.Weights, sink)
+	if err != nil {
+		return nil, err
+	}
+	r.progress(passes, passes, loss)
+	return sink.red.scores, finite(loss)
+}
+
+// taylorSink reduces each gradient to unit scores as soon as it is known.
+type taylorSink struct {
+	red     *reducer
+	wants   map[string]bool
+	squares map[string][]float32 // nil unless the salience uses them
+}
+
+func (s *taylorSink) Wants(p model.Param) bool { return s.wants[p.Name] }
+
+func (s *taylorSink) Grad(p model.Param, g backend.Buffer) error {
+	return s.red.add(p, g, s.squares[p.Name])
+}
+
+// squares is the mean over the sequences of b of the squared gradient of each.
+func (r *Run) squares(b transformer.Batch, wants map[string]bool) (map[string][]float32, error) {
+	sink := &squareSink{be: r.Backend, wants: wants, sequences: float32(b.B), mean: map[string][]float32{}}
+	for i := range b.B {
+		if _, err := r.tr.LossAndGrad(r.Ctx, b.Sequence(i), r.Weights, sink); err != nil {
+			return nil, err
+		}
+	}
+	return sink.mean, nil
+}
+
+type squareSink struct {
+	be        backend.Backend
+	wants     map[string]bool
+	sequences float32
+	mean      map[string][]float32
+}
+
+func (s *squareSink) Wants(p model.Param) bool { return s.wants[p.Name] }
+
+func (s *squareSink) Grad(p model.Param, grad backend.Buffer) error {
+	mean := s.mean[p.Name]
+	if mean == nil {
+		mean = make([]float32, p.Len())
+		s.mean[p.Name] = mean
+	}
+	g := make([]float32, p.Len())
+	s.be.Download(g, grad)
+	for i, v := range g {
+		mean[i] += v * v / s.sequences
+	}
+	return nil
+}
+
+// envelope scores by the result of the envelope iteration.
+func (r *Run) envelope() (Scores, error) {
+	opts := r.Options.Moreau
+	if opts.Noise == nil {
+		opts.Noise = moreau.Counter(r.Backend, r.Options.Seed)
+	}
+	moving := r.scored()
+	if r.Options.everyParam {
+		moving = r.Config.Params()
+	}
+	objective := func(ctx context.Context, step int, w transformer.WeightSource, sink transformer.GradSink) (float64, error) {
+		b, err := r.Batch(step)
+		if err != nil {
+			return 0, err
+		}
+		loss, err := r.tr.LossAndGrad(ctx, b, w, sink)
+		if err == nil && finite(loss) != nil {
+			err = fmt.Errorf("step %d: %w; lower --lr or --std, or check the weights", step+1, finite(loss))
+		}
+		return loss, err
+	}
+	res, err := moreau.Run(r.Ctx, r.Backend, r.Config, r.Weights, moving, objective, opts, func(step int, t moreau.Trace) {
+		r.progress(step+1, opts.Steps, t.Loss)
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer res.Free(r.Backend)
+	red := newReducer(r)
+	for _, p := range r.scored() {
+		if err := red.add(p, res.Mean[p.Name], nil); err != nil {
+			return nil, err
+		}
+	}
+	return red.scores, nil
+}
+
+func names(ps []model.Param) map[string]bool {
+	m := map[string]bool{}
+	for _, p := range ps {
+		m[p.Name] = true
+	}
+	return m
+}
