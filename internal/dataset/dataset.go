@@ -5,6 +5,7 @@ package dataset
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 )
 
@@ -16,6 +17,15 @@ func (r Rows) Tokens() int {
 	n := 0
 	for _, row := range r {
 		n += len(row)
+	}
+	return n
+}
+
+// Predicted gives the number of ids that have one before them in their row.
+func (r Rows) Predicted() int {
+	n := 0
+	for _, row := range r {
+		n += max(0, len(row)-1)
 	}
 	return n
 }
@@ -36,11 +46,18 @@ func ReadIDs(path string) (Rows, error) {
 	}
 	rows := make(Rows, len(raw))
 	for i, r := range raw {
-		if err := json.Unmarshal(r, &rows[i]); err != nil {
+		var ids []int
+		if err := json.Unmarshal(r, &ids); err != nil {
 			return nil, fmt.Errorf("%s: row %d: want integer ids: %w", path, i, err)
 		}
+		for j, id := range ids {
+			if id < 0 || id > math.MaxInt32 {
+				return nil, fmt.Errorf("%s: %w", path, outside(i, j, id, math.MaxInt32+1))
+			}
+		}
+		rows[i] = narrow(ids)
 	}
-	if err := Validate(rows, 1<<31-1); err != nil {
+	if err := Validate(rows, math.MaxInt32+1); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return rows, nil
@@ -58,11 +75,15 @@ func Validate(rows Rows, vocab int) error {
 		}
 		for j, id := range row {
 			if id < 0 || int(id) >= vocab {
-				return fmt.Errorf("row %d, position %d: token id %d is outside 0..%d: were the rows made with this model's tokenizer?", i, j, id, vocab-1)
+				return outside(i, j, int(id), vocab)
 			}
 		}
 	}
 	return nil
+}
+
+func outside(row, position, id, vocab int) error {
+	return fmt.Errorf("row %d, position %d: token id %d is outside 0..%d: were the rows made with this model's tokenizer?", row, position, id, vocab-1)
 }
 
 func readFile(path string) ([]byte, error) {

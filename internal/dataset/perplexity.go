@@ -54,7 +54,7 @@ func joinLines(path string, row func(line string) string) (string, error) {
 		return "", err
 	}
 	if len(data) == 0 {
-		return "", fmt.Errorf("%s: no text in it", path)
+		return "", fmt.Errorf("%s: no text in it; give another file", path)
 	}
 	rows := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 	for i, line := range rows {

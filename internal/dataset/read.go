@@ -33,7 +33,7 @@ func ReadText(path string) (docs []string, err error) {
 	}
 	docs = slices.DeleteFunc(docs, func(d string) bool { return strings.TrimSpace(d) == "" })
 	if len(docs) == 0 {
-		return nil, fmt.Errorf("%s: no text in it", path)
+		return nil, fmt.Errorf("%s: no text in it; give another file", path)
 	}
 	return docs, nil
 }

@@ -1,0 +1,164 @@
+// Package prune decides which units go and makes the pruned checkpoint: scores
+// and a budget give a Plan, a Plan and a checkpoint give a checkpoint (a lazy
+// view). What the plan says is what every writer writes.
+package prune
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sort"
+
+	"moreau/internal/model"
+)
+
+// ErrBudget marks a budget that is out of range or cannot be reached.
+var ErrBudget = errors.New("budget")
+
+// ErrScores marks scores that do not cover what is to be cut.
+var ErrScores = errors.New("there are no scores")
+
+// Selection says which units compete with each other.
+type Selection string
+
+const (
+	// Local ranks the units of each layer and kind; every layer of the range
+	// loses the same number.
+	Local Selection = "local"
+	// Global ranks all units of a kind together, each score divided by the mean
+	// of its layer and kind.
+	Global Selection = "global"
+)
+
+// Budget is how much to cut, and where.
+type Budget struct {
+	Ratio      float64      `json:"ratio,omitempty"`       // share of all parameters, 0..1; or
+	LayerRatio float64      `json:"layer_ratio,omitempty"` // share of the units of each layer in range
+	Layers     model.Range  `json:"-"`
+	Kinds      []model.Kind `json:"-"`
+	Selection  Selection    `json:"selection"`
+}
+
+// counts is how many units each dimension loses (Local), or all dimensions of
+// a kind together (Global).
+type counts map[model.Dim]int
+
+// check refuses budgets that mean nothing.
+func (b Budget) check() error {
+	if (b.Ratio > 0) == (b.LayerRatio > 0) {
+		return fmt.Errorf("%w: give either a ratio or a layer ratio above 0", ErrBudget)
+	}
+	if r := b.Ratio + b.LayerRatio; !(r > 0 && r < 1) {
+		return fmt.Errorf("%w: ratio %g is out of range, want more than 0 and less than 1", ErrBudget, r)
+	}
+	if b.Selection != Local && b.Selection != Global {
+		return fmt.Errorf("%w: selection %q is not known, known are %s, %s", ErrBudget, b.Selection, Local, Global)
+	}
+	return nil
+}
+
+// candidates are the dimensions that may lose units.
+func (b Budget) candidates(cfg *model.Config, kind model.Kind) []model.Dim {
+	var dims []model.Dim
+	for _, k := range b.Kinds {
+		for l := b.Layers.First; k == kind && l <= b.Layers.Last; l++ {
+			dims = append(dims, cfg.Dim(l, k))
+		}
+	}
+	return dims
+}
+
+// share is how many of a dimension's units a ratio cuts. The published code
+// counts rows of q_proj and rounds down to whole heads: heads lose
+// (rows - floor(rows·(1-ratio))) / rows per unit; channels n - floor(n·(1-ratio)).
+func share(cfg *model.Config, d model.Dim, ratio float64) int {
+	width := 1
+	if d.Kind == model.Heads {
+		width = cfg.Layers[d.Layer].Group() * cfg.HeadDim
+	}
+	rows := d.Units * width
+	return min(d.Units-1, (rows-int(float64(rows)*(1-ratio)))/width)
+}
+
+// byLayerRatio applies one ratio to every candidate.
+func (b Budget) byLayerRatio(cfg *model.Config) counts {
+	cut := counts{}
+	for _, k := range model.Kinds {
+		for _, d := range b.candidates(cfg, k) {
+			cut[d] = share(cfg, d, b.LayerRatio)
+		}
+	}
+	return cut
+}
+
+// byRatio finds the fewest units whose removal takes the asked share of all
+// parameters: the same ratio for heads and channels, heads rounded down as
+// above, channels making up the rest; more heads only when channels run out.
+func (b Budget) byRatio(cfg *model.Config) (counts, error) {
+	target := int64(math.Ceil(b.Ratio * float64(cfg.ParamCount())))
+	heads, channels := b.candidates(cfg, model.Heads), b.candidates(cfg, model.MLP)
+	ratio := float64(target) / float64(params(cfg, heads)+params(cfg, channels))
+	if ratio >= 1 {
+		return nil, b.unreachable(cfg, heads, channels)
+	}
+	for extra := 0; ; extra++ {
+		cut, more := counts{}, false
+		for _, d := range heads {
+			n := min(d.Units-1, share(cfg, d, ratio)+extra)
+			more = more || n < d.Units-1
+			cut[d] = n
+		}
+		if fill(cfg, cut, channels, target) {
+			return cut, nil
+		}
+		if !more {
+			return nil, b.unreachable(cfg, heads, channels)
+		}
+	}
+}
+
+// fill takes the fewest channels, the same number from every layer, that make
+// target parameters go, and reports whether there are that many.
+func fill(cfg *model.Config, cut counts, channels []model.Dim, target int64) bool {
+	most := 0
+	for _, d := range channels {
+		most = max(most, d.Units-1)
+	}
+	reaches := func(n int) bool {
+		for _, d := range channels {
+			cut[d] = min(n, d.Units-1)
+		}
+		return removed(cfg, cut) >= target
+	}
+	return reaches(sort.Search(most, reaches))
+}
+
+func params(cfg *model.Config, dims []model.Dim) int64 {
+	var n int64
+	for _, d := range dims {
+		n += cfg.UnitParams(d) * int64(d.Units)
+	}
+	return n
+}
+
+// removed counts the scalars that go. Dimensions are disjoint in every
+// parameter, so the counts add up.
+func removed(cfg *model.Config, cut counts) int64 {
+	var n int64
+	for d, c := range cut {
+		n += cfg.UnitParams(d) * int64(c)
+	}
+	return n
+}
+
+// unreachable says how far the budget could go.
+func (b Budget) unreachable(cfg *model.Config, dims ...[]model.Dim) error {
+	var most int64
+	for _, ds := range dims {
+		for _, d := range ds {
+			most += cfg.UnitParams(d) * int64(d.Units-1)
+		}
+	}
+	return fmt.Errorf("%w: ratio %.4g cannot be reached in layers %s: at most %.4g of the parameters can go (one unit stays everywhere); lower --ratio or widen --layers",
+		ErrBudget, b.Ratio, b.Layers, float64(most)/float64(cfg.ParamCount()))
+}

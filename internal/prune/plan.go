@@ -1,0 +1,171 @@
+package prune
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"moreau/internal/model"
+)
+
+// Plan lists the units that go. Pruned holds ascending unit indices; a
+// dimension that is not there stays whole.
+type Plan struct {
+	Budget Budget
+	Before *model.Config
+	After  *model.Config
+	Pruned map[model.Dim][]int
+}
+
+// NewPlan picks the lowest-scored units the budget asks for, ties by lower
+// index. With nil scores only the counts mean anything (a dry run without
+// calibration): the first units are named.
+func NewPlan(cfg *model.Config, scores map[model.Dim][]float64, b Budget) (*Plan, error) {
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	cut := b.byLayerRatio(cfg)
+	if b.Ratio > 0 {
+		var err error
+		if cut, err = b.byRatio(cfg); err != nil {
+			return nil, err
+		}
+	}
+	if scores == nil {
+		scores = flat(cut)
+	} else if err := covered(cut, scores); err != nil {
+		return nil, err
+	}
+	pruned := pickLocal(cut, scores)
+	if b.Selection == Global {
+		pruned = pickGlobal(cfg, cut, scores, b)
+	}
+	p := &Plan{Budget: b, Before: cfg, Pruned: pruned}
+	p.After = cfg.Cut(p.left())
+	if p.Removed() == 0 {
+		return nil, fmt.Errorf("%w: the ratio is too small to cut a single unit; raise it", ErrBudget)
+	}
+	return p, nil
+}
+
+// Removed is the number of parameters that go.
+func (p *Plan) Removed() int64 { return p.Before.ParamCount() - p.After.ParamCount() }
+
+// Kept lists the units of d that stay, ascending.
+func (p *Plan) Kept(d model.Dim) []int {
+	gone := map[int]bool{}
+	for _, u := range p.Pruned[d] {
+		gone[u] = true
+	}
+	kept := make([]int, 0, d.Units-len(gone))
+	for u := range d.Units {
+		if !gone[u] {
+			kept = append(kept, u)
+		}
+	}
+	return kept
+}
+
+func (p *Plan) left() map[model.Dim]int {
+	left := map[model.Dim]int{}
+	for d, units := range p.Pruned {
+		left[d] = d.Units - len(units)
+	}
+	return left
+}
+
+// flat gives every unit the same score.
+func flat(cut counts) map[model.Dim][]float64 {
+	s := map[model.Dim][]float64{}
+	for d := range cut {
+		s[d] = make([]float64, d.Units)
+	}
+	return s
+}
+
+func covered(cut counts, scores map[model.Dim][]float64) error {
+	var missing []string
+	for d, n := range cut {
+		if n > 0 && len(scores[d]) != d.Units {
+			missing = append(missing, d.String())
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	sort.Strings(missing)
+	return fmt.Errorf("%w for %s; score all layers that are to be cut, or narrow --layers", ErrScores, strings.Join(missing, ", "))
+}
+
+// ascending orders units by score, ties by index.
+func ascending(scores []float64) []int {
+	order := make([]int, len(scores))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return scores[order[i]] < scores[order[j]] })
+	return order
+}
+
+func pickLocal(cut counts, scores map[model.Dim][]float64) map[model.Dim][]int {
+	pruned := map[model.Dim][]int{}
+	for d, n := range cut {
+		if n > 0 {
+			units := ascending(scores[d])[:n]
+			sort.Ints(units)
+			pruned[d] = units
+		}
+	}
+	return pruned
+}
+
+// unit is one candidate of the global ranking.
+type unit struct {
+	dim   model.Dim
+	index int
+	score float64 // relative to the mean of its dimension
+}
+
+// pickGlobal removes as many parameters a kind as the local counts would, from
+// wherever scores are lowest; one unit stays in every dimension.
+func pickGlobal(cfg *model.Config, cut counts, scores map[model.Dim][]float64, b Budget) map[model.Dim][]int {
+	pruned := map[model.Dim][]int{}
+	for _, k := range model.Kinds {
+		dims := b.candidates(cfg, k)
+		var target int64
+		for _, d := range dims {
+			target += cfg.UnitParams(d) * int64(cut[d])
+		}
+		for _, u := range ranked(dims, scores) {
+			if target <= 0 {
+				break
+			}
+			if len(pruned[u.dim]) < u.dim.Units-1 {
+				pruned[u.dim] = append(pruned[u.dim], u.index)
+				target -= cfg.UnitParams(u.dim)
+			}
+		}
+	}
+	for _, units := range pruned {
+		sort.Ints(units)
+	}
+	return pruned
+}
+
+func ranked(dims []model.Dim, scores map[model.Dim][]float64) []unit {
+	var all []unit
+	for _, d := range dims {
+		var mean float64
+		for _, s := range scores[d] {
+			mean += s / float64(d.Units)
+		}
+		if mean == 0 {
+			mean = 1 // all scores are 0, and stay so
+		}
+		for i, s := range scores[d] {
+			all = append(all, unit{d, i, s / mean})
+		}
+	}
+	sort.SliceStable(all, func(i, j int) bool { return all[i].score < all[j].score })
+	return all
+}

@@ -1,0 +1,147 @@
+package prune
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"moreau/internal/goldentest"
+	"moreau/internal/model"
+)
+
+// config reads a configuration of testdata/configs.
+func config(t *testing.T, name string) *model.Config {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(goldentest.Root(), "testdata", "configs", name, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := model.FromHF(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func both(cfg *model.Config) Budget {
+	return Budget{Layers: cfg.UnprotectedLayers(), Kinds: model.Kinds, Selection: Local}
+}
+
+// The published run of LLaMA-7B.
+func TestPublishedPlan(t *testing.T) {
+	cfg := config(t, "llama-7b")
+	b := both(cfg)
+	if b.Layers != (model.Range{First: 4, Last: 29}) {
+		t.Errorf("layers cut by default: %s, published 4..29", b.Layers)
+	}
+	b.LayerRatio = 0.25
+	p, err := NewPlan(cfg, nil, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before, after := p.Before.ParamCount(), p.After.ParamCount(); before != 6738415616 || after != 5422977024 {
+		t.Errorf("%d -> %d parameters, published 6738415616 -> 5422977024", before, after)
+	}
+}
+
+// Counts of the published code: heads round down from rows, channels up.
+func TestShare(t *testing.T) {
+	cfg := &model.Config{HeadDim: 32, Layers: []model.Layer{{Heads: 8, KVHeads: 8, Intermediate: 704}, {Heads: 9, KVHeads: 3, Intermediate: 1536}}}
+	for _, c := range []struct {
+		layer int
+		kind  model.Kind
+		ratio float64
+		want  int
+	}{
+		{0, model.Heads, 0.1, 0}, {0, model.Heads, 0.2, 1}, {0, model.Heads, 0.25, 2}, {0, model.Heads, 0.3, 2}, {0, model.Heads, 0.99, 7},
+		{0, model.MLP, 0.25, 176}, {0, model.MLP, 0.2, 141}, {0, model.MLP, 0.999, 703},
+		{1, model.Heads, 0.3, 0}, {1, model.Heads, 0.34, 1}, {1, model.Heads, 0.7, 2},
+	} {
+		if got := share(cfg, cfg.Dim(c.layer, c.kind), c.ratio); got != c.want {
+			t.Errorf("layer %d %s at %g: %d units, want %d", c.layer, c.kind, c.ratio, got, c.want)
+		}
+	}
+}
+
+// A ratio of all parameters is met, and not exceeded by more than one channel a layer.
+func TestRatioIsMet(t *testing.T) {
+	for _, name := range []string{"llama-7b", "llama3-8b", "smollm2-135m"} {
+		cfg := config(t, name)
+		for _, ratio := range []float64{0.01, 0.1, 0.2, 0.5} {
+			for _, selection := range []Selection{Local, Global} {
+				b := both(cfg)
+				b.Ratio, b.Selection = ratio, selection
+				p, err := NewPlan(cfg, nil, b)
+				if err != nil {
+					t.Fatalf("%s at %g: %v", name, ratio, err)
+				}
+				target := int64(ratio * float64(cfg.ParamCount()))
+				slack := cfg.UnitParams(cfg.Dim(5, model.MLP)) * int64(b.Layers.Len())
+				if selection == Global {
+					slack = cfg.UnitParams(cfg.Dim(5, model.Heads)) + cfg.UnitParams(cfg.Dim(5, model.MLP))
+				}
+				if over := p.Removed() - target; over < 0 || over > slack {
+					t.Errorf("%s at %g, %s: removed %d, asked %d, more than %d over", name, ratio, selection, p.Removed(), target, slack)
+				}
+			}
+		}
+	}
+}
+
+func TestRefusedBudgets(t *testing.T) {
+	cfg := config(t, "smollm2-135m")
+	for name, change := range map[string]func(*Budget){
+		"nothing":       func(b *Budget) {},
+		"negative":      func(b *Budget) { b.Ratio = -0.1 },
+		"all":           func(b *Budget) { b.Ratio = 1 },
+		"layer all":     func(b *Budget) { b.LayerRatio = 1.5 },
+		"both":          func(b *Budget) { b.Ratio, b.LayerRatio = 0.1, 0.1 },
+		"unreachable":   func(b *Budget) { b.Ratio = 0.9 },
+		"heads cannot":  func(b *Budget) { b.Ratio, b.Kinds = 0.3, []model.Kind{model.Heads} },
+		"too small":     func(b *Budget) { b.LayerRatio = 1e-9; b.Kinds = []model.Kind{model.Heads} },
+		"bad selection": func(b *Budget) { b.Ratio, b.Selection = 0.1, "best" },
+	} {
+		b := both(cfg)
+		change(&b)
+		if _, err := NewPlan(cfg, nil, b); !errors.Is(err, ErrBudget) {
+			t.Errorf("%s: got %v, want a budget error", name, err)
+		}
+	}
+}
+
+func TestSelection(t *testing.T) {
+	cfg := &model.Config{Family: model.Families[0], VocabSize: 8, HiddenSize: 4, HeadDim: 2,
+		Layers: []model.Layer{{Heads: 2, KVHeads: 2, Intermediate: 4}, {Heads: 2, KVHeads: 2, Intermediate: 4}}}
+	scores := map[model.Dim][]float64{
+		cfg.Dim(0, model.Heads): {2, 1}, cfg.Dim(1, model.Heads): {1, 1},
+		cfg.Dim(0, model.MLP): {3, 1, 1, 3}, cfg.Dim(1, model.MLP): {100, 99, 101, 100},
+	}
+	b := Budget{LayerRatio: 0.5, Layers: cfg.AllLayers(), Kinds: model.Kinds, Selection: Local}
+	expect(t, cfg, scores, b, map[model.Dim][]int{
+		cfg.Dim(0, model.Heads): {1}, cfg.Dim(1, model.Heads): {0}, // a tie goes to the lower index
+		cfg.Dim(0, model.MLP): {1, 2}, cfg.Dim(1, model.MLP): {0, 1},
+	})
+	b.Selection, b.Kinds = Global, []model.Kind{model.MLP}
+	expect(t, cfg, scores, b, map[model.Dim][]int{
+		cfg.Dim(0, model.MLP): {1, 2}, cfg.Dim(1, model.MLP): {0, 1}, // relative to layer means 2 and 100
+	})
+	delete(scores, cfg.Dim(1, model.MLP))
+	if _, err := NewPlan(cfg, scores, b); err == nil {
+		t.Error("a plan without scores for a layer it cuts")
+	}
+}
+
+func expect(t *testing.T, cfg *model.Config, scores map[model.Dim][]float64, b Budget, want map[model.Dim][]int) {
+	t.Helper()
+	p, err := NewPlan(cfg, scores, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range cfg.Dims() {
+		if !slices.Equal(p.Pruned[d], want[d]) {
+			t.Errorf("%s: %s pruned %v, want %v", b.Selection, d, p.Pruned[d], want[d])
+		}
+	}
+}
