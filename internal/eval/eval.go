@@ -1,0 +1,75 @@
+// Package eval measures what a model lost: perplexity over token windows.
+package eval
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"moreau/internal/transformer"
+)
+
+// Result is the perplexity of one text.
+type Result struct {
+	Perplexity      float64   `json:"perplexity"` // exp of the mean over all predicted tokens
+	MeanNLL         float64   `json:"mean_nll"`   // nats per token
+	Tokens          int       `json:"predicted_tokens"`
+	Rows            int       `json:"rows"`
+	ChunkNLL        []float64 `json:"chunk_mean_nll"`
+	TokensPerSecond float64   `json:"tokens_per_second"`
+}
+
+// passTokens is how many tokens go through the model at once.
+const passTokens = 2048
+
+// Perplexity runs rows through the model, each a sequence of its own, and
+// averages the next-token cross-entropy over all predicted tokens. progress,
+// if not nil, hears of rows done.
+func Perplexity(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, rows [][]int32, progress func(done int)) (Result, error) {
+	r := Result{Rows: len(rows)}
+	start := time.Now()
+	var sum float64
+	for lo := 0; lo < len(rows); {
+		hi := lo + 1
+		for hi < len(rows) && (hi-lo+1)*len(rows[hi]) <= passTokens {
+			hi++
+		}
+		b, err := transformer.NewBatch(rows[lo:hi])
+		if err != nil {
+			return r, err
+		}
+		nll, err := tr.NLL(ctx, b, w)
+		if err != nil {
+			return r, err
+		}
+		for i := range b.B {
+			s := total(nll[i*b.T : (i+1)*b.T])
+			n := len(rows[lo+i]) - 1
+			r.ChunkNLL = append(r.ChunkNLL, s/float64(max(1, n)))
+			sum += s
+			r.Tokens += n
+		}
+		if lo = hi; progress != nil {
+			progress(hi)
+		}
+	}
+	if r.Tokens == 0 {
+		return r, fmt.Errorf("no token to predict: rows need at least two tokens")
+	}
+	r.MeanNLL = sum / float64(r.Tokens)
+	r.Perplexity = math.Exp(r.MeanNLL)
+	if err := transformer.Finite("the perplexity", r.Perplexity); err != nil {
+		return r, err
+	}
+	r.TokensPerSecond = float64(r.Tokens+r.Rows) / time.Since(start).Seconds()
+	return r, nil
+}
+
+func total(v []float64) float64 {
+	var s float64
+	for _, x := range v {
+		s += x
+	}
+	return s
+}
