@@ -127,7 +127,7 @@ func TestReadIDs(t *testing.T) {
 		`[[1], []]`:      "row 1 is empty",
 		`[]`:             "no rows",
 		`[[1], [2, -1]]`: "row 1, position 1: token id -1",
-		`[[4294967297]]`: "row 0: want integer ids",
+		`[[4294967297]]`: "row 0, position 0",
 	} {
 		if _, err := ReadIDs(file(t, "a.json", content)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "a.json") {
 			t.Errorf("%s: %v, want %q", content, err, want)

@@ -15,7 +15,7 @@ import (
 func readParquet(path string) (docs []string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			docs, err = nil, fmt.Errorf("%s: corrupt Parquet file: %v", path, p)
+			docs, err = nil, fmt.Errorf("%s: corrupt Parquet file; download it again", path)
 		}
 	}()
 	f, err := os.Open(path)
@@ -32,7 +32,7 @@ func readParquet(path string) (docs []string, err error) {
 	}
 	p, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: corrupt Parquet file: %w; download it again", path, err)
 	}
 	leaf, ok := p.Schema().Lookup("text")
 	if !ok || leaf.Node.Type().Kind() != parquet.ByteArray {
@@ -52,13 +52,13 @@ func readParquet(path string) (docs []string, err error) {
 func checkFooter(f io.ReaderAt, size int64) error {
 	var end [8]byte
 	if size < 12 {
-		return fmt.Errorf("corrupt Parquet file: %d bytes", size)
+		return fmt.Errorf("corrupt Parquet file of %d bytes; download it again", size)
 	}
 	if _, err := f.ReadAt(end[:], size-8); err != nil {
 		return err
 	}
 	if footer := int64(binary.LittleEndian.Uint32(end[:4])); footer > size-12 {
-		return fmt.Errorf("corrupt Parquet file: a footer of %d bytes in a file of %d", footer, size)
+		return fmt.Errorf("corrupt Parquet file: a footer of %d bytes in a file of %d; download it again", footer, size)
 	}
 	return nil
 }

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"moreau/internal/load"
+	"moreau/internal/transformer"
+)
+
+// blame looks for the tensor at fault when results are not finite; all weights
+// are read for that, so only then.
+func blame(m *load.Model, err error) error {
+	if !errors.Is(err, transformer.ErrNotFinite) {
+		return err
+	}
+	name, readErr := m.NotFinite()
+	switch {
+	case readErr != nil:
+		return readErr
+	case name != "":
+		return inputError{fmt.Errorf("%s: tensor %s holds NaN or infinite values; download the model again or repair it", m.Path, name)}
+	}
+	return err
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestInspect(t *testing.T) {
+	for _, tt := range []struct {
+		model, format string
+		params        int64
+		words         []string
+	}{
+		{stories, "gguf", 260_032, []string{"260,032", "embeddings tied", "llama, default, 512 tokens", "protected by default"}},
+		{golden("llama_mha"), "hf", 102_720, []string{"102,720", "embeddings untied", "none ("}},
+		{golden("llama_gqa_rope3"), "hf", 84_048, []string{"scaling llama3"}},
+	} {
+		text := must(t, "inspect", tt.model).stdout
+		for _, w := range tt.words {
+			if !strings.Contains(text, w) {
+				t.Errorf("inspect %s does not say %q:\n%s", tt.model, w, text)
+			}
+		}
+		r := parsed[inspection](t, must(t, "inspect", tt.model, "--json").stdout)
+		if r.Parameters != tt.params || string(r.Format) != tt.format || len(r.Layers) == 0 || r.Bytes != 4*tt.params {
+			t.Errorf("inspect %s --json: %d parameters in %d bytes of %s, want %d", tt.model, r.Parameters, r.Bytes, r.Format, tt.params)
+		}
+	}
+}
+
+func TestCommandsAreUniqueAndDescribed(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range newRootCommand().Commands() {
+		if seen[c.Name()] || c.Short == "" {
+			t.Errorf("command %q occurs twice or lacks a description", c.Name())
+		}
+		seen[c.Name()] = true
+	}
+	for _, m := range demoMethods {
+		if seen[m] {
+			t.Errorf("the demo compares %q twice", m)
+		}
+		seen[m] = true
+	}
+}
+
+func TestHelpIsNoError(t *testing.T) {
+	for _, args := range [][]string{nil, {"--help"}, {"prune", "--help"}, {"--version"}} {
+		if must(t, args...).stdout == "" {
+			t.Errorf("moreau %v prints nothing", args)
+		}
+	}
+}

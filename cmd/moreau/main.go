@@ -1,0 +1,50 @@
+// Command moreau makes large language models smaller by structured pruning: it
+// scores attention heads and MLP channels by the gradient of the loss's Moreau
+// envelope, cuts the least important, and writes models that other programs load.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"moreau/internal/output"
+)
+
+// remembering keeps the first error of a writer: most prints look at none.
+type remembering struct {
+	io.Writer
+	err error
+}
+
+func (r *remembering) Write(p []byte) (int, error) {
+	n, err := r.Writer.Write(p)
+	if r.err == nil {
+		r.err = err
+	}
+	return n, err
+}
+
+func main() {
+	// The heap is a few large arrays: collecting often costs little and keeps the
+	// resident set near what is in use.
+	debug.SetGCPercent(20)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	cmd := newRootCommand()
+	stdout := &remembering{Writer: os.Stdout}
+	cmd.SetOut(stdout)
+	err := cmd.ExecuteContext(ctx)
+	if err == nil && stdout.err != nil {
+		err = &output.Error{Path: "standard output", Err: stdout.err}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "moreau:", message(ctx, err))
+	}
+	os.Exit(exitCode(ctx, err))
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestProcess looks at what only a process of its own shows: signals and standard output.
+func TestProcess(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "moreau")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	t.Run("Ctrl-C", func(t *testing.T) { ctrlC(t, program) })
+	t.Run("no room for standard output", func(t *testing.T) { fullStdout(t, program) })
+}
+
+// exitOf is the exit code of a process that ended with err.
+func exitOf(err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+func ctrlC(t *testing.T, program string) {
+	work := t.TempDir()
+	cmd := exec.Command(program, "prune", stories, "--ratio", "20%", "--no-eval", "--steps", "1000000", "-o", "out.gguf", "--save-scores", "s.json")
+	cmd.Dir = work
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil { // the plan: scoring is next
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Skipf("SKIPPED: this system sends no interrupt: %v", err)
+	}
+	if code := exitOf(cmd.Wait()); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	}
+	if got := stderr.String(); got != "moreau: interrupted; nothing half-written is left\n" {
+		t.Errorf("standard error %q", got)
+	}
+	only(t, work)
+}
+
+func fullStdout(t *testing.T, program string) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skipf("SKIPPED: needs /dev/full: %v", err)
+	}
+	defer full.Close()
+	var stderr strings.Builder
+	cmd := exec.Command(program, "inspect", stories)
+	cmd.Stdout, cmd.Stderr = full, &stderr
+	if code := exitOf(cmd.Run()); code != exitOutput || !strings.Contains(stderr.String(), "standard output: the disk is full") {
+		t.Errorf("exit code %d, want %d: %s", code, exitOutput, stderr.String())
+	}
+}

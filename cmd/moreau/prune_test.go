@@ -1,0 +1,139 @@
+package main
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moreau/internal/model"
+	"moreau/internal/prune"
+)
+
+func TestPruneFromScoresIsPrune(t *testing.T) {
+	dir := t.TempDir()
+	scores := score(t)
+	for _, ratio := range []string{"10%", "0.25"} {
+		direct, cached := filepath.Join(dir, "direct"+ratio), filepath.Join(dir, "cached"+ratio)
+		budget := []string{"prune", stories, "--no-eval", "--ratio", ratio}
+		must(t, append(append(budget, "-o", direct+".gguf", "--save-plan", direct+".json"), quick...)...)
+		must(t, append(budget, "-o", cached+".gguf", "--save-plan", cached+".json", "--scores", scores)...)
+		for _, ext := range []string{".gguf", ".json"} {
+			if read(t, direct+ext) != read(t, cached+ext) {
+				t.Errorf("ratio %s: *%s differs between prune and prune --scores", ratio, ext)
+			}
+		}
+	}
+}
+
+func TestPruneSavesTheScoresItUsed(t *testing.T) {
+	dir := t.TempDir()
+	saved := filepath.Join(dir, "s.json")
+	must(t, append([]string{"prune", stories, "--no-eval", "--ratio", "10%", "-o", filepath.Join(dir, "a.gguf"), "--save-scores", saved}, quick...)...)
+	if read(t, saved) != read(t, score(t)) {
+		t.Error("--save-scores and moreau score differ")
+	}
+}
+
+// What was measured before writing must be what the written model gives.
+func TestPrunedModelIsWhatWasMeasured(t *testing.T) {
+	for _, name := range []string{"out.gguf", "out"} {
+		out := filepath.Join(t.TempDir(), name)
+		common := []string{"--seq", "64", "--chunks", "8", "--json"}
+		r := parsed[pruneResult](t, must(t, append([]string{"prune", stories, "--ratio", "20%", "--method", "l2", "-o", out}, common...)...).stdout)
+		e := parsed[struct{ Perplexity []measured }](t, must(t, append([]string{"eval", out, "--ppl", "held-out=builtin:stories"}, common...)...).stdout)
+		if want, got := r.After[0].Perplexity, e.Perplexity[0].Perplexity; math.Abs(got/want-1) > 1e-6 {
+			t.Errorf("%s: perplexity %.7f, prune said %.7f", name, got, want)
+		}
+		if i := parsed[inspection](t, must(t, "inspect", out, "--json").stdout); i.Parameters != r.Plan.ParamsAfter {
+			t.Errorf("%s: %d parameters, the plan says %d", name, i.Parameters, r.Plan.ParamsAfter)
+		}
+		only(t, filepath.Dir(out), name)
+	}
+}
+
+func TestSameRunSameFolder(t *testing.T) {
+	var cards []string
+	for range 2 {
+		out := filepath.Join(t.TempDir(), "out")
+		must(t, "prune", stories, "--ratio", "20%", "--method", "l1", "--chunks", "4", "-o", out)
+		cards = append(cards, read(t, filepath.Join(out, "README.md"))+read(t, filepath.Join(out, "model.safetensors")))
+	}
+	if cards[0] != cards[1] {
+		t.Error("two runs give different folders")
+	}
+}
+
+// The published run of LLaMA-7B: 25 % of the units of layers 4..29.
+func TestDryRunNeedsOnlyTheConfiguration(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "llama-7b")
+	if err := os.CopyFS(config, os.DirFS(filepath.Join(golden(""), "..", "configs", "llama-7b"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"--layers", "4..29"}, nil} {
+		r := must(t, append([]string{"prune", config, "--layer-ratio", "0.25", "--dry-run"}, args...)...)
+		if want := "6,738,415,616 -> 5,422,977,024 (-19.5 %)"; !strings.Contains(r.stdout, want) {
+			t.Errorf("the plan does not say %q:\n%s", want, r.stdout)
+		}
+	}
+	only(t, config, "config.json")
+}
+
+func TestDryRunWritesNothing(t *testing.T) {
+	dir := t.TempDir()
+	r := must(t, "prune", stories, "--ratio", "20%", "--dry-run", "-o", filepath.Join(dir, "out.gguf"), "--save-scores", filepath.Join(dir, "s.json"))
+	for _, word := range []string{"estimate", "out.gguf: GGUF", "KV cache"} {
+		if !strings.Contains(r.stdout, word) {
+			t.Errorf("the plan does not say %q:\n%s", word, r.stdout)
+		}
+	}
+	only(t, dir)
+}
+
+func TestBudgets(t *testing.T) {
+	whole := [3]int{8, 4, 172} // of each of the 5 layers
+	for _, tt := range []struct {
+		args string
+		want func(l int, before, after [3]int) bool
+	}{
+		{"--ratio 5% --heads-only", func(l int, b, a [3]int) bool { return a[2] == b[2] }},
+		{"--ratio 10% --mlp-only", func(l int, b, a [3]int) bool { return a[0] == b[0] && a[1] == b[1] }},
+		{"--ratio 10% --layers 2..3", func(l int, b, a [3]int) bool { return (a == b) == (l < 2 || l > 3) }},
+		{"--ratio 3% --layers 2", func(l int, b, a [3]int) bool { return (a == b) == (l != 2) }},
+		{"--layer-ratio 50%", func(l int, b, a [3]int) bool { return l == 0 || l == 4 || a == [3]int{4, 2, 86} }},
+		{"--layer-ratio .5 --layers 0..4", func(l int, b, a [3]int) bool { return a == [3]int{4, 2, 86} }},
+		{"--ratio 20% --selection global", func(l int, b, a [3]int) bool { return (l != 0 && l != 4) || a == b }},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out.gguf")
+			must(t, append([]string{"prune", stories, "--no-eval", "--method", "l1", "-o", out}, strings.Fields(tt.args)...)...)
+			i := parsed[inspection](t, must(t, "inspect", out, "--json").stdout)
+			if i.Parameters >= 260_032 {
+				t.Error("nothing was cut")
+			}
+			for l, s := range i.Layers {
+				if got := [3]int{s.Heads, s.KVHeads, s.Intermediate}; !tt.want(l, whole, got) {
+					t.Errorf("layer %d has %v heads, KV groups, channels", l, got)
+				}
+			}
+		})
+	}
+}
+
+func TestGlobalSelectionFollowsTheScores(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out.gguf")
+	plan := filepath.Join(t.TempDir(), "plan.json")
+	must(t, "prune", stories, "--no-eval", "--method", "l2", "--ratio", "20%", "--selection", "global", "-o", out, "--save-plan", plan)
+	p := parsed[struct {
+		Layers []struct {
+			Intermediate [2]int `json:"intermediate_size"`
+		}
+	}](t, read(t, plan))
+	if l := p.Layers; l[1] == l[2] && l[2] == l[3] {
+		t.Errorf("every layer loses the same: %v", l)
+	}
+	if prune.Global == prune.Local || len(model.Kinds) != 2 {
+		t.Error("selections or kinds are not what this test believes")
+	}
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestWrongFlagsAndArguments(t *testing.T) {
+	dir := t.TempDir()
+	out := " -o " + filepath.Join(dir, "out.gguf")
+	prune := "prune " + stories + out + " "
+	for _, tt := range []struct{ args, words string }{
+		{"bogus", `no command "bogus"|moreau --help`},
+		{"prun", "did you mean prune"},
+		{"inspect", "want one MODEL, got 0|moreau inspect --help"},
+		{"eval a b", "want one MODEL, got 2"},
+		{"demo extra", "want no arguments"},
+		{"inspect --bogus m", "unknown flag: --bogus|moreau inspect --help"},
+		{"--threads x inspect m", `invalid argument "x" for "--threads"`},
+		{"--seed -1 inspect m", `"--seed"`},
+		{"eval --threads -1 " + stories, "--threads -1: want 0 to"},
+		{"convert " + stories, "-o OUT"},
+		{"score " + stories, "-o scores.json"},
+		{"logits " + stories + out, "--ids FILE"},
+		{"prune " + stories + " --ratio 20%", "-o OUT|--dry-run"},
+		{"convert --dtype int8 " + stories + out, "want f32, f16 or bf16"},
+
+		{prune, "--ratio 20%"},
+		{prune + "--ratio 0", "more than 0"},
+		{prune + "--ratio -0.1", "more than 0"},
+		{prune + "--ratio 100%", "less than 100%"},
+		{prune + "--ratio 20", "such as 20%"},
+		{prune + "--ratio nan", "more than 0"},
+		{prune + "--ratio inf", "less than 100%"},
+		{prune + "--ratio abc", `ratio "abc"|20% or 0.2`},
+		{prune + "--layer-ratio 1", "less than 100%"},
+		{prune + "--ratio 90%", "0.9 cannot be reached|at most 0.485|lower --ratio or widen --layers"},
+		{prune + "--ratio 50% --heads-only", "cannot be reached|at most 0.1"},
+		{prune + "--layer-ratio 1% --heads-only", "too small to cut a single unit|raise"},
+		{prune + "--ratio 20% --layer-ratio .2", "only one of --layer-ratio, --ratio"},
+		{prune + "--ratio 20% --heads-only --mlp-only", "only one of"},
+		{prune + "--ratio 20% --scores a --save-scores b", "only one of"},
+		{prune + "--ratio 20% --selection best", `"best" is not known, known are local, global`},
+		{prune + "--ratio 20% --layers 3..9", "A..B within 0..4"},
+		{prune + "--ratio 20% --layers 3..1", "A..B within 0..4"},
+		{prune + "--ratio 20% --layers x", "A..B within 0..4"},
+		{prune + "--ratio 20% --save-plan" + out[3:], "to be written twice"},
+
+		{prune + "--ratio 20% --method best", `"best" is not known, known are random, l1`},
+		{prune + "--ratio 20% --method best --dry-run", "known are random"},
+		{prune + "--ratio 20% --salience best", "known are element1, element2, mix, vector"},
+		{prune + "--ratio 20% --salience mix", "method taylor only"},
+		{"eval --threads 100000000 " + stories, "--threads 100000000: want 0 to"},
+		{prune + "--ratio 20% --rows 0", "--rows 0"},
+		{prune + "--ratio 20% --rows 9223372036854775807", "want 1 to"},
+		{prune + "--ratio 20% --seq-len 9223372036854775807", "want 2 to"},
+		{prune + "--ratio 20% --seq 9223372036854775807", "want 2 to"},
+		{prune + "--ratio 20% --rows 0 --steps 0", "--steps 0: want 1 to|; --rows 0"},
+		{prune + "--ratio 20% --seq-len 1", "--seq-len 1"},
+		{prune + "--ratio 20% --steps 0", "--steps 0"},
+		{prune + "--ratio 20% --std nan", "--std"},
+		{prune + "--ratio 20% --lr 1", "--lr 1 must be smaller than --rho"},
+		{prune + "--ratio 20% --seq 1", "--seq 1"},
+		{prune + "--ratio 20% --ppl nofile", "want NAME=FILE"},
+		{prune + "--ratio 20% --calib a --ids b", "only one of --calib, --ids"},
+		{"eval " + stories + " --ppl a=b --ids c", "only one of --ids, --ppl"},
+		{"generate " + stories + " --tokens 0", "--tokens 0"},
+		{"generate " + stories + " --temperature -1", "--temperature -1"},
+		{"score " + stories + " --method best" + out, "is not known"},
+		{"score " + stories + " --layers 9" + out, "A..B within 0..4"},
+	} {
+		refused(t, exitUsage, strings.Split(tt.words, "|"), strings.Fields(tt.args)...)
+	}
+	refused(t, exitUsage, []string{"prompt: it has", "context is 512; shorten it"}, "generate", stories, "--prompt", strings.Repeat("cat ", 600))
+	only(t, dir)
+}
+
+func TestWrongKernels(t *testing.T) {
+	t.Setenv("MOREAU_CPU", "foo")
+	refused(t, exitUsage, []string{"MOREAU_CPU=foo", "generic"}, "eval", stories)
+}
+
+// What exists stays untouched without --force and is replaced with it.
+func TestOutputExists(t *testing.T) {
+	dir := t.TempDir()
+	ids := idsFile(t, "llama_mha")
+	for name, args := range map[string]string{
+		"scores.json":        "score " + stories + " --method l1",
+		"logits.safetensors": "logits " + golden("llama_mha") + " --ids " + ids,
+		"model.gguf":         "convert " + stories,
+		"pruned.gguf":        "prune " + stories + " --ratio 10% --method l1 --no-eval",
+		"demo.gguf":          "demo",
+	} {
+		out := write(t, filepath.Join(dir, name), "precious")
+		command := append(strings.Fields(args), "-o", out)
+		refused(t, exitOutput, []string{out, "exists", "--force"}, command...)
+		if read(t, out) != "precious" {
+			t.Errorf("%s was changed", name)
+		}
+		must(t, append(command, "--force")...)
+		if len(read(t, out)) < 100 {
+			t.Errorf("%s was not replaced", name)
+		}
+	}
+	only(t, dir, "demo.gguf", "logits.safetensors", "model.gguf", "pruned.gguf", "scores.json")
+}
+
+func TestOutputFolderExists(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	prune := []string{"prune", stories, "--ratio", "10%", "--method", "l1", "--no-eval", "-o", out}
+	must(t, "convert", stories, "-o", out)
+	refused(t, exitOutput, []string{out, "exists", "--force"}, prune...)
+	must(t, append(prune, "--force")...)
+	if _, err := os.Stat(filepath.Join(out, "README.md")); err != nil {
+		t.Error("the folder was not replaced")
+	}
+	refused(t, exitOutput, []string{"model that is being read"}, "convert", out, "-o", out, "--force")
+
+	other := filepath.Join(dir, "photos")
+	if err := os.Mkdir(other, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(other, "cat.jpg"), "meow")
+	refused(t, exitOutput, []string{other, "something else than a model"}, "convert", stories, "-o", other, "--force")
+	only(t, other, "cat.jpg")
+	only(t, dir, "out", "photos")
+}
+
+func TestOutputHasNoPlace(t *testing.T) {
+	dir := t.TempDir()
+	model := gguf(t, func(s string) string { return s })
+	file := write(t, filepath.Join(dir, "file"), "")
+	for _, tt := range []struct{ model, out, words string }{
+		{stories, filepath.Join(dir, "no", "out.gguf"), "there is no folder|create it first"},
+		{stories, filepath.Join(file, "out.gguf"), "out.gguf"},
+		{stories, filepath.Join(dir, "out.json"), "*.gguf or to a folder"},
+		{model, model, "is the model that is being read; write elsewhere"},
+		{stories, "/dev/null", "no folder and is not replaced"},
+	} {
+		refused(t, exitOutput, append(strings.Split(tt.words, "|"), tt.out), "convert", tt.model, "-o", tt.out, "--force")
+		refused(t, exitOutput, nil, "prune", tt.model, "--ratio", "10%", "--method", "l1", "-o", tt.out, "--force")
+	}
+	refused(t, exitOutput, []string{"no", "create it first"}, "score", stories, "-o", filepath.Join(dir, "no", "s.json"))
+	refused(t, exitOutput, []string{"model that is being read"}, "score", model, "-o", model, "--force")
+	only(t, dir, "file")
+}
