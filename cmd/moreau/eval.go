@@ -32,8 +32,8 @@ func (o *pplOptions) AddFlags(cmd *cobra.Command, chunks int, idsFlag string) {
 	f := cmd.Flags()
 	f.StringVar(&o.IDs, idsFlag, "", "rows of token ids to measure perplexity on instead of text: JSON [[1,2,...],...]")
 	f.StringArrayVar(&o.PPL, "ppl", nil, "NAME=FILE to measure perplexity on, repeatable; the names wikitext2 and ptb join lines as the papers do (default: built-in held-out text)")
-	f.IntVar(&o.Seq, "seq", 128, "tokens a row")
-	f.IntVar(&o.Chunks, "chunks", chunks, "rows at most, 0 for all")
+	f.IntVar(&o.Seq, "seq", 128, "tokens a perplexity row")
+	f.IntVar(&o.Chunks, "chunks", chunks, "perplexity rows at most, 0 for all")
 	cmd.MarkFlagsMutuallyExclusive("ppl", idsFlag)
 }
 

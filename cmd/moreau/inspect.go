@@ -73,18 +73,19 @@ func inspectModel(m *load.Model) inspection {
 	r := inspection{Path: m.Path, Format: m.Format, Family: c.Family.Name, Parameters: c.ParamCount(), DTypes: map[string]int64{},
 		VocabSize: c.VocabSize, HiddenSize: c.HiddenSize, HeadDim: c.HeadDim, MaxPositions: c.MaxPositions,
 		RopeTheta: c.Rope.Theta, Tied: c.Tied, KVBytes: c.KVBytes(), Tokenizer: describeTokenizer(m),
-		EvalBytes: transformer.PassBytes(c, 16, 128, false)}
+		EvalBytes: resident(transformer.PassBytes(c, 16, 128, false))}
 	if c.Rope.Scaling != nil {
 		r.RopeScaling = c.Rope.Scaling.Type
 	}
 	known := map[string]bool{}
-	r.ScoreBytes = transformer.PassBytes(c, 10, 128, true)
+	inUse := transformer.PassBytes(c, 10, 128, true)
 	for _, p := range c.Params() {
 		known[p.Name] = true
 		if p.Prunable() {
-			r.ScoreBytes += int64(8 * p.Len())
+			inUse += int64(8 * p.Len())
 		}
 	}
+	r.ScoreBytes = resident(inUse)
 	for _, t := range m.Weights.Tensors() {
 		if n, err := t.DType.Bytes(t.Shape); err == nil && known[t.Name] {
 			r.Bytes += int64(n)

@@ -32,7 +32,7 @@ func (r *remembering) Write(p []byte) (int, error) {
 func main() {
 	// The heap is a few large arrays: collecting often costs little and keeps the
 	// resident set near what is in use.
-	debug.SetGCPercent(20)
+	debug.SetGCPercent(10)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once

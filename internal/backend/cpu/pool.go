@@ -10,14 +10,15 @@ type pool struct {
 	live, kept, peak int                 // values
 }
 
-// sizeClass rounds n up to a power of two or a quarter step between two: at most
-// a fifth of a buffer is wasted.
+// sizeClass rounds n up to a power of two or a quarter step between two, and large
+// buffers to 256 KiB: at most a fifth of a small buffer is wasted, and next to
+// nothing of a large one, whose sizes recur exactly.
 func sizeClass(n int) int {
 	const smallest = 64
 	if n <= smallest {
 		return smallest
 	}
-	step := 1 << (bits.Len(uint(n-1)) - 3)
+	step := min(1<<(bits.Len(uint(n-1))-3), 1<<16)
 	return roundUp(n, step)
 }
 
