@@ -14,7 +14,7 @@ import (
 
 // imports is the architecture (docs/architecture.md): what each package may import of this module.
 var imports = map[string]string{
-	"cmd/moreau": "backend backend/cpu checkpoint dataset eval export generate importance load model moreau output prune tensor tokenizer transformer",
+	"cmd/moreau": "backend backend/cpu bench checkpoint dataset eval export generate importance load model moreau output prune synth tensor tokenizer transformer",
 
 	"internal/tensor":     "",
 	"internal/checkpoint": "tensor",
@@ -27,13 +27,15 @@ var imports = map[string]string{
 	"internal/backend":             "",
 	"internal/backend/cpu":         "backend",
 	"internal/backend/cpu/asmgen":  "",
-	"internal/backend/backendtest": "backend",
+	"internal/backend/backendtest": "backend bench",
+	"internal/bench":               "backend model",
 
 	"internal/transformer": "backend checkpoint model",
-	"internal/moreau":      "backend model transformer",
+	"internal/moreau":      "backend model output transformer",
 	"internal/importance":  "backend model moreau transformer",
 	"internal/prune":       "checkpoint model tensor",
 	"internal/export":      "checkpoint model output tensor tokenizer",
+	"internal/synth":       "checkpoint model tensor",
 	"internal/eval":        "transformer",
 	"internal/generate":    "transformer",
 

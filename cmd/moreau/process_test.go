@@ -2,12 +2,15 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestProcess looks at what only a process of its own shows: signals and standard output.
@@ -17,6 +20,7 @@ func TestProcess(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	t.Run("Ctrl-C", func(t *testing.T) { ctrlC(t, program) })
+	t.Run("kill -9", func(t *testing.T) { killAgain(t, program) })
 	t.Run("no room for standard output", func(t *testing.T) { fullStdout(t, program) })
 }
 
@@ -70,4 +74,50 @@ func fullStdout(t *testing.T, program string) {
 	if code := exitOf(cmd.Run()); code != exitOutput || !strings.Contains(stderr.String(), "standard output: the disk is full") {
 		t.Errorf("exit code %d, want %d: %s", code, exitOutput, stderr.String())
 	}
+}
+
+// killAgain kills a scoring run at ten random moments; the run that is let
+// through in the end gives the bytes of one that never died.
+func killAgain(t *testing.T, program string) {
+	args := []string{"score", stories, "--method", "moreau-gs", "--steps", "30", "--journal-every", "0", "-o", "scores.json"}
+	calm := t.TempDir()
+	whole := exec.Command(program, args...)
+	whole.Dir = calm
+	start := time.Now()
+	if err := whole.Run(); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(start)
+	work := t.TempDir()
+	for kills := 0; kills < 10; {
+		cmd := exec.Command(program, args...)
+		cmd.Dir = work
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(took/20 + rand.N(took/10))
+		cmd.Process.Kill()
+		if err := cmd.Wait(); err == nil { // it was done already
+			os.Remove(filepath.Join(work, "scores.json"))
+			continue
+		}
+		kills++
+	}
+	last := exec.Command(program, args...)
+	last.Dir = work
+	if out, err := last.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	want, err := os.ReadFile(filepath.Join(calm, "scores.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(work, "scores.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("scores after ten kills differ from those of an undisturbed run")
+	}
+	only(t, work, "scores.json")
 }

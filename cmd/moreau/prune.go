@@ -166,7 +166,7 @@ func (j *pruneJob) prepare() error {
 		if err := j.readScores(); err != nil {
 			return err
 		}
-	} else if j.scoring, err = j.scoreOptions.prepare(j.m, j.m.Config.AllLayers(), j.globals); err != nil {
+	} else if err = j.prepareScoring(); err != nil {
 		return err
 	}
 	if !j.NoEval {
@@ -178,6 +178,13 @@ func (j *pruneJob) prepare() error {
 		return err
 	}
 	return j.planOutput()
+}
+
+func (j *pruneJob) prepareScoring() (err error) {
+	if j.scoring, err = j.scoreOptions.prepare(j.m, j.m.Config.AllLayers(), j.globals); err != nil {
+		return err
+	}
+	return j.scoring.place(j.m.Config, j.Out)
 }
 
 func (j *pruneJob) readScores() error {
@@ -243,6 +250,9 @@ func (j *pruneJob) execute() error {
 	}
 	if err := j.write(pruned, before, after); err != nil {
 		return err
+	}
+	if j.scoring != nil {
+		j.scoring.journal.Remove()
 	}
 	return j.report(before, after)
 }

@@ -18,6 +18,7 @@ var version = "0.1.0-dev"
 type globals struct {
 	Seed    uint64
 	Threads int
+	Compute string
 	JSON    bool
 }
 
@@ -25,6 +26,7 @@ func (g *globals) AddFlags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.Uint64Var(&g.Seed, "seed", 1, "seed of noise, calibration rows, random scores and sampling")
 	f.IntVar(&g.Threads, "threads", 0, "CPU threads, 0 for all cores; results do not depend on it")
+	f.StringVar(&g.Compute, "compute", "float32", "inputs of matrix products: float32, or bf16 (rounded, summed in float32)")
 	f.BoolVar(&g.JSON, "json", false, "print the result as JSON on standard output")
 }
 
@@ -37,7 +39,13 @@ func (g *globals) backend() (backend.Backend, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	return be, nil
+	switch g.Compute {
+	case "float32":
+		return be, nil
+	case "bf16":
+		return be.WithBF16(), nil
+	}
+	return nil, usageError{fmt.Errorf("--compute %s: use float32 or bf16", g.Compute)}
 }
 
 const rootHelp = `moreau makes large language models smaller by structured pruning.
@@ -71,7 +79,7 @@ func newRootCommand() *cobra.Command {
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
 	cmd.AddCommand(newDemoCommand(g), newInspectCommand(g), newPruneCommand(g), newScoreCommand(g),
-		newEvalCommand(g), newConvertCommand(g), newGenerateCommand(g), newLogitsCommand(g))
+		newEvalCommand(g), newConvertCommand(g), newGenerateCommand(g), newLogitsCommand(g), newSynthCommand(g), newBenchCommand(g))
 	return cmd
 }
 

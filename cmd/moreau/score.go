@@ -78,6 +78,9 @@ func (o *scoreCommand) run(ctx context.Context, path string, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
+	if err := s.place(m.Config, o.Out); err != nil {
+		return err
+	}
 	scores, manifest, err := s.execute(ctx, m, be, stderr)
 	if err != nil {
 		return err
@@ -85,6 +88,7 @@ func (o *scoreCommand) run(ctx context.Context, path string, stdout, stderr io.W
 	if err := writeScores(o.Out, o.Force, m.Config, scores, manifest); err != nil {
 		return err
 	}
+	s.journal.Remove()
 	if o.JSON {
 		return printJSON(stdout, manifest)
 	}

@@ -24,6 +24,7 @@ type scoreOptions struct {
 	Method   string
 	Salience string
 	Envelope importance.Envelope
+	resourceOptions
 }
 
 // defaultScoreOptions are the settings of the published runs.
@@ -45,6 +46,7 @@ func (o *scoreOptions) AddFlags(cmd *cobra.Command) {
 	f.Float64Var(&e.LR, "lr", e.LR, "step size of the iteration")
 	f.Float64Var(&e.Rho, "rho", e.Rho, "proximal parameter of the envelope")
 	f.Float64Var(&e.Eta, "eta", e.Eta, "threshold of moreau-gs and moreau-compat")
+	o.resourceOptions.AddFlags(cmd)
 }
 
 // scoring is a scoring run that has been checked and can be planned or executed.
@@ -54,6 +56,8 @@ type scoring struct {
 	calib    *calibration // nil when the method needs none
 	manifest importance.Manifest
 	run      importance.Options
+	scratch  string          // folder of the state; "": memory
+	journal  *moreau.Journal // nil: none
 }
 
 // find checks everything that needs no model.
@@ -114,6 +118,7 @@ func (s *scoring) execute(ctx context.Context, m *load.Model, be backend.Backend
 	bar := newProgress(stderr, "scoring ("+s.opts.Method+")", int64(s.passes()*2*len(m.Config.Layers)))
 	last := math.NaN()
 	run := importance.Run{Ctx: ctx, Backend: be, Config: m.Config, Weights: transformer.NewStored(be, m.Weights), Options: s.run,
+		Scratch: s.scratch, Journal: s.startJournal(m, manifest),
 		OnLayer: func() { bar.add(1) },
 		Progress: func(done, passes int, loss float64) {
 			bar.set(int64(done * 2 * len(m.Config.Layers)))
@@ -133,20 +138,6 @@ func (s *scoring) execute(ctx context.Context, m *load.Model, be backend.Backend
 	}
 	bar.finish(note)
 	return scores, manifest, nil
-}
-
-// bytes estimates the memory of the run.
-func (s *scoring) bytes(cfg *model.Config) int64 {
-	if s.calib == nil {
-		return 0
-	}
-	var state int64
-	for _, p := range cfg.Params() {
-		if p.Prunable() && s.run.Layers.Has(p.Layer) {
-			state += int64(4 * s.method.Needs.State * p.Len())
-		}
-	}
-	return state + transformer.PassBytes(cfg, s.calib.per, s.calib.info.SeqLen, true)
 }
 
 // flops is the work of the run.

@@ -21,7 +21,16 @@ type Scores map[model.Dim][]float64
 type Needs struct {
 	Calibration bool // rows of tokens
 	Envelope    bool // the settings in Options.Moreau
-	State       int  // float32 values kept per scored parameter
+	State       bool // delta and its mean, for each moving parameter
+	EveryParam  bool // all parameters move, not only the scored projections
+}
+
+// Moving lists the parameters that the envelope iteration perturbs and moves.
+func (n Needs) Moving(cfg *model.Config, layers model.Range) []model.Param {
+	if n.EveryParam {
+		return cfg.Params()
+	}
+	return scored(cfg, layers)
 }
 
 // PassCount is the number of forward and backward passes over the calibration
@@ -62,10 +71,13 @@ var Methods = []Method{
 	{Name: "moreau-gs", Doc: "moreau with a group soft threshold on each coupled unit", run: (*Run).envelope,
 		Needs: envelopeNeeds, adjust: func(o *Options) { o.Moreau.Threshold = moreau.CoupledUnits }},
 	{Name: "moreau-compat", Doc: "what the published MoreauPruner code computes, defects included", run: (*Run).envelope,
-		Needs: envelopeNeeds, adjust: func(o *Options) { o.Moreau.Threshold, o.Moreau.Rho, o.everyParam = moreau.Rows, 0, true }},
+		Needs: compatNeeds, adjust: func(o *Options) { o.Moreau.Threshold, o.Moreau.Rho = moreau.Rows, 0 }},
 }
 
-var envelopeNeeds = Needs{Calibration: true, Envelope: true, State: 2}
+var (
+	envelopeNeeds = Needs{Calibration: true, Envelope: true, State: true}
+	compatNeeds   = Needs{Calibration: true, Envelope: true, State: true, EveryParam: true}
+)
 
 // MethodNames lists the names of Methods.
 func MethodNames() []string {
@@ -93,8 +105,7 @@ type Options struct {
 	Moreau   moreau.Options // of the envelope methods; the method sets Threshold and Still
 	Seed     uint64
 
-	salience   salience
-	everyParam bool // noise and delta on all parameters, not only the scored ones
+	salience salience
 }
 
 // Run is one scoring run: where the weights come from and which rows they see.
@@ -107,8 +118,11 @@ type Run struct {
 	Options  Options
 	Progress func(done, passes int, loss float64) // after each pass, may be nil
 	OnLayer  func()                               // after each layer of a pass, may be nil
+	Scratch  string                               // folder for the state of the envelope methods; "": memory
+	Journal  *moreau.Journal                      // of the envelope methods; nil: none
 
-	tr *transformer.Transformer
+	needs Needs
+	tr    *transformer.Transformer
 }
 
 // Check refuses options that do not go with the method.
@@ -129,16 +143,19 @@ func (m Method) Score(r Run) (Scores, error) {
 	if m.adjust != nil {
 		m.adjust(&r.Options)
 	}
+	r.needs = m.Needs
 	r.tr = transformer.New(r.Backend, r.Config)
 	r.tr.OnLayer = r.OnLayer
 	return m.run(&r)
 }
 
 // scored lists the projections that belong to scored dimensions.
-func (r *Run) scored() []model.Param {
+func (r *Run) scored() []model.Param { return scored(r.Config, r.Options.Layers) }
+
+func scored(cfg *model.Config, layers model.Range) []model.Param {
 	var ps []model.Param
-	for _, p := range r.Config.Params() {
-		if p.Prunable() && r.Options.Layers.Has(p.Layer) {
+	for _, p := range cfg.Params() {
+		if p.Prunable() && layers.Has(p.Layer) {
 			ps = append(ps, p)
 		}
 	}

@@ -2,6 +2,7 @@ package importance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -119,10 +120,13 @@ func (r *Run) envelope() (Scores, error) {
 	if opts.Noise == nil {
 		opts.Noise = moreau.Counter(r.Backend, r.Options.Seed)
 	}
-	moving := r.scored()
-	if r.Options.everyParam {
-		moving = r.Config.Params()
+	moving := r.needs.Moving(r.Config, r.Options.Layers)
+	store, err := r.store(moving)
+	if err != nil {
+		return nil, err
 	}
+	defer store.Free()
+	opts.Store, opts.Journal = store, r.Journal
 	objective := func(ctx context.Context, step int, w transformer.WeightSource, sink transformer.GradSink) (float64, error) {
 		b, err := r.Batch(step)
 		if err != nil {
@@ -134,20 +138,30 @@ func (r *Run) envelope() (Scores, error) {
 		}
 		return loss, err
 	}
-	res, err := moreau.Run(r.Ctx, r.Backend, r.Config, r.Weights, moving, objective, opts, func(step int, t moreau.Trace) {
+	if _, err := moreau.Run(r.Ctx, r.Backend, r.Config, r.Weights, moving, objective, opts, func(step int, t moreau.Trace) {
 		r.progress(step+1, opts.Steps, t.Loss)
-	})
-	if err != nil {
+	}); err != nil {
 		return nil, err
 	}
-	defer res.Free(r.Backend)
 	red := newReducer(r)
 	for _, p := range r.scored() {
-		if err := red.add(p, res.Mean[p.Name], nil); err != nil {
+		mean, err := store.Open(moreau.Mean, p)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(red.add(p, mean, nil), store.Close(moreau.Mean, p, mean, false)); err != nil {
 			return nil, err
 		}
 	}
 	return red.scores, nil
+}
+
+// store is where delta and its mean are kept: a scratch file if one is asked for.
+func (r *Run) store(moving []model.Param) (moreau.Store, error) {
+	if r.Scratch == "" {
+		return moreau.NewMemory(r.Backend), nil
+	}
+	return moreau.NewScratch(r.Backend, r.Scratch, moving)
 }
 
 func names(ps []model.Param) map[string]bool {

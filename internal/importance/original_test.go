@@ -98,17 +98,22 @@ func originalIterates(t *testing.T, g *goldentest.Golden, run Run) {
 	}
 	opts := run.Options.Moreau
 	opts.Rho, opts.Threshold = 0, moreau.Rows
-	res, err := moreau.Run(run.Ctx, run.Backend, g.Config, run.Weights, g.Config.Params(), objective, opts, nil)
+	opts.Store = moreau.NewMemory(run.Backend)
+	trace, err := moreau.Run(run.Ctx, run.Backend, g.Config, run.Weights, g.Config.Params(), objective, opts, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range g.Float32(t, "trace.loss") {
-		if e := math.Abs(res.Trace[i].Loss-float64(want)) / float64(want); !(e <= 1e-5) {
-			t.Errorf("loss of iteration %d: %g, the original had %g", i, res.Trace[i].Loss, want)
+		if e := math.Abs(trace[i].Loss-float64(want)) / float64(want); !(e <= 1e-5) {
+			t.Errorf("loss of iteration %d: %g, the original had %g", i, trace[i].Loss, want)
 		}
 	}
 	for _, p := range run.scored() {
-		if e := goldentest.RelL2(goldentest.Host(run.Backend, res.Mean[p.Name]), g.Float32(t, "delta."+p.Name)); !(e <= 1e-4) {
+		mean, err := opts.Store.Open(moreau.Mean, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := goldentest.RelL2(goldentest.Host(run.Backend, mean), g.Float32(t, "delta."+p.Name)); !(e <= 1e-4) {
 			t.Errorf("averaged delta of %s: relative L2 error %g > 1e-4", p.Name, e)
 		}
 	}

@@ -54,12 +54,13 @@ func testIterates(t *testing.T, g *goldentest.Golden, moving []model.Param, vari
 	objective := func(ctx context.Context, _ int, w transformer.WeightSource, sink transformer.GradSink) (float64, error) {
 		return tr.LossAndGrad(ctx, batch, w, sink)
 	}
-	res, err := Run(context.Background(), be, g.Config, transformer.NewStored(be, g.Weights), moving, objective, opts, nil)
+	opts.Store = NewMemory(be)
+	trace, err := Run(context.Background(), be, g.Config, transformer.NewStored(be, g.Weights), moving, objective, opts, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	losses, norms := g.Float32(t, "trace."+variant+".loss"), g.Float32(t, "trace."+variant+".delta_norm")
-	for i, s := range res.Trace {
+	for i, s := range trace {
 		if e := relative(s.Loss, float64(losses[i])); !(e <= 1e-5) {
 			t.Errorf("step %d: loss %g, want %g", i, s.Loss, losses[i])
 		}
@@ -69,7 +70,11 @@ func testIterates(t *testing.T, g *goldentest.Golden, moving []model.Param, vari
 	}
 	for _, p := range moving {
 		want := g.Float32(t, "delta."+variant+"."+p.Name)
-		if e := goldentest.RelL2(goldentest.Host(be, res.Mean[p.Name]), want); !(e <= 1e-3) {
+		mean, err := opts.Store.Open(Mean, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := goldentest.RelL2(goldentest.Host(be, mean), want); !(e <= 1e-3) {
 			t.Errorf("delta of %s: relative L2 error %g > 1e-3", p.Name, e)
 		}
 	}

@@ -1,6 +1,7 @@
 package moreau
 
 import (
+	"errors"
 	"math"
 
 	"moreau/internal/backend"
@@ -16,9 +17,10 @@ type iteration struct {
 	base   transformer.WeightSource
 	opts   Options
 	moving []model.Param
-	delta  map[string]backend.Buffer
-	mean   map[string]backend.Buffer
+	moves  map[string]bool
+	store  Store
 	step   int
+	norm2  float64 // of the deltas settled in this step
 	trace  []Trace
 }
 
@@ -27,50 +29,39 @@ func newIteration(be backend.Backend, cfg *model.Config, base transformer.Weight
 	if opts.Still {
 		opts.Avg = 1 // the last iterate is the mean already
 	}
-	it := &iteration{be: be, cfg: cfg, base: base, opts: opts, moving: moving,
-		delta: map[string]backend.Buffer{}, mean: map[string]backend.Buffer{}}
+	it := &iteration{be: be, cfg: cfg, base: base, opts: opts, moving: moving, moves: map[string]bool{}, store: opts.Store}
 	for _, p := range moving {
-		it.delta[p.Name] = be.New(p.Len())
-		it.mean[p.Name] = be.New(p.Len())
+		it.moves[p.Name] = true
 	}
 	return it
-}
-
-func (it *iteration) free() {
-	for _, p := range it.moving {
-		it.be.Free(it.delta[p.Name])
-		it.be.Free(it.mean[p.Name])
-	}
-}
-
-func (it *iteration) result() *Result {
-	for _, b := range it.delta {
-		it.be.Free(b)
-	}
-	return &Result{Mean: it.mean, Trace: it.trace}
 }
 
 // Weight implements transformer.WeightSource: w + delta + noise of this step.
 func (it *iteration) Weight(p model.Param) (backend.Buffer, error) {
 	w, err := it.base.Weight(p)
-	delta, moves := it.delta[p.Name]
-	if err != nil || !moves {
+	if err != nil || !it.moves[p.Name] {
 		return w, err
 	}
 	defer it.base.Release(p, w)
-	if it.opts.Still {
-		delta = nil
+	var delta backend.Buffer
+	if !it.opts.Still && it.step > 0 { // before the first step delta is 0
+		if delta, err = it.store.Open(Delta, p); err != nil {
+			return nil, err
+		}
 	}
 	z, out := it.be.New(p.Len()), it.be.New(p.Len())
 	defer it.be.Free(z)
 	it.opts.Noise(it.step, p, z)
 	it.be.Perturb(out, w, delta, z, float32(it.opts.Std), it.opts.Absolute)
-	return out, nil
+	if delta != nil {
+		err = it.store.Close(Delta, p, delta, false)
+	}
+	return out, err
 }
 
 // Release implements transformer.WeightSource.
 func (it *iteration) Release(p model.Param, b backend.Buffer) {
-	if _, moves := it.delta[p.Name]; moves {
+	if it.moves[p.Name] {
 		it.be.Free(b)
 		return
 	}
@@ -78,69 +69,112 @@ func (it *iteration) Release(p model.Param, b backend.Buffer) {
 }
 
 // Wants implements transformer.GradSink.
-func (it *iteration) Wants(p model.Param) bool { return it.delta[p.Name] != nil }
+func (it *iteration) Wants(p model.Param) bool { return it.moves[p.Name] }
 
 // Grad implements transformer.GradSink: delta -= lr·(g + delta/rho).
 func (it *iteration) Grad(p model.Param, g backend.Buffer) error {
+	return it.use(Delta, p, true, func(delta backend.Buffer) error {
+		it.move(delta, g)
+		if it.opts.Threshold != None {
+			return nil // settled at the end of the step
+		}
+		return it.settle(p, delta)
+	})
+}
+
+func (it *iteration) move(delta, g backend.Buffer) {
 	if it.opts.Still {
-		it.be.Axpby(it.delta[p.Name], 1/float32(it.opts.Steps), g, 1)
-		return nil
+		it.be.Axpby(delta, 1/float32(it.opts.Steps), g, 1)
+		return
 	}
 	keep := 1.0
 	if it.opts.Rho > 0 {
 		keep = 1 - it.opts.LR/it.opts.Rho
 	}
-	it.be.Axpby(it.delta[p.Name], float32(-it.opts.LR), g, float32(keep))
-	return nil
+	it.be.Axpby(delta, float32(-it.opts.LR), g, float32(keep))
 }
 
-// finishStep thresholds delta, adds it to the mean if it is one of the last
-// Avg, and returns its norm.
-func (it *iteration) finishStep() float64 {
+// use opens an array for f.
+func (it *iteration) use(a Array, p model.Param, changes bool, f func(backend.Buffer) error) error {
+	b, err := it.store.Open(a, p)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(b), it.store.Close(a, p, b, changes))
+}
+
+// settle takes account of a delta that is final for this step: its norm, and
+// the mean if the step is one of the last Avg.
+func (it *iteration) settle(p model.Param, delta backend.Buffer) error {
+	whole := []float64{0}
+	it.be.UnitSumSquares(whole, delta, backend.Units{Rows: 1, Cols: p.Len(), Axis: 0, Width: 1})
+	it.norm2 += whole[0]
+	if it.opts.Steps-it.step > it.opts.Avg {
+		return nil
+	}
+	return it.use(Mean, p, true, func(mean backend.Buffer) error {
+		it.be.Axpby(mean, 1/float32(it.opts.Avg), delta, 1)
+		return nil
+	})
+}
+
+// finishStep thresholds delta and returns its norm.
+func (it *iteration) finishStep() (norm float64, err error) {
 	switch it.opts.Threshold {
 	case CoupledUnits:
-		it.thresholdUnits()
+		err = it.thresholdUnits()
 	case Rows:
-		it.thresholdRows()
+		err = it.thresholdRows()
 	}
-	var norm2 float64
 	for _, p := range it.moving {
-		d := it.delta[p.Name]
-		if it.opts.Steps-it.step <= it.opts.Avg {
-			it.be.Axpby(it.mean[p.Name], 1/float32(it.opts.Avg), d, 1)
+		if it.opts.Threshold != None && err == nil {
+			err = it.use(Delta, p, false, func(delta backend.Buffer) error { return it.settle(p, delta) })
 		}
-		whole := []float64{0}
-		it.be.UnitSumSquares(whole, d, backend.Units{Rows: 1, Cols: p.Len(), Axis: 0, Width: 1})
-		norm2 += whole[0]
 	}
-	return math.Sqrt(norm2)
+	norm, it.norm2 = math.Sqrt(it.norm2), 0
+	return norm, err
 }
 
 // thresholdUnits applies the group soft threshold to each coupled unit.
-func (it *iteration) thresholdUnits() {
+func (it *iteration) thresholdUnits() error {
 	for _, dim := range it.cfg.Dims() {
 		sums := make([]float64, dim.Units)
 		scalars := 0
-		it.eachOf(dim, func(p model.Param, u backend.Units) {
-			it.be.UnitSumSquares(sums, it.delta[p.Name], u)
+		if err := it.eachOf(dim, false, func(p model.Param, delta backend.Buffer, u backend.Units) {
+			it.be.UnitSumSquares(sums, delta, u)
 			scalars += p.Len() / dim.Units
-		})
+		}); err != nil {
+			return err
+		}
 		factors := make([]float32, dim.Units)
 		for u, s := range sums {
 			rms := math.Sqrt(s / float64(max(1, scalars)))
 			factors[u] = float32(max(0, 1-it.opts.LR*it.opts.Eta/rms))
 		}
-		it.eachOf(dim, func(p model.Param, u backend.Units) { it.be.UnitScale(it.delta[p.Name], factors, u) })
-	}
-}
-
-// eachOf calls f for each moving parameter with an axis along dim.
-func (it *iteration) eachOf(dim model.Dim, f func(model.Param, backend.Units)) {
-	for _, p := range it.moving {
-		if i := p.Axis(dim); i >= 0 {
-			f(p, UnitsOf(p, i))
+		if err := it.eachOf(dim, true, func(_ model.Param, delta backend.Buffer, u backend.Units) {
+			it.be.UnitScale(delta, factors, u)
+		}); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// eachOf opens the delta of each moving parameter with an axis along dim.
+func (it *iteration) eachOf(dim model.Dim, changes bool, f func(model.Param, backend.Buffer, backend.Units)) error {
+	for _, p := range it.moving {
+		i := p.Axis(dim)
+		if i < 0 {
+			continue
+		}
+		if err := it.use(Delta, p, changes, func(delta backend.Buffer) error {
+			f(p, delta, UnitsOf(p, i))
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // UnitsOf cuts p along its axis i.
@@ -154,18 +188,28 @@ func UnitsOf(p model.Param, i int) backend.Units {
 }
 
 // thresholdRows is the published code's rule (moreauprune.py at ce5453f).
-func (it *iteration) thresholdRows() {
+func (it *iteration) thresholdRows() error {
 	for _, p := range it.moving {
-		rows := p.Axes[0].Size()
-		u := backend.Units{Rows: rows, Cols: p.Len() / rows, Axis: 0, Width: 1}
-		sums := make([]float64, rows)
-		it.be.UnitSumSquares(sums, it.delta[p.Name], u)
-		factors := make([]float32, rows)
-		for i, s := range sums {
-			if r := math.Sqrt(s / float64(u.Cols)); r > it.opts.Eta*it.opts.LR {
-				factors[i] = float32(1 - it.opts.Eta/r)
-			}
+		if err := it.use(Delta, p, true, func(delta backend.Buffer) error {
+			it.scaleRows(p, delta)
+			return nil
+		}); err != nil {
+			return err
 		}
-		it.be.UnitScale(it.delta[p.Name], factors, u)
 	}
+	return nil
+}
+
+func (it *iteration) scaleRows(p model.Param, delta backend.Buffer) {
+	rows := p.Axes[0].Size()
+	u := backend.Units{Rows: rows, Cols: p.Len() / rows, Axis: 0, Width: 1}
+	sums := make([]float64, rows)
+	it.be.UnitSumSquares(sums, delta, u)
+	factors := make([]float32, rows)
+	for i, s := range sums {
+		if r := math.Sqrt(s / float64(u.Cols)); r > it.opts.Eta*it.opts.LR {
+			factors[i] = float32(1 - it.opts.Eta/r)
+		}
+	}
+	it.be.UnitScale(delta, factors, u)
 }

@@ -54,6 +54,8 @@ type Options struct {
 	Eta       float64
 	Threshold Threshold
 	Noise     Noise
+	Store     Store    // where delta and its mean are kept
+	Journal   *Journal // saves the state after steps and continues from it; nil: not
 
 	// Still gathers the mean gradient over all steps instead of moving the
 	// weights: SmoothGrad (arXiv 1706.03825), the limit of small lr.
@@ -87,41 +89,53 @@ type Trace struct {
 	DeltaNorm float64 // L2 norm of delta over all moving parameters, after the step
 }
 
-// Result holds delta's mean by parameter name, and the trace.
-type Result struct {
-	Mean  map[string]backend.Buffer
-	Trace []Trace
-}
-
-// Free gives the buffers back.
-func (r *Result) Free(be backend.Backend) {
-	for _, b := range r.Mean {
-		be.Free(b)
-	}
-}
-
 // Run iterates over the moving parameters; base gives w. After each step it
-// calls progress, if not nil.
+// calls progress, if not nil. The result is opts.Store's array Mean, and the
+// trace of all steps, those before a crash included.
 func Run(ctx context.Context, be backend.Backend, cfg *model.Config, base transformer.WeightSource, moving []model.Param,
-	objective Objective, opts Options, progress func(step int, t Trace)) (*Result, error) {
+	objective Objective, opts Options, progress func(step int, t Trace)) ([]Trace, error) {
 	if opts.Steps < 1 || opts.Avg < 1 {
 		return nil, fmt.Errorf("moreau: %d steps averaging %d, want at least 1", opts.Steps, opts.Avg)
 	}
 	it := newIteration(be, cfg, base, moving, opts)
-	for it.step = 0; it.step < opts.Steps; it.step++ {
+	if err := it.restore(progress); err != nil {
+		return nil, err
+	}
+	for it.step = len(it.trace); it.step < opts.Steps; it.step++ {
 		loss, err := objective(ctx, it.step, it, it)
 		if err == nil && (math.IsNaN(loss) || math.IsInf(loss, 0)) {
 			err = fmt.Errorf("the loss of step %d is %v: lower --lr or --std, or check the weights", it.step+1, loss)
 		}
 		if err != nil {
-			it.free()
 			return nil, err
 		}
-		t := Trace{Loss: loss, DeltaNorm: it.finishStep()}
-		it.trace = append(it.trace, t)
+		norm, err := it.finishStep()
+		if err != nil {
+			return nil, err
+		}
+		it.trace = append(it.trace, Trace{Loss: loss, DeltaNorm: norm})
 		if progress != nil {
-			progress(it.step, t)
+			progress(it.step, it.trace[it.step])
+		}
+		if opts.Journal != nil && it.step+1 < opts.Steps {
+			if err := opts.Journal.save(be, it.store, moving, it.trace); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return it.result(), nil
+	return it.trace, nil
+}
+
+// restore continues where the journal stands.
+func (it *iteration) restore(progress func(int, Trace)) (err error) {
+	if it.opts.Journal == nil {
+		return nil
+	}
+	it.trace, err = it.opts.Journal.restore(it.be, it.store, it.moving)
+	for step, t := range it.trace {
+		if progress != nil {
+			progress(step, t)
+		}
+	}
+	return err
 }

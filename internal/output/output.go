@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // File lets write fill a file that appears at path when everything is on disk;
@@ -81,3 +82,15 @@ func rename(tmp, path string) error {
 	}
 	return nil
 }
+
+// Clean deletes what killed processes left of unfinished files for path. Only
+// call it where no other process may be writing path.
+func Clean(path string) {
+	left, _ := filepath.Glob(escape.Replace(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".moreau-tmp-")) + "*")
+	for _, tmp := range left {
+		os.Remove(tmp)
+	}
+}
+
+// escape makes a path a pattern that matches only itself.
+var escape = strings.NewReplacer("*", "\\*", "?", "\\?", "[", "\\[", "\\", "\\\\")

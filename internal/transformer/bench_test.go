@@ -25,18 +25,25 @@ func BenchmarkSmolLM2Step(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer m.Close()
-	be := newBackend(b, 0)
 	for _, c := range []struct {
 		name string
 		B, T int
-	}{{"10x128", 10, 128}, {"4x512", 4, 512}} {
+		be   backend.Backend
+	}{
+		{"10x128/float32", 10, 128, newBackend(b, 0)}, {"4x512/float32", 4, 512, newBackend(b, 0)},
+		{"10x128/bfloat16", 10, 128, newBF16(b, 0)}, {"4x512/bfloat16", 4, 512, newBF16(b, 0)},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			batch := randomBatch(b, c.B, c.T, m.Config.VocabSize)
-			tr, w := transformer.New(be, m.Config), transformer.NewStored(be, m.Weights)
-			for b.Loop() {
+			tr, w := transformer.New(c.be, m.Config), transformer.NewStored(c.be, m.Weights)
+			step := func() {
 				if _, err := tr.LossAndGrad(context.Background(), batch, w, discard{}); err != nil {
 					b.Fatal(err)
 				}
+			}
+			step() // buffers are there from the second on
+			for b.Loop() {
+				step()
 			}
 		})
 	}

@@ -27,6 +27,29 @@ const (
 
 // Run runs the suite.
 func Run(t *testing.T, be backend.Backend) {
+	run(t, be, func(x float64) float64 { return float64(float32(x)) })
+}
+
+// RunBF16 runs the suite on a backend whose Linear ops round their inputs to bf16
+// and sum in float32. Tolerances are the same, for the inputs are values that bf16
+// holds: products of two are exact in float32. What the rounding does to others
+// is compared with the reference on rounded inputs.
+func RunBF16(t *testing.T, be backend.Backend) {
+	run(t, be, bfloat16)
+	t.Run("Rounding", func(t *testing.T) { rounding16(newSuite(t, be, bfloat16)) })
+}
+
+// bfloat16 rounds to eight significant bits, ties to even.
+func bfloat16(x float64) float64 {
+	fraction, exponent := math.Frexp(x)
+	return math.Ldexp(math.RoundToEven(math.Ldexp(fraction, 8)), exponent-8)
+}
+
+func newSuite(t *testing.T, be backend.Backend, held func(float64) float64) *suite {
+	return &suite{T: t, be: be, held: held, random: rand.New(rand.NewPCG(1, 2))}
+}
+
+func run(t *testing.T, be backend.Backend, held func(float64) float64) {
 	for _, c := range []struct {
 		name string
 		run  func(s *suite)
@@ -38,7 +61,7 @@ func Run(t *testing.T, be backend.Backend) {
 		{"Normal", normal}, {"NormalPrefix", normalPrefix}, {"Perturb", perturb}, {"Axpby", axpby}, {"Units", units},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.run(&suite{T: t, be: be, random: rand.New(rand.NewPCG(1, 2))})
+			c.run(newSuite(t, be, held))
 		})
 	}
 }
@@ -47,6 +70,7 @@ func Run(t *testing.T, be backend.Backend) {
 type suite struct {
 	*testing.T
 	be     backend.Backend
+	held   func(float64) float64 // the nearest value that products take as it is
 	random *rand.Rand
 	guards []guard
 }
@@ -62,11 +86,11 @@ const (
 	canary = -12345.5
 )
 
-// values are n normal draws that float32 holds exactly.
+// values are n normal draws that float32, and products, hold exactly.
 func (s *suite) values(n int) []float64 {
 	x := make([]float64, n)
 	for i := range x {
-		x[i] = float64(float32(s.random.NormFloat64()))
+		x[i] = s.held(s.random.NormFloat64())
 	}
 	return x
 }

@@ -77,3 +77,30 @@ func add(y, x []float64) {
 		y[i] += v
 	}
 }
+
+// rounding16: inputs of Linear ops that bf16 does not hold are rounded to it.
+func rounding16(s *suite) {
+	fine := *s
+	fine.held = func(x float64) float64 { return float64(float32(x)) }
+	for _, shape := range linearShapes {
+		N, I, O := shape[0], shape[1], shape[2]
+		x, w, dout := fine.values(N*I), fine.values(O*I), fine.values(N*O)
+		xr, wr, dr := each(bfloat16, x), each(bfloat16, w), each(bfloat16, dout)
+		out, dx, dw := s.junk(N*O), s.buffer(make([]float64, N*I)), s.buffer(make([]float64, O*I))
+		s.be.LinearForward(out, s.buffer(x), s.buffer(w), N, I, O)
+		s.be.LinearBackward(dx, dw, s.buffer(dout), s.buffer(x), s.buffer(w), N, I, O)
+		s.near("LinearForward", s.read(out), referenceLinear(xr, wr, N, I, O), summed(I))
+		s.near("LinearBackward dx", s.read(dx), referenceLinear(dr, transpose(wr, O, I), N, O, I), summed(O))
+		s.near("LinearBackward dw", s.read(dw), referenceLinear(transpose(dr, N, O), transpose(xr, N, I), O, N, I), summed(N))
+		s.release()
+	}
+}
+
+// each is f of every value.
+func each(f func(float64) float64, x []float64) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = f(v)
+	}
+	return y
+}

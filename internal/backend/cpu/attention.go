@@ -134,5 +134,5 @@ func (a attention) seen(t int) int { return a.S - a.T + t + 1 }
 
 // product: c[m,n] = x·yᵀ (or += with add) with x packed into packed on the way.
 func (a attention) product(w *worker, packed, c []float32, ldc, m, n, k int, x matrix, y panels, add bool) {
-	a.tiles(w, c, ldc, m, n, k, a.packOn(packed, x, m, k, a.mr), y, add)
+	a.tiles(w, a.kernels.gemm, c, ldc, m, n, k, a.packOn(packed, x, m, k, a.mr), y, add)
 }

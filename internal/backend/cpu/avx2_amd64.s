@@ -1218,6 +1218,57 @@ done:
 	VZEROUPPER
 	RET
 
+// func roundAVX2(out, x []float32)
+TEXT ·roundAVX2(SB), NOSPLIT, $0-48
+	MOVQ out_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	MOVQ out_len+8(FP), CX
+	XORQ AX, AX
+	SUBQ $8, CX
+	JLT tail
+loop:
+	VMOVUPS (SI)(AX*4), Y0
+	VANDPS absolute<>(SB), Y0, Y1
+	VMOVUPS infinity<>(SB), Y2
+	VPSUBD Y1, Y2, Y1
+	VPSRAD $31, Y1, Y1
+	VPSRLD $16, Y0, Y2
+	VANDPS unit<>(SB), Y2, Y2
+	VPADDD belowHalf<>(SB), Y2, Y2
+	VANDNPS Y2, Y1, Y2
+	VPADDD Y2, Y0, Y0
+	VANDPS upper<>(SB), Y0, Y0
+	VANDPS quiet<>(SB), Y1, Y1
+	VORPS Y1, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ $8, AX
+	SUBQ $8, CX
+	JGE loop
+tail:
+	ADDQ $8, CX
+	JZ done
+	LEAQ lanes<>+32(SB), BX
+	SHLQ $2, CX
+	SUBQ CX, BX
+	VMOVDQU (BX), Y15
+	VMASKMOVPS (SI)(AX*4), Y15, Y0
+	VANDPS absolute<>(SB), Y0, Y1
+	VMOVUPS infinity<>(SB), Y2
+	VPSUBD Y1, Y2, Y1
+	VPSRAD $31, Y1, Y1
+	VPSRLD $16, Y0, Y2
+	VANDPS unit<>(SB), Y2, Y2
+	VPADDD belowHalf<>(SB), Y2, Y2
+	VANDNPS Y2, Y1, Y2
+	VPADDD Y2, Y0, Y0
+	VANDPS upper<>(SB), Y0, Y0
+	VANDPS quiet<>(SB), Y1, Y1
+	VORPS Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)(AX*4)
+done:
+	VZEROUPPER
+	RET
+
 // func copyRowsAVX2(dst []float32, width int, src []float32, lds, n int)
 TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-72
 	MOVQ dst_base+0(FP), DI
@@ -1280,8 +1331,8 @@ loop:
 	VEXTRACTF128 $1, Y1, (R10)(DX*1)
 	VEXTRACTF128 $1, Y2, (R10)(DX*2)
 	VEXTRACTF128 $1, Y3, (R10)(R8*1)
-	ADDQ $32, SI
 	LEAQ (DI)(DX*8), DI
+	ADDQ $32, SI
 	SUBQ $8, CX
 	JGE loop
 rest:
@@ -1323,6 +1374,16 @@ DATA angle<>+40(SB)/8, $0x2fc90fdb2fc90fdb
 DATA angle<>+48(SB)/8, $0x2fc90fdb2fc90fdb
 DATA angle<>+56(SB)/8, $0x2fc90fdb2fc90fdb
 GLOBL angle<>(SB), RODATA|NOPTR, $64
+
+DATA belowHalf<>+0(SB)/8, $0x00007fff00007fff
+DATA belowHalf<>+8(SB)/8, $0x00007fff00007fff
+DATA belowHalf<>+16(SB)/8, $0x00007fff00007fff
+DATA belowHalf<>+24(SB)/8, $0x00007fff00007fff
+DATA belowHalf<>+32(SB)/8, $0x00007fff00007fff
+DATA belowHalf<>+40(SB)/8, $0x00007fff00007fff
+DATA belowHalf<>+48(SB)/8, $0x00007fff00007fff
+DATA belowHalf<>+56(SB)/8, $0x00007fff00007fff
+GLOBL belowHalf<>(SB), RODATA|NOPTR, $64
 
 DATA cos0<>+0(SB)/8, $0x3d2aaaa53d2aaaa5
 DATA cos0<>+8(SB)/8, $0x3d2aaaa53d2aaaa5
@@ -1443,6 +1504,16 @@ DATA half<>+40(SB)/8, $0x3f0000003f000000
 DATA half<>+48(SB)/8, $0x3f0000003f000000
 DATA half<>+56(SB)/8, $0x3f0000003f000000
 GLOBL half<>(SB), RODATA|NOPTR, $64
+
+DATA infinity<>+0(SB)/8, $0x7f8000007f800000
+DATA infinity<>+8(SB)/8, $0x7f8000007f800000
+DATA infinity<>+16(SB)/8, $0x7f8000007f800000
+DATA infinity<>+24(SB)/8, $0x7f8000007f800000
+DATA infinity<>+32(SB)/8, $0x7f8000007f800000
+DATA infinity<>+40(SB)/8, $0x7f8000007f800000
+DATA infinity<>+48(SB)/8, $0x7f8000007f800000
+DATA infinity<>+56(SB)/8, $0x7f8000007f800000
+GLOBL infinity<>(SB), RODATA|NOPTR, $64
 
 DATA iota0<>+0(SB)/8, $0x0000000000000000
 DATA iota0<>+8(SB)/8, $0x0000000000000001
@@ -1694,6 +1765,16 @@ DATA philox1<>+48(SB)/8, $0xcd9e8d57cd9e8d57
 DATA philox1<>+56(SB)/8, $0xcd9e8d57cd9e8d57
 GLOBL philox1<>(SB), RODATA|NOPTR, $64
 
+DATA quiet<>+0(SB)/8, $0x0040000000400000
+DATA quiet<>+8(SB)/8, $0x0040000000400000
+DATA quiet<>+16(SB)/8, $0x0040000000400000
+DATA quiet<>+24(SB)/8, $0x0040000000400000
+DATA quiet<>+32(SB)/8, $0x0040000000400000
+DATA quiet<>+40(SB)/8, $0x0040000000400000
+DATA quiet<>+48(SB)/8, $0x0040000000400000
+DATA quiet<>+56(SB)/8, $0x0040000000400000
+GLOBL quiet<>(SB), RODATA|NOPTR, $64
+
 DATA sign<>+0(SB)/8, $0x8000000080000000
 DATA sign<>+8(SB)/8, $0x8000000080000000
 DATA sign<>+16(SB)/8, $0x8000000080000000
@@ -1753,6 +1834,26 @@ DATA ulp<>+40(SB)/8, $0x3000000030000000
 DATA ulp<>+48(SB)/8, $0x3000000030000000
 DATA ulp<>+56(SB)/8, $0x3000000030000000
 GLOBL ulp<>(SB), RODATA|NOPTR, $64
+
+DATA unit<>+0(SB)/8, $0x0000000100000001
+DATA unit<>+8(SB)/8, $0x0000000100000001
+DATA unit<>+16(SB)/8, $0x0000000100000001
+DATA unit<>+24(SB)/8, $0x0000000100000001
+DATA unit<>+32(SB)/8, $0x0000000100000001
+DATA unit<>+40(SB)/8, $0x0000000100000001
+DATA unit<>+48(SB)/8, $0x0000000100000001
+DATA unit<>+56(SB)/8, $0x0000000100000001
+GLOBL unit<>(SB), RODATA|NOPTR, $64
+
+DATA upper<>+0(SB)/8, $0xffff0000ffff0000
+DATA upper<>+8(SB)/8, $0xffff0000ffff0000
+DATA upper<>+16(SB)/8, $0xffff0000ffff0000
+DATA upper<>+24(SB)/8, $0xffff0000ffff0000
+DATA upper<>+32(SB)/8, $0xffff0000ffff0000
+DATA upper<>+40(SB)/8, $0xffff0000ffff0000
+DATA upper<>+48(SB)/8, $0xffff0000ffff0000
+DATA upper<>+56(SB)/8, $0xffff0000ffff0000
+GLOBL upper<>(SB), RODATA|NOPTR, $64
 
 DATA weyl0<>+0(SB)/8, $0x9e3779b99e3779b9
 DATA weyl0<>+8(SB)/8, $0x9e3779b99e3779b9

@@ -18,22 +18,42 @@ func available() []*kernels {
 	return sets
 }
 
-func TestConformance(t *testing.T) {
+// backends are all that this machine runs, on that many threads: every kernel set
+// with every format, whatever the table gives.
+func backends(threads int) (list []*Backend) {
+	m := detect()
 	for _, k := range available() {
-		for _, threads := range threadCounts {
-			t.Run(fmt.Sprintf("%s/%d", k.name, threads), func(t *testing.T) {
-				backendtest.Run(t, newBackend(k, threads))
+		formats := []format{full(k), rounded(k)}
+		if p := m.pairs[k.name]; p != nil {
+			formats = append(formats, paired(p))
+		}
+		for _, f := range formats {
+			b := newBackend(k, threads)
+			b.linear = f
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+func TestConformance(t *testing.T) {
+	for _, threads := range threadCounts {
+		for _, b := range backends(threads) {
+			t.Run(fmt.Sprintf("%s/%d", b.Name(), threads), func(t *testing.T) {
+				if b.linear.rounds {
+					backendtest.RunBF16(t, b)
+				} else {
+					backendtest.Run(t, b)
+				}
 			})
 		}
 	}
 }
 
 func BenchmarkBackend(b *testing.B) {
-	for _, k := range available() {
-		for _, threads := range []int{1, 2} {
-			b.Run(fmt.Sprintf("%s/%d", k.name, threads), func(b *testing.B) {
-				backendtest.Benchmark(b, newBackend(k, threads))
-			})
+	for _, threads := range []int{1, 2} {
+		for _, be := range backends(threads) {
+			b.Run(fmt.Sprintf("%s/%d", be.Name(), threads), func(b *testing.B) { backendtest.Benchmark(b, be) })
 		}
 	}
 }

@@ -22,6 +22,7 @@ const Environment = "MOREAU_CPU"
 // called from one goroutine at a time.
 type Backend struct {
 	*kernels
+	linear  format // of the operands of Linear ops
 	workers []*worker
 	memory  pool
 	packed  [2][]float32 // packed blocks of the two operands of a product, kept between calls
@@ -31,8 +32,14 @@ var _ backend.Backend = (*Backend)(nil)
 
 // New is a backend on that many threads (all cores for 0 or less). The error
 // says that MOREAU_CPU names no kernel set, or one that this machine cannot run.
-func New(threads int) (*Backend, error) {
-	k, err := choose(os.Getenv(Environment), detect())
+func New(threads int) (*Backend, error) { return NewWith(os.Getenv(Environment), threads) }
+
+// Sets are the names of the kernel sets that this machine and build can run.
+func Sets() []string { return detect().sets() }
+
+// NewWith is New with the kernel set of that name, whatever MOREAU_CPU says.
+func NewWith(set string, threads int) (*Backend, error) {
+	k, err := choose(set, detect())
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +50,21 @@ func New(threads int) (*Backend, error) {
 }
 
 func newBackend(k *kernels, threads int) *Backend {
-	b := &Backend{kernels: k, workers: make([]*worker, threads)}
+	b := &Backend{kernels: k, linear: full(k), workers: make([]*worker, threads)}
 	for i := range b.workers {
 		b.workers[i] = &worker{tile: make([]float32, k.mr*k.nr)}
 	}
 	return b
 }
 
-// Name is "cpu/" and the kernel set.
-func (b *Backend) Name() string { return "cpu/" + b.name }
+// WithBF16 is a backend as b whose Linear ops round their inputs to bf16, to
+// nearest even, and sum the products in float32. All else stays float32.
+func (b *Backend) WithBF16() *Backend {
+	c := newBackend(b.kernels, len(b.workers))
+	c.linear = halved(b.kernels, detect())
+	return c
+}
+
+// Name is "cpu/", the kernel set, and how Linear ops are made unless in float32:
+// "+bf16" by instructions on bf16, "+rounded-bf16" by those on float32.
+func (b *Backend) Name() string { return "cpu/" + b.name + b.linear.suffix }

@@ -46,6 +46,9 @@ func perturbAVX2(dst, w, delta, z []float32, relative, absolute float32)
 //go:noescape
 func normalAVX2(dst []float32, group, seed, stream uint64)
 
+//go:noescape
+func roundAVX2(out, x []float32)
+
 var setAVX2 = kernels{
 	name: "avx2",
 	mr:   4, nr: 24,
@@ -63,6 +66,7 @@ var setAVX2 = kernels{
 	rotate:     rotateAVX2,
 	perturb:    perturbAVX2,
 	normal:     normalAVX2,
+	round:      roundAVX2,
 }
 
 //go:noescape
@@ -101,6 +105,9 @@ func perturbAVX512(dst, w, delta, z []float32, relative, absolute float32)
 //go:noescape
 func normalAVX512(dst []float32, group, seed, stream uint64)
 
+//go:noescape
+func roundAVX512(out, x []float32)
+
 var setAVX512 = kernels{
 	name: "avx512",
 	mr:   12, nr: 32,
@@ -118,4 +125,20 @@ var setAVX512 = kernels{
 	rotate:     rotateAVX512,
 	perturb:    perturbAVX512,
 	normal:     normalAVX512,
+	round:      roundAVX512,
+}
+
+//go:noescape
+func gemmPairsAVX512(c []float32, ldc int, a, b []float32, k int, add bool)
+
+//go:noescape
+func pairs4AVX512(dst []float32, ldd int, src []float32, lds, n int)
+
+//go:noescape
+func pairRowsAVX512(dst []float32, width int, src []float32, lds, n int)
+
+var pairsAVX512 = pairKernels{
+	gemmPairs: gemmPairsAVX512,
+	pairs4:    pairs4AVX512,
+	pairRows:  pairRowsAVX512,
 }

@@ -14,15 +14,21 @@ var kernelSets = []*kernels{&setAVX512, &setAVX2, &generic}
 func detect() machine {
 	x := &cpu.X86
 	avx2 := x.HasAVX2 && x.HasFMA
-	return machine{
+	avx512 := avx2 && x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512BW
+	m := machine{
 		vendor: vendor(),
 		family: family(),
 		has: map[string]bool{
 			"generic": true,
 			"avx2":    avx2,
-			"avx512":  avx2 && x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512BW,
+			"avx512":  avx512,
 		},
+		pairs: map[string]*pairKernels{"generic": &pairsGeneric},
 	}
+	if avx512 && x.HasAVX512BF16 {
+		m.pairs["avx512"] = &pairsAVX512
+	}
+	return m
 }
 
 func vendor() string {

@@ -4,4 +4,6 @@ package cpu
 
 var kernelSets = []*kernels{&generic}
 
-func detect() machine { return machine{has: map[string]bool{"generic": true}} }
+func detect() machine {
+	return machine{has: map[string]bool{"generic": true}, pairs: map[string]*pairKernels{"generic": &pairsGeneric}}
+}

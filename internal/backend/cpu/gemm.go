@@ -20,7 +20,7 @@ type matrix struct {
 }
 
 // panels is an operand in packed form: each panel holds, for every l of the common
-// dimension, its rows side by side, and depth values of l.
+// dimension, its rows side by side, and depth values for each.
 type panels struct {
 	data  []float32
 	depth int
@@ -29,10 +29,26 @@ type panels struct {
 // from is the panels from row i on, a multiple of the panel width.
 func (p panels) from(i int) []float32 { return p.data[i*p.depth:] }
 
+// format is how products take their operands: packed so that gemm, on panels of
+// that form, multiplies them.
+type format struct {
+	suffix string // of the backend's name
+	values int    // of the common dimension in a value of a panel
+	pack   func(b *Backend, dst []float32, m matrix, rows, depth, width int)
+	gemm   microKernel
+	rounds bool // to bf16
+}
+
+// full takes operands as they are.
+func full(k *kernels) format {
+	return format{values: 1, pack: (*Backend).packPanel, gemm: k.gemm}
+}
+
 // gemm: c[m,n] = x·yᵀ for x (m rows), y (n rows) and common dimension k; with add,
 // c += x·yᵀ.
 func (b *Backend) gemm(c []float32, m, n, k int, x, y matrix, add bool) {
-	depth := ceilDiv(k, ceilDiv(k, depthLimit))
+	slots := ceilDiv(k, b.linear.values)
+	depth := ceilDiv(slots, ceilDiv(slots, depthLimit)) * b.linear.values
 	for l := 0; l < k; l += depth {
 		kc := min(depth, k-l)
 		for j := 0; j < n; j += colLimit {
@@ -41,32 +57,32 @@ func (b *Backend) gemm(c []float32, m, n, k int, x, y matrix, add bool) {
 			for i := 0; i < m; i += rowLimit {
 				mc := min(rowLimit, m-i)
 				px := b.pack(0, x.at(i, l), mc, kc, b.mr)
-				b.multiply(c[i*n+j:], n, mc, nc, kc, px, py, add || l > 0)
+				b.multiply(c[i*n+j:], n, mc, nc, px, py, add || l > 0)
 			}
 		}
 	}
 }
 
 // multiply makes the tiles of one block over all threads.
-func (b *Backend) multiply(c []float32, ldc, m, n, k int, x, y panels, add bool) {
+func (b *Backend) multiply(c []float32, ldc, m, n int, x, y panels, add bool) {
 	rows, cols := roundUp(taskRows, b.mr), roundUp(taskCols, b.nr)
 	across := ceilDiv(n, cols)
 	b.each(ceilDiv(m, rows)*across, func(w *worker, task int) {
 		i, j := task/across*rows, task%across*cols
 		px, py := panels{x.from(i), x.depth}, panels{y.from(j), y.depth}
-		b.tiles(w, c[i*ldc+j:], ldc, min(rows, m-i), min(cols, n-j), k, px, py, add)
+		b.tiles(w, b.linear.gemm, c[i*ldc+j:], ldc, min(rows, m-i), min(cols, n-j), x.depth, px, py, add)
 	})
 }
 
-// tiles: c[m,n] = x·yᵀ (or += with add) on this thread, from packed operands.
-func (b *Backend) tiles(w *worker, c []float32, ldc, m, n, k int, x, y panels, add bool) {
+// tiles: c[m,n] = x·yᵀ (or += with add) on this thread, from operands packed for gemm.
+func (b *Backend) tiles(w *worker, gemm microKernel, c []float32, ldc, m, n, k int, x, y panels, add bool) {
 	for i := 0; i < m; i += b.mr {
 		for j := 0; j < n; j += b.nr {
 			if i+b.mr <= m && j+b.nr <= n {
-				b.kernels.gemm(c[i*ldc+j:], ldc, x.from(i), y.from(j), k, add)
+				gemm(c[i*ldc+j:], ldc, x.from(i), y.from(j), k, add)
 				continue
 			}
-			b.kernels.gemm(w.tile, b.nr, x.from(i), y.from(j), k, false)
+			gemm(w.tile, b.nr, x.from(i), y.from(j), k, false)
 			for r := range min(b.mr, m-i) {
 				store(c[(i+r)*ldc+j:], w.tile[r*b.nr:][:min(b.nr, n-j)], add)
 			}

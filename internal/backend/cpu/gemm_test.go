@@ -9,31 +9,52 @@ import (
 // TestGemmKernels: micro-tiles of all depths to 70 into a wider matrix, written and added.
 func TestGemmKernels(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
-	for _, set := range available() {
-		ldc := set.nr + 3
+	for _, be := range backends(1) {
+		product := func(x, y float32) float32 { return x * y }
+		if be.linear.values == 2 {
+			product = pairProduct
+		}
+		ldc := be.nr + 3
 		for k := range 71 {
-			a, b, c := draws(random, set.mr*k+1), draws(random, set.nr*k+1), draws(random, set.mr*ldc)
+			a, b, c := draws(random, be.mr*k+1), draws(random, be.nr*k+1), draws(random, be.mr*ldc)
+			if be.linear.values == 2 {
+				pairs(a)
+				pairs(b)
+			}
 			for _, add := range []bool{false, true} {
 				want := slices.Clone(c)
-				for i := range set.mr {
-					for j := range set.nr {
+				for i := range be.mr {
+					for j := range be.nr {
 						var sum float32
 						for l := range k {
-							sum += a[1+l*set.mr+i] * b[1+l*set.nr+j]
+							sum += product(a[1+l*be.mr+i], b[1+l*be.nr+j])
 						}
 						store(want[i*ldc+j:], []float32{sum}, add)
 					}
 				}
 				got := slices.Clone(c)
-				set.gemm(got, ldc, a[1:], b[1:], k, add)
+				be.linear.gemm(got, ldc, a[1:], b[1:], k, add)
 				for i, w := range want {
 					if !close32(got[i], w, 1e-5) {
-						t.Fatalf("%s: depth %d, add %v: c[%d] is %v, want %v", set.name, k, add, i, got[i], w)
+						t.Fatalf("%s: depth %d, add %v: c[%d] is %v, want %v", be.Name(), k, add, i, got[i], w)
 					}
 				}
 			}
 		}
 	}
+}
+
+// pairs makes each value the pair of itself and its third.
+func pairs(x []float32) {
+	for i, v := range x {
+		x[i] = pair(v, v/3)
+	}
+}
+
+func pairProduct(x, y float32) float32 {
+	x0, x1 := unpair(x)
+	y0, y1 := unpair(y)
+	return x0*y0 + x1*y1
 }
 
 func draws(random *rand.Rand, n int) []float32 {
@@ -72,10 +93,7 @@ func FuzzGemm(f *testing.F) {
 	f.Add(uint8(1), uint8(1), uint8(1), uint8(0), uint64(1))
 	f.Add(uint8(13), uint8(33), uint8(200), uint8(7), uint64(2))
 	f.Add(uint8(255), uint8(97), uint8(3), uint8(2), uint64(3))
-	var backends []*Backend
-	for _, k := range available() {
-		backends = append(backends, newBackend(k, 2))
-	}
+	all := backends(2)
 	f.Fuzz(func(t *testing.T, rows, cols, depth, layout uint8, seed uint64) {
 		m, n, k, add := int(rows), int(cols), int(depth)+1, layout&4 != 0
 		random := rand.New(rand.NewPCG(seed, 0))
@@ -86,18 +104,9 @@ func FuzzGemm(f *testing.F) {
 		if layout&2 != 0 {
 			y.rs, y.cs = 1, n
 		}
-		want := slices.Clone(c)
-		for i := range m {
-			for j := range n {
-				var sum float32
-				for l := range k {
-					sum += x.data[i*x.rs+l*x.cs] * y.data[j*y.rs+l*y.cs]
-				}
-				store(want[i*n+j:], []float32{sum}, add)
-			}
-		}
-		for _, b := range backends {
-			got := slices.Clone(c)
+		for _, b := range all {
+			got, want := slices.Clone(c), slices.Clone(c)
+			plainGemm(want, m, n, k, b.linear.taken(x), b.linear.taken(y), add)
 			b.gemm(got, m, n, k, x, y, add)
 			for i, w := range want {
 				if !close32(got[i], w, 3e-5) {
@@ -108,17 +117,39 @@ func FuzzGemm(f *testing.F) {
 	})
 }
 
+// taken is m with the values that products of the format take.
+func (f format) taken(m matrix) matrix {
+	if f.rounds {
+		data := make([]float32, len(m.data))
+		roundGeneric(data, m.data)
+		m.data = data
+	}
+	return m
+}
+
+func plainGemm(c []float32, m, n, k int, x, y matrix, add bool) {
+	for i := range m {
+		for j := range n {
+			var sum float32
+			for l := range k {
+				sum += x.data[i*x.rs+l*x.cs] * y.data[j*y.rs+l*y.cs]
+			}
+			store(c[i*n+j:], []float32{sum}, add)
+		}
+	}
+}
+
 // BenchmarkGemmKernel is the bound of what products can reach: the micro-kernel on
 // panels in the first-level cache.
 func BenchmarkGemmKernel(b *testing.B) {
 	const k = 128
-	for _, set := range available() {
-		b.Run(set.name, func(b *testing.B) {
-			x, y, c := aligned(set.mr*k), aligned(set.nr*k), aligned(set.mr*set.nr)
+	for _, be := range backends(1) {
+		b.Run(be.Name(), func(b *testing.B) {
+			x, y, c := aligned(be.mr*k), aligned(be.nr*k), aligned(be.mr*be.nr)
 			for b.Loop() {
-				set.gemm(c, set.nr, x, y, k, true)
+				be.linear.gemm(c, be.nr, x, y, k, true)
 			}
-			flops := 2 * set.mr * set.nr * k * b.N
+			flops := 2 * be.mr * be.nr * k * be.linear.values * b.N
 			b.ReportMetric(float64(flops)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
 		})
 	}

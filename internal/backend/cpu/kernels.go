@@ -1,5 +1,8 @@
 package cpu
 
+// microKernel makes a micro-tile of c from a panel of a and one of b.
+type microKernel func(c []float32, ldc int, a, b []float32, k int, add bool)
+
 // kernels is one set of inner loops. Slices of one call have the same length
 // unless said; none need be aligned, and outputs may be inputs. Each has a
 // portable twin in generic*.go, the oracle of the tests.
@@ -9,7 +12,7 @@ type kernels struct {
 	// mr and nr are the rows and columns of the micro-tile of gemm.
 	mr, nr int
 	// gemm: c[i*ldc+j] = Σ_l a[l*mr+i]·b[l*nr+j] for l < k; plus c itself with add.
-	gemm func(c []float32, ldc int, a, b []float32, k int, add bool)
+	gemm microKernel
 	// copyRows: dst[j*width+i] = src[j*lds+i] for i < width (mr or nr), j < n.
 	copyRows func(dst []float32, width int, src []float32, lds, n int)
 	// transpose4: dst[j*ldd+i] = src[i*lds+j] for i < 4, j < n.
@@ -37,6 +40,20 @@ type kernels struct {
 	perturb func(dst, w, delta, z []float32, relative, absolute float32)
 	// normal fills len(dst)/drawGroup groups of draws, from group number group on.
 	normal func(dst []float32, group, seed, stream uint64)
+	// round: out = x rounded to bf16, ties to even; NaN stays NaN.
+	round func(out, x []float32)
+}
+
+// pairKernels are what products of bf16 need beside kernels: a value of the packed
+// form is a pair, the bf16 of l and l+1 of the common dimension in its lower and
+// upper half.
+type pairKernels struct {
+	// gemmPairs is gemm on pairs; it may take subnormals for 0.
+	gemmPairs microKernel
+	// pairs4: dst[j*ldd+i] = pair of src[i*lds+2j] and the next, for i < 4, j < n.
+	pairs4 func(dst []float32, ldd int, src []float32, lds, n int)
+	// pairRows: dst[j*width+i] = pair of src[2j*lds+i] and src[(2j+1)*lds+i], for i < width, j < n.
+	pairRows func(dst []float32, width int, src []float32, lds, n int)
 }
 
 var generic = kernels{
@@ -56,4 +73,5 @@ var generic = kernels{
 	rotate:     rotateGeneric,
 	perturb:    perturbGeneric,
 	normal:     normalGeneric,
+	round:      roundGeneric,
 }

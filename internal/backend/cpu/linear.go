@@ -16,11 +16,22 @@ func (b *Backend) LinearForward(out, x, w backend.Buffer, N, I, O int) {
 	b.gemm(o, N, O, I, matrix{xs, I, 1}, matrix{ws, I, 1}, false)
 }
 
-// linearDots is LinearForward by a dot product for each output.
+// linearDots is LinearForward by a dot product for each output, of rounded values if
+// the format rounds.
 func (b *Backend) linearDots(out, x, w []float32, N, I, O int) {
-	b.spans(O, max(1, 16*chunk/max(1, I)), func(_ *worker, lo, hi int) {
+	if b.linear.rounds {
+		memory, _ := b.memory.take(len(x))
+		defer b.memory.put(memory)
+		b.round(memory, x)
+		x = memory
+	}
+	b.spans(O, max(1, 16*chunk/max(1, I)), func(t *worker, lo, hi int) {
 		for o := lo; o < hi; o++ {
 			row := w[o*I : (o+1)*I]
+			if b.linear.rounds {
+				b.round(t.scratch(I), row)
+				row = t.scratch(I)
+			}
 			for n := range N {
 				out[n*O+o] = b.dot(x[n*I:(n+1)*I], row)
 			}

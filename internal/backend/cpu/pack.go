@@ -5,17 +5,18 @@ func (m matrix) at(i, l int) matrix {
 	return matrix{m.data[i*m.rs+l*m.cs:], m.rs, m.cs}
 }
 
-// pack packs rows x depth of m into panels of width rows, over all threads, in
-// memory number which of the backend.
+// pack packs rows x depth of m into panels of width rows for Linear ops, over all
+// threads, in memory number which of the backend.
 func (b *Backend) pack(which int, m matrix, rows, depth, width int) panels {
-	p := panels{grow(&b.packed[which], roundUp(rows, width)*depth), depth}
+	slots := ceilDiv(depth, b.linear.values)
+	p := panels{grow(&b.packed[which], roundUp(rows, width)*slots), slots}
 	b.spans(rows, width, func(_ *worker, lo, hi int) {
-		b.packPanel(p.from(lo), m.at(lo, 0), hi-lo, depth, width)
+		b.linear.pack(b, p.from(lo), m.at(lo, 0), hi-lo, depth, width)
 	})
 	return p
 }
 
-// packOn is pack on this thread, into dst.
+// packOn packs float32 on this thread, into dst.
 func (b *Backend) packOn(dst []float32, m matrix, rows, depth, width int) panels {
 	p := panels{dst, depth}
 	for i := 0; i < rows; i += width {

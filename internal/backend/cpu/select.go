@@ -10,7 +10,8 @@ import (
 type machine struct {
 	vendor string // as CPUID spells it
 	family int
-	has    map[string]bool // kernel sets that it can run
+	has    map[string]bool         // kernel sets that it can run
+	pairs  map[string]*pairKernels // those that it can run, by the kernel set they go with
 }
 
 // names are all kernel sets, whether or not this build has them.
@@ -18,17 +19,26 @@ var names = []string{"generic", "avx2", "avx512"}
 
 // choices are tried in order; the first that the machine can run and whose vendor
 // ("" any) and family (0 any) are the machine's is taken. It is a table and not a
-// measurement, so that a run can be repeated.
-var choices = []struct {
+// measurement, so that a run can be repeated. Pairs says that the set's kernels on
+// bf16 are faster there than those on float32.
+var choices = []choice{
+	{"AuthenticAMD", 0x1A, "avx512", true}, // Zen 5: 512-bit units
+	{"AuthenticAMD", 0x19, "avx512", true}, // Zen 4: 256-bit units, both sets as fast
+	{"GenuineIntel", 0, "avx512", false},   // VDPBF16PS has half the products of FMA
+	{"", 0, "avx2", false},
+	{"", 0, "generic", false},
+}
+
+type choice struct {
 	vendor  string
 	family  int
 	kernels string
-}{
-	{"AuthenticAMD", 0x1A, "avx512"}, // Zen 5: 512-bit units
-	{"AuthenticAMD", 0x19, "avx512"}, // Zen 4: 256-bit units, both sets as fast
-	{"GenuineIntel", 0, "avx512"},
-	{"", 0, "avx2"},
-	{"", 0, "generic"},
+	pairs   bool
+}
+
+// fits says that m is of the choice's kind and can run its kernels.
+func (c choice) fits(m machine) bool {
+	return (c.vendor == "" || c.vendor == m.vendor) && (c.family == 0 || c.family == m.family) && m.has[c.kernels]
 }
 
 // choose is the kernel set that request names, or that of the table for "".
@@ -49,11 +59,20 @@ func choose(request string, m machine) (*kernels, error) {
 // pick is the name that the table gives.
 func pick(m machine) string {
 	for _, c := range choices {
-		if (c.vendor == "" || c.vendor == m.vendor) && (c.family == 0 || c.family == m.family) && m.has[c.kernels] {
+		if c.fits(m) {
 			return c.kernels
 		}
 	}
 	return generic.name
+}
+
+// pairsFor are the kernels on bf16 that the table gives beside a kernel set; nil: none.
+func pairsFor(set string, m machine) *pairKernels {
+	i := slices.IndexFunc(choices, func(c choice) bool { return c.kernels == set && c.fits(m) })
+	if i < 0 || !choices[i].pairs {
+		return nil
+	}
+	return m.pairs[set]
 }
 
 // sets are the names of the kernel sets that m can run.

@@ -19,17 +19,40 @@ func TestChoices(t *testing.T) {
 		m    machine
 		want string
 	}{
-		{machine{"AuthenticAMD", 0x1A, all}, "avx512"},
-		{machine{"AuthenticAMD", 0x19, all}, "avx512"},
-		{machine{"AuthenticAMD", 0x19, runs("avx2")}, "avx2"}, // Zen 3
-		{machine{"AuthenticAMD", 0x17, runs("avx2")}, "avx2"},
-		{machine{"GenuineIntel", 6, all}, "avx512"},
-		{machine{"GenuineIntel", 6, runs("avx2")}, "avx2"},
-		{machine{"SomethingNew", 1, all}, "avx2"},
-		{machine{"GenuineIntel", 6, runs()}, "generic"},
+		{machine{vendor: "AuthenticAMD", family: 0x1A, has: all}, "avx512"},
+		{machine{vendor: "AuthenticAMD", family: 0x19, has: all}, "avx512"},
+		{machine{vendor: "AuthenticAMD", family: 0x19, has: runs("avx2")}, "avx2"}, // Zen 3
+		{machine{vendor: "AuthenticAMD", family: 0x17, has: runs("avx2")}, "avx2"},
+		{machine{vendor: "GenuineIntel", family: 6, has: all}, "avx512"},
+		{machine{vendor: "GenuineIntel", family: 6, has: runs("avx2")}, "avx2"},
+		{machine{vendor: "SomethingNew", family: 1, has: all}, "avx2"},
+		{machine{vendor: "GenuineIntel", family: 6, has: runs()}, "generic"},
 	} {
 		if got := pick(c.m); got != c.want {
 			t.Errorf("%+v runs %s, want %s", c.m, got, c.want)
+		}
+	}
+}
+
+// TestPairChoices: kernels on bf16 where they are faster and can run.
+func TestPairChoices(t *testing.T) {
+	all, fast := runs("avx2", "avx512"), new(pairKernels)
+	both := map[string]*pairKernels{"generic": new(pairKernels), "avx512": fast}
+	for _, c := range []struct {
+		set  string
+		m    machine
+		want *pairKernels
+	}{
+		{"avx512", machine{vendor: "AuthenticAMD", family: 0x1A, has: all, pairs: both}, fast},
+		{"avx512", machine{vendor: "AuthenticAMD", family: 0x19, has: all, pairs: both}, fast},
+		{"avx2", machine{vendor: "AuthenticAMD", family: 0x19, has: all, pairs: both}, nil},
+		{"generic", machine{vendor: "AuthenticAMD", family: 0x19, has: all, pairs: both}, nil},
+		{"avx512", machine{vendor: "AuthenticAMD", family: 0x19, has: all}, nil},
+		{"avx512", machine{vendor: "GenuineIntel", family: 6, has: all, pairs: both}, nil},
+		{"avx512", machine{vendor: "SomethingNew", family: 1, has: all, pairs: both}, nil},
+	} {
+		if got := pairsFor(c.set, c.m); got != c.want {
+			t.Errorf("%s on %+v: kernels on bf16 %p, want %p", c.set, c.m, got, c.want)
 		}
 	}
 }

@@ -11,13 +11,13 @@ import (
 // TestThreads: the same bits from every number of threads, on shapes that make
 // several tasks of each op.
 func TestThreads(t *testing.T) {
-	for _, k := range available() {
-		want := everyOp(newBackend(k, 1))
+	for i, one := range backends(1) {
+		want := everyOp(one)
 		for _, threads := range threadCounts[1:] {
-			got := everyOp(newBackend(k, threads))
+			got := everyOp(backends(threads)[i])
 			for i := range want {
 				if !slices.Equal(patterns(got[i]), patterns(want[i])) {
-					t.Errorf("%s: result %d depends on the number of threads (%d)", k.name, i, threads)
+					t.Errorf("%s: result %d depends on the number of threads (%d)", one.Name(), i, threads)
 				}
 			}
 		}

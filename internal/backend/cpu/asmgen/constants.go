@@ -20,6 +20,14 @@ func lanes64(x ...uint32) (list []uint32) {
 	return list
 }
 
+// interleaved are the indices that put word 16+i beside word i.
+func interleaved() (list []uint32) {
+	for i := range uint32(16) {
+		list = append(list, (16+i)<<16|i)
+	}
+	return list
+}
+
 // constants are vectors of 64 bytes.
 var constants = map[string][]uint32{
 	"one":           f(1),
@@ -29,6 +37,14 @@ var constants = map[string][]uint32{
 	"zero":          f(0),
 	"minusInfinity": f(math.Inf(-1)),
 	"lanes":         append(slices.Repeat([]uint32{1<<32 - 1}, 8), make([]uint32, 8)...),
+
+	// bf16, the upper halves of float32 values.
+	"infinity":   f(math.Inf(1)),
+	"unit":       u(1),
+	"belowHalf":  u(1<<15 - 1),
+	"upper":      u(1<<32 - 1<<16),
+	"quiet":      u(1 << 22),
+	"interleave": interleaved(),
 
 	// exp: Cephes' expf.
 	"expHigh": f(89),

@@ -69,3 +69,26 @@ var perturb = kernel{
 			store V0 dst`)
 	},
 }
+
+// round: half of the last bit kept is added before the lower half goes, less one
+// where that bit is 0; not to NaNs, which get the quiet bit.
+var round = kernel{
+	name: "round", args: "out, x []float32",
+	body: func(g *gen) {
+		g.each(`
+			load x V0
+			VANDPS [absolute], V0, V1
+			VMOVUPS [infinity], V2
+			VPSUBD V1, V2, V1
+			VPSRAD $31, V1, V1
+			VPSRLD $16, V0, V2
+			VANDPS [unit], V2, V2
+			VPADDD [belowHalf], V2, V2
+			VANDNPS V2, V1, V2
+			VPADDD V2, V0, V0
+			VANDPS [upper], V0, V0
+			VANDPS [quiet], V1, V1
+			VORPS V1, V0, V0
+			store V0 out`)
+	},
+}

@@ -5,8 +5,12 @@ package main
 // through two registers so that loads run ahead.
 var gemm = kernel{
 	name: "gemm", args: "c []float32, ldc int, a, b []float32, k int, add bool",
-	body: func(g *gen) {
-		g.emit(`
+	body: func(g *gen) { g.gemm("VFMADD231PS") },
+}
+
+// gemm is the kernel with that instruction to multiply and add.
+func (g *gen) gemm(multiply string) {
+	g.emit(`
 			MOVQ {c_base}, DI
 			MOVQ {ldc}, SI
 			SHLQ $2, SI
@@ -14,30 +18,29 @@ var gemm = kernel{
 			MOVQ {b_base}, R9
 			MOVQ {k}, CX
 			MOVQ DI, DX`)
-		for range g.mr {
-			g.emit("PREFETCHT0 (DX)\nPREFETCHT0 %d(DX)\nADDQ SI, DX", g.nv*g.lanes*4-4)
-		}
-		for r := range g.mr * g.nv {
-			g.emit("VXORPS V%d, V%d, V%d", r, r, r)
-		}
-		const unroll = 4
-		g.emit("SUBQ $%d, CX\nJLT rest\nloop:", unroll)
-		for l := range unroll {
-			g.outer(l)
-		}
-		g.advance(unroll)
-		g.emit("SUBQ $%d, CX\nJGE loop\nrest:\nADDQ $%d, CX\nJZ store\nlast:", unroll, unroll)
-		g.outer(0)
-		g.advance(1)
-		g.emit("DECQ CX\nJNZ last\nstore:\nMOVBLZX {add}, AX\nTESTL AX, AX\nJZ set")
-		g.result(true)
-		g.emit("set:")
-		g.result(false)
-	},
+	for range g.mr {
+		g.emit("PREFETCHT0 (DX)\nPREFETCHT0 %d(DX)\nADDQ SI, DX", g.nv*g.lanes*4-4)
+	}
+	for r := range g.mr * g.nv {
+		g.emit("VXORPS V%d, V%d, V%d", r, r, r)
+	}
+	const unroll = 4
+	g.emit("SUBQ $%d, CX\nJLT rest\nloop:", unroll)
+	for l := range unroll {
+		g.outer(multiply, l)
+	}
+	g.advance(unroll)
+	g.emit("SUBQ $%d, CX\nJGE loop\nrest:\nADDQ $%d, CX\nJZ store\nlast:", unroll, unroll)
+	g.outer(multiply, 0)
+	g.advance(1)
+	g.emit("DECQ CX\nJNZ last\nstore:\nMOVBLZX {add}, AX\nTESTL AX, AX\nJZ set")
+	g.result(true)
+	g.emit("set:")
+	g.result(false)
 }
 
 // outer adds the outer product of column l of a and row l of b.
-func (g *gen) outer(l int) {
+func (g *gen) outer(multiply string, l int) {
 	tile := g.mr * g.nv
 	for v := range g.nv {
 		g.emit("VMOVUPS %d(R9), V%d", 4*(l*g.nv+v)*g.lanes, tile+v)
@@ -47,7 +50,7 @@ func (g *gen) outer(l int) {
 		x := tile + g.nv + i%spare
 		g.emit("VBROADCASTSS %d(R8), V%d", 4*(l*g.mr+i), x)
 		for v := range g.nv {
-			g.emit("VFMADD231PS V%d, V%d, V%d", tile+v, x, i*g.nv+v)
+			g.emit("%s V%d, V%d, V%d", multiply, tile+v, x, i*g.nv+v)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func main() {
 func files() map[string][]byte {
 	return map[string][]byte{
 		"avx2_amd64.s":          assembly(avx2, append(kernels, shared...)),
-		"avx512_amd64.s":        assembly(avx512, kernels),
+		"avx512_amd64.s":        assembly(avx512, append(kernels, bf16...)),
 		"declarations_amd64.go": declarations(),
 	}
 }
@@ -31,4 +31,5 @@ var shared = []kernel{copyRows, transpose4}
 // kernels are written for both instruction sets, in this order.
 var kernels = []kernel{
 	gemm, dot, maximum, axpby, mul, mulAdd, exp, swiglu, swigluGrad, rotate, perturb, normal,
+	round,
 }

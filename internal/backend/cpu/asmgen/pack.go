@@ -53,26 +53,10 @@ var transpose4 = kernel{
 			VMOVUPS (SI), Y0
 			VMOVUPS (SI)(BX*1), Y1
 			VMOVUPS (SI)(BX*2), Y2
-			VMOVUPS (SI)(R9*1), Y3
-			VUNPCKLPS Y1, Y0, Y4
-			VUNPCKHPS Y1, Y0, Y5
-			VUNPCKLPS Y3, Y2, Y6
-			VUNPCKHPS Y3, Y2, Y7
-			VUNPCKLPD Y6, Y4, Y0
-			VUNPCKHPD Y6, Y4, Y1
-			VUNPCKLPD Y7, Y5, Y2
-			VUNPCKHPD Y7, Y5, Y3
-			LEAQ (DI)(DX*4), R10
-			VMOVUPS X0, (DI)
-			VMOVUPS X1, (DI)(DX*1)
-			VMOVUPS X2, (DI)(DX*2)
-			VMOVUPS X3, (DI)(R8*1)
-			VEXTRACTF128 $1, Y0, (R10)
-			VEXTRACTF128 $1, Y1, (R10)(DX*1)
-			VEXTRACTF128 $1, Y2, (R10)(DX*2)
-			VEXTRACTF128 $1, Y3, (R10)(R8*1)
+			VMOVUPS (SI)(R9*1), Y3`)
+		g.transpose8()
+		g.emit(`
 			ADDQ $32, SI
-			LEAQ (DI)(DX*8), DI
 			SUBQ $8, CX
 			JGE loop
 			rest:
@@ -95,4 +79,28 @@ var transpose4 = kernel{
 			VZEROUPPER
 			RET`)
 	},
+}
+
+// transpose8 writes the eight columns of Y0 to Y3 to DI and moves it on; columns
+// are DX bytes apart, R8 is three times DX.
+func (g *gen) transpose8() {
+	g.emit(`
+		VUNPCKLPS Y1, Y0, Y4
+		VUNPCKHPS Y1, Y0, Y5
+		VUNPCKLPS Y3, Y2, Y6
+		VUNPCKHPS Y3, Y2, Y7
+		VUNPCKLPD Y6, Y4, Y0
+		VUNPCKHPD Y6, Y4, Y1
+		VUNPCKLPD Y7, Y5, Y2
+		VUNPCKHPD Y7, Y5, Y3
+		LEAQ (DI)(DX*4), R10
+		VMOVUPS X0, (DI)
+		VMOVUPS X1, (DI)(DX*1)
+		VMOVUPS X2, (DI)(DX*2)
+		VMOVUPS X3, (DI)(R8*1)
+		VEXTRACTF128 $1, Y0, (R10)
+		VEXTRACTF128 $1, Y1, (R10)(DX*1)
+		VEXTRACTF128 $1, Y2, (R10)(DX*2)
+		VEXTRACTF128 $1, Y3, (R10)(R8*1)
+		LEAQ (DI)(DX*8), DI`)
 }

@@ -102,7 +102,7 @@ func (g *gen) emit(text string, args ...any) {
 			line = strings.ReplaceAll(line, "{"+name+"}", at)
 		}
 		line = vector.ReplaceAllString(line, g.reg+"$1")
-		line = bracket.ReplaceAllString(line, "$1<>(SB)")
+		line = encode(bracket.ReplaceAllString(line, "$1<>(SB)"))
 		if !strings.HasSuffix(line, ":") {
 			line = "\t" + line
 		}
@@ -132,6 +132,14 @@ func declarations() []byte {
 		}
 		out.WriteString("}\n")
 	}
+	for _, k := range bf16 {
+		declare(k, avx512)
+	}
+	out.WriteString("\nvar pairsAVX512 = pairKernels{\n")
+	for _, k := range bf16 {
+		fmt.Fprintf(&out, "%s: %s%s,\n", k.name, k.name, avx512.suffix)
+	}
+	out.WriteString("}\n")
 	source, err := format.Source(out.Bytes())
 	if err != nil {
 		panic(err)

@@ -1,0 +1,62 @@
+package cpu
+
+// halved rounds operands to bf16: to pairs where the table says that products of
+// those are faster, else to float32 values that bf16 holds. Both mean the same and
+// differ in the order of their sums.
+func halved(k *kernels, m machine) format {
+	if p := pairsFor(k.name, m); p != nil {
+		return paired(p)
+	}
+	return rounded(k)
+}
+
+// rounded is the format of float32 values that bf16 holds.
+func rounded(k *kernels) format {
+	return format{suffix: "+rounded-bf16", values: 1, pack: (*Backend).packRounded, gemm: k.gemm, rounds: true}
+}
+
+// paired is the format of pairs.
+func paired(p *pairKernels) format {
+	pack := func(_ *Backend, dst []float32, m matrix, rows, depth, width int) {
+		p.pack(dst, m, rows, depth, width)
+	}
+	return format{suffix: "+bf16", values: 2, pack: pack, gemm: p.gemmPairs, rounds: true}
+}
+
+// packRounded is packPanel with values rounded.
+func (b *Backend) packRounded(dst []float32, m matrix, rows, depth, width int) {
+	b.packPanel(dst, m, rows, depth, width)
+	b.round(dst[:width*depth], dst[:width*depth])
+}
+
+// pairsAtOnce is how many pairs of each row are packed before those of the next
+// rows, so that their part of the panel stays in the first-level cache.
+const pairsAtOnce = 128
+
+// pack is packPanel with pairs: dst[j*width+i] holds m(i, 2j) and m(i, 2j+1), or 0
+// past the end of an odd depth.
+func (p *pairKernels) pack(dst []float32, m matrix, rows, depth, width int) {
+	n, done := depth/2, 0
+	switch {
+	case m.rs == 1 && rows == width:
+		p.pairRows(dst, width, m.data, m.cs, n)
+		done = rows
+	case m.cs == 1:
+		done = rows &^ 3
+		for j := 0; j < n; j += pairsAtOnce {
+			for i := 0; i < done; i += 4 {
+				p.pairs4(dst[j*width+i:], width, m.data[i*m.rs+2*j:], m.rs, min(pairsAtOnce, n-j))
+			}
+		}
+	}
+	for i := done; i < rows; i++ {
+		for j := range n {
+			dst[j*width+i] = pair(m.data[i*m.rs+2*j*m.cs], m.data[i*m.rs+(2*j+1)*m.cs])
+		}
+	}
+	if depth%2 == 1 {
+		for i := range rows {
+			dst[n*width+i] = pair(m.data[i*m.rs+(depth-1)*m.cs], 0)
+		}
+	}
+}

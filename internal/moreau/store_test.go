@@ -1,0 +1,158 @@
+package moreau
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"moreau/internal/backend"
+	"moreau/internal/backend/cpu"
+	"moreau/internal/goldentest"
+	"moreau/internal/model"
+	"moreau/internal/transformer"
+)
+
+var errKilled = errors.New("killed")
+
+// toy is a run on a golden model that stops with errKilled before a step.
+type toy struct {
+	be     backend.Backend
+	g      *goldentest.Golden
+	moving []model.Param
+	batch  transformer.Batch
+}
+
+func newToy(t *testing.T) *toy {
+	t.Helper()
+	be, err := cpu.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := goldentest.Open(t, "llama_gqa_rope3")
+	return &toy{be: be, g: g, batch: g.Batch(t), moving: g.Config.Params()[1:8]}
+}
+
+// run returns the mean's values, all parameters in a row, and the trace.
+func (r *toy) run(t *testing.T, store Store, threshold Threshold, journal *Journal, killAt int) ([]float32, []Trace, error) {
+	t.Helper()
+	defer store.Free()
+	opts := Options{Steps: 5, Avg: 3, Std: 0.05, LR: 0.05, Rho: 0.5, Eta: 0.003, Threshold: threshold,
+		Noise: Counter(r.be, 7), Store: store, Journal: journal}
+	tr := transformer.New(r.be, r.g.Config)
+	objective := func(ctx context.Context, step int, w transformer.WeightSource, sink transformer.GradSink) (float64, error) {
+		if step == killAt {
+			return 0, errKilled
+		}
+		return tr.LossAndGrad(ctx, r.batch, w, sink)
+	}
+	trace, err := Run(context.Background(), r.be, r.g.Config, transformer.NewStored(r.be, r.g.Weights), r.moving, objective, opts, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	var values []float32
+	for _, p := range r.moving {
+		mean, err := store.Open(Mean, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values = append(values, goldentest.Host(r.be, mean)...)
+	}
+	return values, trace, nil
+}
+
+func same(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
+}
+
+// A scratch file gives the bits that memory gives, and leaves nothing behind.
+func TestScratchIsMemory(t *testing.T) {
+	r := newToy(t)
+	for _, threshold := range []Threshold{None, CoupledUnits, Rows} {
+		want, _, err := r.run(t, NewMemory(r.be), threshold, nil, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		store, err := NewScratch(r.be, dir, r.moving)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := r.run(t, store, threshold, nil, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !same(got, want) {
+			t.Errorf("threshold %d: the scratch file gives other values", threshold)
+		}
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	}
+}
+
+// A run that dies before any step continues to the same bits.
+func TestJournalContinues(t *testing.T) {
+	r := newToy(t)
+	for _, threshold := range []Threshold{None, CoupledUnits} {
+		want, wantTrace, err := r.run(t, NewMemory(r.be), threshold, nil, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for killAt := range 5 {
+			j := func() *Journal { return &Journal{Path: filepath.Join(t.TempDir(), "state"), Key: "a"} }()
+			if _, _, err := r.run(t, NewMemory(r.be), threshold, j, killAt); err != errKilled {
+				t.Fatal(err)
+			}
+			again := &Journal{Path: j.Path, Key: "a"}
+			if killAt > 0 {
+				if _, _, err := r.run(t, NewMemory(r.be), threshold, again, killAt-1); err != nil {
+					t.Fatalf("step %d was not skipped: %v", killAt-1, err)
+				}
+			}
+			got, trace, err := r.run(t, NewMemory(r.be), threshold, again, -1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !same(got, want) || !slices.Equal(trace, wantTrace) {
+				t.Errorf("threshold %d, killed before step %d: other results", threshold, killAt)
+			}
+		}
+	}
+}
+
+// State of another run, or a damaged file, is not used.
+func TestJournalIsChecked(t *testing.T) {
+	r := newToy(t)
+	path := filepath.Join(t.TempDir(), "state")
+	begin := func(key string) error {
+		_, _, err := r.run(t, NewMemory(r.be), None, &Journal{Path: path, Key: key, Every: time.Hour}, 0)
+		return err // errKilled if step 0 is not skipped
+	}
+	if _, _, err := r.run(t, NewMemory(r.be), None, &Journal{Path: path, Key: "a"}, 2); err != errKilled {
+		t.Fatal(err)
+	}
+	if err := begin("a"); err != nil {
+		t.Errorf("whole state was not used: %v", err)
+	}
+	if err := begin("b"); err != errKilled {
+		t.Errorf("state of another run was used: %v", err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 1
+	for name, damaged := range map[string][]byte{"flipped bit": data, "cut": data[:len(data)-40], "empty": nil} {
+		if err := os.WriteFile(path, damaged, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := begin("a"); err != errKilled {
+			t.Errorf("%s: damaged state was used: %v", name, err)
+		}
+	}
+}
