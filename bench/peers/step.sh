@@ -14,7 +14,7 @@ go run ./cmd/moreau convert "$model" -o "$work/hf" --dtype f32 2>/dev/null
 go test -c -o "$work/step.test" ./internal/transformer
 for shape in 10x128 4x512; do
   for _ in $(seq "$rounds"); do
-    (cd internal/transformer && "$work/step.test" -test.run - -test.bench "SmolLM2Step/$shape/$dtype" -test.benchtime 3x) |
+    (cd internal/transformer && "$work/step.test" -test.run - -test.bench "SmolLM2Step/$shape/^$dtype\$" -test.benchtime 3x) |
       awk '/ns\/op/ { printf "moreau %.3f\n", $3 / 1e9 }'
     "$python" bench/peers/step.py "$work/hf" "${shape%x*}" "${shape#*x}" 3 "$threads" "$dtype" 2>/dev/null |
       awk '/^step/ { s += $2; n++ } END { printf "pytorch %.3f\n", s / n }'

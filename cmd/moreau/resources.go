@@ -31,7 +31,7 @@ type resourceOptions struct {
 
 func (o *resourceOptions) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.Memory, "memory", "", "most memory to use, such as 16GiB: the state of the envelope methods goes to a scratch file if it must")
+	f.StringVar(&o.Memory, "memory", "", "most memory to use, such as 16GiB: what is left over speeds the run up; the state of the envelope methods goes to a scratch file if it must")
 	f.StringVar(&o.Scratch, "scratch", "", "folder for a scratch file that holds the state instead of memory")
 	f.DurationVar(&o.JournalEvery, "journal-every", 30*time.Second, "least time between saves of the state, from which the same command continues after a crash; 0 saves after every step")
 }
@@ -73,9 +73,11 @@ func (s *scoring) place(cfg *model.Config, out string) error {
 		if resident(s.bytes(cfg)) > most && s.method.Needs.State && s.scratch == "" {
 			s.scratch = filepath.Dir(out)
 		}
-		if need := resident(s.bytes(cfg)); need > most {
+		need := resident(s.bytes(cfg))
+		if need > most {
 			return usageError{fmt.Errorf("--memory %s: the run needs %s even with its state on disk; lower --rows or --seq-len, or allow more", o.Memory, size(need))}
 		}
+		s.keep = (most - need) * 3 / 4
 		debug.SetMemoryLimit(most)
 	}
 	if s.scratch == "" {

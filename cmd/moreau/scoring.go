@@ -57,6 +57,7 @@ type scoring struct {
 	manifest importance.Manifest
 	run      importance.Options
 	scratch  string          // folder of the state; "": memory
+	keep     int64           // bytes of activations that --memory has room for
 	journal  *moreau.Journal // nil: none
 }
 
@@ -118,7 +119,7 @@ func (s *scoring) execute(ctx context.Context, m *load.Model, be backend.Backend
 	bar := newProgress(stderr, "scoring ("+s.opts.Method+")", int64(s.passes()*2*len(m.Config.Layers)))
 	last := math.NaN()
 	run := importance.Run{Ctx: ctx, Backend: be, Config: m.Config, Weights: transformer.NewStored(be, m.Weights), Options: s.run,
-		Scratch: s.scratch, Journal: s.startJournal(m, manifest),
+		Keep: s.keep, Scratch: s.scratch, Journal: s.startJournal(m, manifest),
 		OnLayer: func() { bar.add(1) },
 		Progress: func(done, passes int, loss float64) {
 			bar.set(int64(done * 2 * len(m.Config.Layers)))

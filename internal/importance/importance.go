@@ -118,6 +118,7 @@ type Run struct {
 	Options  Options
 	Progress func(done, passes int, loss float64) // after each pass, may be nil
 	OnLayer  func()                               // after each layer of a pass, may be nil
+	Keep     int64                                // bytes of activations to keep, see transformer.KeepBytes
 	Scratch  string                               // folder for the state of the envelope methods; "": memory
 	Journal  *moreau.Journal                      // of the envelope methods; nil: none
 
@@ -145,7 +146,7 @@ func (m Method) Score(r Run) (Scores, error) {
 	}
 	r.needs = m.Needs
 	r.tr = transformer.New(r.Backend, r.Config)
-	r.tr.OnLayer = r.OnLayer
+	r.tr.OnLayer, r.tr.KeepBytes = r.OnLayer, r.Keep
 	return m.run(&r)
 }
 

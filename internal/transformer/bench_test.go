@@ -29,13 +29,16 @@ func BenchmarkSmolLM2Step(b *testing.B) {
 		name string
 		B, T int
 		be   backend.Backend
+		keep int64 // PyTorch keeps all activations; "flat" keeps none
 	}{
-		{"10x128/float32", 10, 128, newBackend(b, 0)}, {"4x512/float32", 4, 512, newBackend(b, 0)},
-		{"10x128/bfloat16", 10, 128, newBF16(b, 0)}, {"4x512/bfloat16", 4, 512, newBF16(b, 0)},
+		{"10x128/float32", 10, 128, newBackend(b, 0), 4 << 30}, {"4x512/float32", 4, 512, newBackend(b, 0), 4 << 30},
+		{"10x128/bfloat16", 10, 128, newBF16(b, 0), 4 << 30}, {"4x512/bfloat16", 4, 512, newBF16(b, 0), 4 << 30},
+		{"10x128/flat-float32", 10, 128, newBackend(b, 0), 0}, {"4x512/flat-float32", 4, 512, newBackend(b, 0), 0},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			batch := randomBatch(b, c.B, c.T, m.Config.VocabSize)
 			tr, w := transformer.New(c.be, m.Config), transformer.NewStored(c.be, m.Weights)
+			tr.KeepBytes = c.keep
 			step := func() {
 				if _, err := tr.LossAndGrad(context.Background(), batch, w, discard{}); err != nil {
 					b.Fatal(err)

@@ -27,11 +27,17 @@ func layerFloats(cfg *model.Config, l int, N int64, gradients bool) int64 {
 	for _, p := range cfg.LayerParams(l) {
 		weights += int64(p.Len())
 	}
-	floats := weights + N*(3*C+2*q+2*kv+3*f)
+	floats := weights + actFloats(cfg, l, N)
 	if gradients {
 		floats += weights + N*(C+max(3*f, 2*q+2*kv))
 	}
 	return floats
+}
+
+// actFloats is the number of activations of one layer: what layerActs holds.
+func actFloats(cfg *model.Config, l int, N int64) int64 {
+	s, D := cfg.Layers[l], int64(cfg.HeadDim)
+	return N * (3*int64(cfg.HiddenSize) + (2*int64(s.Heads)+2*int64(s.KVHeads))*D + 3*int64(s.Intermediate))
 }
 
 // PassFLOPs counts the floating-point operations of the matrix products of one

@@ -3,6 +3,7 @@ package transformer_test
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"moreau/internal/backend"
@@ -93,6 +94,29 @@ func TestUnwantedGradientsAreNotComputed(t *testing.T) {
 	}
 	if d := goldentest.RelL2(sink.grads[name], g.Float32(t, "grad."+name)); !(d <= 1e-4) {
 		t.Errorf("relative L2 error %g", d)
+	}
+}
+
+// Kept activations change the work, not the bits.
+func TestKeptActivationsGiveTheSameBits(t *testing.T) {
+	be := newBackend(t, 2)
+	g := goldentest.Open(t, "llama_gqa_rope3")
+	gradients := func(keep int64) map[string][]float32 {
+		sink := &collect{be: be, grads: map[string][]float32{}}
+		tr := transformer.New(be, g.Config)
+		tr.KeepBytes = keep
+		if _, err := tr.LossAndGrad(context.Background(), g.Batch(t), transformer.NewStored(be, g.Weights), sink); err != nil {
+			t.Fatal(err)
+		}
+		return sink.grads
+	}
+	want := gradients(0)
+	for _, keep := range []int64{300 << 10, 1 << 30} { // one layer or two, all
+		for name, grad := range gradients(keep) {
+			if !slices.Equal(grad, want[name]) {
+				t.Errorf("keeping %d bytes: the gradient of %s differs", keep, name)
+			}
+		}
 	}
 }
 

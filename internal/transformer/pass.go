@@ -15,15 +15,16 @@ type pass struct {
 	weights WeightSource
 	sink    GradSink // nil: forward only
 
-	cache  *kvCache         // of a Session, else nil
-	stream []backend.Buffer // residual stream before each layer, [N, C]; forward only: the last one
-	dx     backend.Buffer   // gradient of the residual stream, [N, C]
-	dtied  backend.Buffer   // gradient of a tied embedding, carried from the head to the embedding
+	cache  *kvCache           // of a Session, else nil
+	stream []backend.Buffer   // residual stream before each layer, [N, C]; forward only: the last one
+	kept   map[int]*layerActs // activations of layers from keepFrom on, when there is a sink
+	dx     backend.Buffer     // gradient of the residual stream, [N, C]
+	dtied  backend.Buffer     // gradient of a tied embedding, carried from the head to the embedding
 }
 
 func (t *Transformer) newPass(ctx context.Context, b Batch, w WeightSource, sink GradSink) *pass {
 	t.growTables(b.T)
-	return &pass{Transformer: t, ctx: ctx, b: b, weights: w, sink: sink}
+	return &pass{Transformer: t, ctx: ctx, b: b, weights: w, sink: sink, kept: map[int]*layerActs{}}
 }
 
 func (p *pass) new(n int) backend.Buffer { return p.be.New(n) }
@@ -39,6 +40,9 @@ func (p *pass) release(bs ...backend.Buffer) {
 func (p *pass) free() {
 	p.release(p.stream...)
 	p.release(p.dx, p.dtied)
+	for _, a := range p.kept {
+		p.releaseActs(a)
+	}
 }
 
 func (p *pass) releaseActs(a *layerActs) {
@@ -81,6 +85,7 @@ func (p *pass) forward() error {
 	if err := p.with(p.embedding(), func(w backend.Buffer) { p.be.EmbeddingForward(x, w, p.b.ids, C) }); err != nil {
 		return err
 	}
+	keepFrom := p.keepFrom()
 	for l := range p.cfg.Layers {
 		if err := p.ctx.Err(); err != nil {
 			return err
@@ -90,7 +95,11 @@ func (p *pass) forward() error {
 			return err
 		}
 		out := p.new(p.b.Rows() * C)
-		p.releaseActs(p.layerForward(l, lw, x, out))
+		if a := p.layerForward(l, lw, x, out); l >= keepFrom {
+			p.kept[l] = a
+		} else {
+			p.releaseActs(a)
+		}
 		p.releaseLayer(lw)
 		if p.sink == nil {
 			p.release(p.stream...)
@@ -119,14 +128,30 @@ func (p *pass) backward() error {
 	return p.embeddingBackward()
 }
 
-// layerAgain computes the activations of a layer once more and its gradients from them.
+// keepFrom is the first layer whose activations are kept for the backward pass.
+func (p *pass) keepFrom() int {
+	l, room := len(p.cfg.Layers), p.KeepBytes
+	for p.sink != nil && l > 0 {
+		if room -= 4 * actFloats(p.cfg, l-1, int64(p.b.Rows())); room < 0 {
+			break
+		}
+		l--
+	}
+	return l
+}
+
+// layerAgain computes the gradients of a layer from its activations, which it
+// computes once more unless they were kept.
 func (p *pass) layerAgain(l int) error {
 	lw, err := p.loadLayer(l)
 	if err != nil {
 		return err
 	}
 	defer p.releaseLayer(lw)
-	a := p.layerForward(l, lw, p.stream[l], nil)
+	a, ok := p.kept[l]
+	if delete(p.kept, l); !ok {
+		a = p.layerForward(l, lw, p.stream[l], nil)
+	}
 	defer p.releaseActs(a)
 	return p.layerBackward(l, lw, a, p.dx)
 }
