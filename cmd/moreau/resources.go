@@ -80,11 +80,15 @@ func (s *scoring) place(cfg *model.Config, out string) error {
 		s.keep = (most - need) * 3 / 4
 		debug.SetMemoryLimit(most)
 	}
-	if s.scratch == "" {
-		s.journal = &moreau.Journal{Path: filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".moreau-state"), Every: o.JournalEvery}
-		return nil
+	if s.scratch != "" {
+		return scratchFits(s.scratch, s.scratchBytes(cfg))
 	}
-	return scratchFits(s.scratch, s.scratchBytes(cfg))
+	// Two states exist while one replaces the other; a run that has no room for
+	// them had better go on without than stop.
+	if free, known := output.FreeBytes(filepath.Dir(out)); !known || free > 2*s.scratchBytes(cfg) {
+		s.journal = &moreau.Journal{Path: filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".moreau-state"), Every: o.JournalEvery}
+	}
+	return nil
 }
 
 // scratchFits checks the folder before the work.

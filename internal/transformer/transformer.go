@@ -2,9 +2,9 @@
 // generation. It holds no weights. It asks a WeightSource for the weights of a
 // parameter when it reaches it, forward and again backward, and hands each
 // gradient to a GradSink as soon as it is known; between layers only the
-// residual stream is kept (a layer's activations are computed again in the
-// backward pass). So memory does not grow with the model's depth beyond one
-// residual stream a layer.
+// residual stream is kept; a layer's activations are computed again in the
+// backward pass, unless KeepBytes has room for them. So memory does not grow with
+// the model's depth beyond one residual stream a layer.
 package transformer
 
 import (
