@@ -62,9 +62,9 @@ func (a attention) packHeads(x []float32, transposed bool) (heads []panels, memo
 // log-sum-exp of each row of scaled scores.
 func (b *Backend) AttentionForward(out, lse, q, k, v backend.Buffer, s backend.AttentionShape) {
 	a := b.attention(s)
-	o, l := first(out, s.B*s.T*a.qs, "Attention out"), first(lse, s.B*s.H*s.T, "Attention lse")
 	qs := first(q, s.B*s.T*a.qs, "Attention q")
 	ks, vs := first(k, s.B*s.S*a.kvs, "Attention k"), first(v, s.B*s.S*a.kvs, "Attention v")
+	o, l := output(out, s.B*s.T*a.qs, "Attention out"), output(lse, s.B*s.H*s.T, "Attention lse")
 	if s.T <= fewRows {
 		b.each(s.B*s.H*s.T, func(w *worker, task int) {
 			head, t := task/s.T, task%s.T

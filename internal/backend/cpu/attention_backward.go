@@ -6,6 +6,7 @@ import "moreau/internal/backend"
 type attentionGrads struct {
 	attention
 	dq, dk, dv              []float32 // dk, dv: [B,H,S,D], one for each query head
+	addQ                    bool      // to what is in dq
 	dout, out, lse, q, k, v []float32
 	keys, keysT, values     []panels
 }
@@ -18,7 +19,6 @@ func (b *Backend) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v backend.
 	queries, kvs := s.B*s.T*a.qs, s.B*s.S*a.kvs
 	g := attentionGrads{
 		attention: a,
-		dq:        wanted(dq, queries, "Attention dq"),
 		dout:      first(dout, queries, "Attention dout"),
 		out:       first(out, queries, "Attention out"),
 		lse:       first(lse, s.B*s.H*s.T, "Attention lse"),
@@ -26,16 +26,17 @@ func (b *Backend) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v backend.
 		k:         first(k, kvs, "Attention k"),
 		v:         first(v, kvs, "Attention v"),
 	}
+	g.dq, g.addQ = wanted(dq, queries, "Attention dq")
 	var memory [3][]float32
 	g.keys, memory[0] = a.packHeads(g.k, false)
 	g.keysT, memory[1] = a.packHeads(g.k, true)
 	g.values, memory[2] = a.packHeads(g.v, false)
 	heads := s.B * s.H * s.S * s.D
 	if dk != nil {
-		g.dk = b.zeros(heads)
+		g.dk, _ = b.memory.take(heads)
 	}
 	if dv != nil {
-		g.dv = b.zeros(heads)
+		g.dv, _ = b.memory.take(heads)
 	}
 	b.each(s.B*s.H, g.head)
 	g.gather(dk, g.dk)
@@ -45,15 +46,18 @@ func (b *Backend) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v backend.
 	}
 }
 
-// head adds the gradients of query head i, tile by tile.
+// head makes the gradients of query head i, tile by tile; the queries of the last
+// tile see all keys.
 func (g *attentionGrads) head(w *worker, i int) {
-	for t := 0; t < g.T; t += g.rows {
-		g.tile(w, i, t)
+	last := (g.T - 1) / g.rows * g.rows
+	for t := last; t >= 0; t -= g.rows {
+		g.tile(w, i, t, t < last)
 	}
 }
 
-// tile adds what the queries from position t on contribute.
-func (g *attentionGrads) tile(w *worker, head, t int) {
+// tile makes what the queries from position t on contribute, and adds it to the
+// gradients of k and v if add.
+func (g *attentionGrads) tile(w *worker, head, t int, add bool) {
 	i, h := head/g.H, head%g.H
 	kv := i*g.K + h/(g.H/g.K)
 	rows, limit := g.extent(t)
@@ -72,15 +76,15 @@ func (g *attentionGrads) tile(w *worker, head, t int) {
 	slab := head * g.S * g.D
 	if g.dv != nil {
 		y := g.packOn(right, matrix{dout, 1, g.qs}, g.D, rows, g.nr)
-		g.product(w, packed, g.dv[slab:], g.D, limit, g.D, rows, matrix{p, 1, limit}, y, true)
+		g.product(w, packed, g.dv[slab:], g.D, limit, g.D, rows, matrix{p, 1, limit}, y, add)
 	}
 	if g.dk != nil {
 		y := g.packOn(right, matrix{q, 1, g.qs}, g.D, rows, g.nr)
-		g.product(w, packed, g.dk[slab:], g.D, limit, g.D, rows, matrix{ds, 1, limit}, y, true)
+		g.product(w, packed, g.dk[slab:], g.D, limit, g.D, rows, matrix{ds, 1, limit}, y, add)
 	}
 	if g.dq != nil {
 		dq := g.query(g.dq, i, t, h)
-		g.product(w, packed, dq, g.qs, rows, g.D, limit, matrix{ds, limit, 1}, g.keysT[kv], true)
+		g.product(w, packed, dq, g.qs, rows, g.D, limit, matrix{ds, limit, 1}, g.keysT[kv], g.addQ)
 	}
 }
 
@@ -100,11 +104,14 @@ func (g *attentionGrads) gather(dst backend.Buffer, heads []float32) {
 	if dst == nil {
 		return
 	}
-	d := first(dst, g.B*g.S*g.kvs, "Attention dk, dv")
+	d, add := total(dst, g.B*g.S*g.kvs, "Attention dk, dv")
 	group := g.H / g.K
 	g.each(g.B*g.K, func(_ *worker, i int) {
 		for s := range g.S {
 			row := d[((i/g.K*g.S+s)*g.K+i%g.K)*g.D:][:g.D]
+			if !add {
+				clear(row)
+			}
 			for h := range group {
 				g.axpby(row, 1, heads[((i*group+h)*g.S+s)*g.D:][:g.D], 1)
 			}

@@ -4,7 +4,8 @@ import "moreau/internal/backend"
 
 // EmbeddingForward: out[N,C] = table[ids[n], :].
 func (b *Backend) EmbeddingForward(out, table backend.Buffer, ids []int32, C int) {
-	o, t := first(out, len(ids)*C, "Embedding out"), all(table)
+	t := all(table)
+	o := output(out, len(ids)*C, "Embedding out")
 	b.spans(len(ids), max(1, chunk/max(1, C)), func(_ *worker, lo, hi int) {
 		for n := lo; n < hi; n++ {
 			id := int(ids[n])

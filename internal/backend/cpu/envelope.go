@@ -6,7 +6,7 @@ import "moreau/internal/backend"
 // (seed, stream, i) only, where i counts from the start of dst: a Slice begins
 // with draw 0 again.
 func (b *Backend) Normal(dst backend.Buffer, seed, stream uint64) {
-	d := all(dst)
+	d := output(dst, dst.Len(), "Normal dst")
 	b.chunks(len(d), func(_ *worker, lo, hi int) {
 		whole := lo + (hi-lo)/drawGroup*drawGroup
 		b.normal(d[lo:whole], uint64(lo/drawGroup), seed, stream)
@@ -23,8 +23,12 @@ var noDelta [chunk]float32
 
 // Perturb: dst = w + delta + std·|w|·z, or + std·z when absolute. delta may be nil (0).
 func (b *Backend) Perturb(dst, w, delta, z backend.Buffer, std float32, absolute bool) {
-	o, ws, zs := all(dst), same(w, dst, "Perturb w"), same(z, dst, "Perturb z")
-	ds := wanted(delta, len(o), "Perturb delta")
+	ws, zs := same(w, dst, "Perturb w"), same(z, dst, "Perturb z")
+	var ds []float32
+	if delta != nil {
+		ds = same(delta, dst, "Perturb delta")
+	}
+	o := output(dst, len(ws), "Perturb dst")
 	relative, constant := std, float32(0)
 	if absolute {
 		relative, constant = 0, std

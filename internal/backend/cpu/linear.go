@@ -8,7 +8,8 @@ const fewRows = 4
 
 // LinearForward: out[N,O] = x[N,I] · w[O,I]ᵀ.
 func (b *Backend) LinearForward(out, x, w backend.Buffer, N, I, O int) {
-	o, xs, ws := first(out, N*O, "Linear out"), first(x, N*I, "Linear x"), first(w, O*I, "Linear w")
+	xs, ws := first(x, N*I, "Linear x"), first(w, O*I, "Linear w")
+	o := output(out, N*O, "Linear out")
 	if N <= fewRows {
 		b.linearDots(o, xs, ws, N, I, O)
 		return
@@ -44,10 +45,12 @@ func (b *Backend) LinearBackward(dx, dw, dout, x, w backend.Buffer, N, I, O int)
 	d := first(dout, N*O, "Linear dout")
 	if dx != nil {
 		ws := first(w, O*I, "Linear w")
-		b.gemm(first(dx, N*I, "Linear dx"), N, I, O, matrix{d, O, 1}, matrix{ws, 1, I}, true)
+		sum, add := total(dx, N*I, "Linear dx")
+		b.gemm(sum, N, I, O, matrix{d, O, 1}, matrix{ws, 1, I}, add)
 	}
 	if dw != nil {
 		xs := first(x, N*I, "Linear x")
-		b.gemm(first(dw, O*I, "Linear dw"), O, I, N, matrix{d, 1, O}, matrix{xs, 1, I}, true)
+		sum, add := total(dw, O*I, "Linear dw")
+		b.gemm(sum, O, I, N, matrix{d, 1, O}, matrix{xs, 1, I}, add)
 	}
 }

@@ -6,28 +6,29 @@ import (
 	"moreau/internal/backend"
 )
 
-// buffer is a backend.Buffer; view says that it came from Slice.
+// buffer is a backend.Buffer.
 type buffer struct {
+	be   *Backend
 	data []float32
-	view bool
+	view bool // it came from Slice
+
+	// blank says that data are leftovers that stand for zeros. They are cleared
+	// when something first reads them or adds to a part of them; an op that writes
+	// all of them, as most do, saves that.
+	blank bool
 }
 
 func (b *buffer) Len() int { return len(b.data) }
 
 func (b *buffer) Slice(lo, hi int) backend.Buffer {
-	return &buffer{data: b.data[:len(b.data):len(b.data)][lo:hi:hi], view: true}
+	data := b.values()
+	return &buffer{be: b.be, data: data[:len(data):len(data)][lo:hi:hi], view: true}
 }
 
 // New allocates n zeros, aligned to 64 bytes.
-func (b *Backend) New(n int) backend.Buffer { return &buffer{data: b.zeros(n)} }
-
-// zeros are from the pool, to be given back.
-func (b *Backend) zeros(n int) []float32 {
+func (b *Backend) New(n int) backend.Buffer {
 	data, used := b.memory.take(n)
-	if used {
-		b.clear(data)
-	}
-	return data
+	return &buffer{be: b, data: data, blank: used}
 }
 
 // Free gives b back for reuse; a Slice or a buffer already freed panics.
@@ -41,7 +42,12 @@ func (b *Backend) Free(buf backend.Buffer) {
 }
 
 // Zero sets every value to 0.
-func (b *Backend) Zero(buf backend.Buffer) { b.clear(all(buf)) }
+func (b *Backend) Zero(buf backend.Buffer) {
+	f := buf.(*buffer)
+	if f.blank = !f.view; f.view {
+		b.clear(f.data)
+	}
+}
 
 func (b *Backend) clear(data []float32) {
 	b.chunks(len(data), func(_ *worker, lo, hi int) { clear(data[lo:hi]) })
@@ -49,13 +55,14 @@ func (b *Backend) clear(data []float32) {
 
 // Copy copies src to dst, which may be the same memory.
 func (b *Backend) Copy(dst, src backend.Buffer) {
-	d, s := all(dst), same(src, dst, "Copy src")
+	s := same(src, dst, "Copy src")
+	d := output(dst, len(s), "Copy dst")
 	b.chunks(len(d), func(_ *worker, lo, hi int) { copy(d[lo:hi], s[lo:hi]) })
 }
 
 // Upload fills dst through fill, several parts at a time.
 func (b *Backend) Upload(dst backend.Buffer, fill func(part []float32, lo int)) {
-	data := all(dst)
+	data := output(dst, dst.Len(), "Upload dst")
 	b.spans(len(data), 64*chunk, func(_ *worker, lo, hi int) { fill(data[lo:hi], lo) })
 }
 
@@ -68,23 +75,53 @@ func (b *Backend) Download(dst []float32, src backend.Buffer) {
 	b.chunks(len(s), func(_ *worker, lo, hi int) { copy(dst[lo:hi], s[lo:hi]) })
 }
 
-func all(b backend.Buffer) []float32 { return b.(*buffer).data }
-
-// first is the leading n values of b; a shorter buffer is a mistake.
-func first(b backend.Buffer, n int, what string) []float32 {
-	data := all(b)
-	if n < 0 || len(data) < n {
-		panic("cpu: " + what + ": buffer is shorter than its shape")
+// values are those of b, to be read or added to.
+func (b *buffer) values() []float32 {
+	if b.blank {
+		b.be.clear(b.data)
+		b.blank = false
 	}
-	return data[:n]
+	return b.data
 }
 
-// wanted is first, or nil for a nil buffer: the caller does not want the result.
-func wanted(b backend.Buffer, n int, what string) []float32 {
-	if b == nil {
-		return nil
+func all(b backend.Buffer) []float32 { return b.(*buffer).values() }
+
+// first is the leading n values of b, to be read or added to; a shorter buffer is
+// a mistake.
+func first(b backend.Buffer, n int, what string) []float32 {
+	return all(b)[:fits(b, n, what)]
+}
+
+// output is the leading n values of b, all of which the caller overwrites.
+func output(b backend.Buffer, n int, what string) []float32 {
+	data, _ := total(b, n, what)
+	return data
+}
+
+// total is the leading n values of b, to be added to, or all of them to be
+// overwritten if add is false: they stand for zeros.
+func total(b backend.Buffer, n int, what string) (data []float32, add bool) {
+	f := b.(*buffer)
+	if fits(b, n, what) < f.Len() || !f.blank {
+		return first(b, n, what), true
 	}
-	return first(b, n, what)
+	f.blank = false
+	return f.data, false
+}
+
+func fits(b backend.Buffer, n int, what string) int {
+	if n < 0 || b.Len() < n {
+		panic("cpu: " + what + ": buffer is shorter than its shape")
+	}
+	return n
+}
+
+// wanted is total, or nil for a nil buffer: the caller does not want the result.
+func wanted(b backend.Buffer, n int, what string) (data []float32, add bool) {
+	if b == nil {
+		return nil, false
+	}
+	return total(b, n, what)
 }
 
 // same is the values of b, which must be as many as those of like.
@@ -100,5 +137,7 @@ func aligned(n int) []float32 {
 	const lanes = 16
 	data := make([]float32, n+lanes)
 	skip := (lanes - int(uintptr(unsafe.Pointer(unsafe.SliceData(data)))/4)%lanes) % lanes
-	return data[skip : skip+n : skip+n]
+	data = data[skip : skip+n : skip+n]
+	advise(data)
+	return data
 }

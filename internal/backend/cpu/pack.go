@@ -5,13 +5,29 @@ func (m matrix) at(i, l int) matrix {
 	return matrix{m.data[i*m.rs+l*m.cs:], m.rs, m.cs}
 }
 
+const (
+	panelsAtOnce = 8  // of an operand with consecutive rows, packed by a task
+	depthAtOnce  = 16 // of each of these before more of it
+)
+
 // pack packs rows x depth of m into panels of width rows for Linear ops, over all
 // threads, in memory number which of the backend.
 func (b *Backend) pack(which int, m matrix, rows, depth, width int) panels {
 	slots := ceilDiv(depth, b.linear.values)
 	p := panels{grow(&b.packed[which], roundUp(rows, width)*slots), slots}
-	b.spans(rows, width, func(_ *worker, lo, hi int) {
-		b.linear.pack(b, p.from(lo), m.at(lo, 0), hi-lo, depth, width)
+	// Where rows are consecutive in memory, a cache line holds parts of several
+	// panels, and the lines of one panel compete for few sets of the cache when the
+	// distance of columns is a multiple of a power of two: pack all of a line at once.
+	size, step := width, depth
+	if m.rs == 1 {
+		size, step = width*panelsAtOnce, depthAtOnce
+	}
+	b.spans(rows, size, func(_ *worker, lo, hi int) {
+		for l := 0; l < depth; l += step {
+			for i := lo; i < hi; i += width {
+				b.linear.pack(b, p.from(i)[l/b.linear.values*width:], m.at(i, l), min(width, hi-i), min(step, depth-l), width)
+			}
+		}
 	})
 	return p
 }

@@ -3,8 +3,10 @@ package cpu
 import "math/bits"
 
 // pool recycles freed buffers by size class, so that a training step does not
-// churn the garbage collector. What is live plus what is kept for reuse never
-// exceeds the most that was live at once.
+// churn the garbage collector. What is live plus what is kept for reuse exceeds
+// the most that was live at once by no more than an eighth: without that room a
+// step whose peaks of single sizes come at different times would allocate anew
+// each time, and first use of memory is slow.
 type pool struct {
 	free             map[int][][]float32 // by capacity
 	live, kept, peak int                 // values
@@ -47,10 +49,10 @@ func (p *pool) put(data []float32) {
 	p.kept += size
 }
 
-// trim drops kept buffers until live and kept together are within the peak.
+// trim drops kept buffers until live and kept together are within bounds.
 func (p *pool) trim() {
 	for size, list := range p.free {
-		for len(list) > 0 && p.live+p.kept > p.peak {
+		for len(list) > 0 && p.live+p.kept > p.peak+p.peak/8 {
 			list[len(list)-1] = nil
 			list = list[:len(list)-1]
 			p.kept -= size

@@ -1,0 +1,93 @@
+package cpu
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"moreau/internal/backend"
+)
+
+// A buffer that stands for zeros but holds leftovers gives every op what a buffer
+// of zeros gives it, to the bit.
+func TestBlankBuffers(t *testing.T) {
+	for _, b := range backends(2) {
+		zeros := func(n int) backend.Buffer { return filled(b, n, 0) }
+		blank := func(n int) backend.Buffer {
+			x := filled(b, n, float32(math.NaN()))
+			b.Zero(x)
+			return x
+		}
+		want := writeAll(b, zeros)
+		litter(b)
+		got := writeAll(b, blank)
+		for i := range want {
+			if !slices.Equal(want[i], got[i]) {
+				t.Errorf("%s: output %d differs when its buffer was blank", b.Name(), i)
+			}
+		}
+	}
+}
+
+// litter leaves NaN in the pool, of the size that attention takes for a gradient of
+// every query head.
+func litter(b *Backend) {
+	nan := float32(math.NaN())
+	x, y := filled(b, 2*4*110*16, nan), filled(b, 2*4*110*16, nan)
+	b.Free(x)
+	b.Free(y)
+}
+
+func filled(b *Backend, n int, v float32) backend.Buffer {
+	x := b.New(n)
+	b.Upload(x, func(part []float32, _ int) {
+		for i := range part {
+			part[i] = v
+		}
+	})
+	return x
+}
+
+// writeAll runs every op that writes on outputs from fresh, and gives all of them.
+func writeAll(b *Backend, fresh func(n int) backend.Buffer) (values [][]float32) {
+	const N, C, O = 37, 44, 70
+	stream := uint64(0)
+	draw := func(n int) backend.Buffer {
+		x := b.New(n)
+		stream++
+		b.Normal(x, 1, stream)
+		return x
+	}
+	var outputs []backend.Buffer
+	out := func(n int) backend.Buffer {
+		outputs = append(outputs, fresh(n))
+		return outputs[len(outputs)-1]
+	}
+	x, y, w := draw(N*C), draw(N*O), draw(O*C)
+	b.LinearForward(out(N*O), x, w, N, C, O)
+	b.LinearForward(out(2*O), x, w, 2, C, O)
+	b.LinearBackward(out(N*C), out(O*C), y, x, w, N, C, O)
+	rstd, scale := draw(N), draw(C)
+	b.RMSNormForward(out(N*C), out(N), x, scale, N, C, 1e-5)
+	b.RMSNormBackward(out(N*C), out(C), x, x, scale, rstd, N, C)
+	ids := make([]int32, N)
+	b.EmbeddingForward(out(N*C), w, ids, C)
+	b.EmbeddingBackward(out(O*C), x, ids, C)
+	b.SwiGLUForward(out(N*O), y, y)
+	b.SwiGLUBackward(out(N*O), out(N*O), y, y, y)
+
+	s := backend.AttentionShape{B: 2, T: 100, S: 110, H: 4, K: 2, D: 16, Scale: 0.25}
+	q, k, v := draw(s.B*s.T*64), draw(s.B*s.S*32), draw(s.B*s.S*32)
+	a, lse := out(q.Len()), out(s.B*s.H*s.T)
+	b.AttentionForward(a, lse, q, k, v, s)
+	b.AttentionBackward(out(q.Len()), out(k.Len()), out(v.Len()), q, a, lse, q, k, v, s)
+
+	b.Normal(out(N*O), 1, 2)
+	b.Perturb(out(N*O), y, nil, y, 0.5, false)
+	b.Axpby(out(N*O), 2, y, 3)
+	b.Copy(out(N*O), y)
+	for _, o := range outputs {
+		values = append(values, slices.Clone(all(o)))
+	}
+	return values
+}
