@@ -85,12 +85,16 @@ type Decoder interface {
 	// SwiGLUBackward adds to dgate and dup.
 	SwiGLUBackward(dgate, dup, dout, gate, up Buffer)
 
-	// CrossEntropyForward: nll[n] = logsumexp(logits[n,:]) - logits[n, targets[n]],
-	// for logits[N,V]; 0 where targets[n] < 0 (no target).
-	CrossEntropyForward(nll []float64, logits Buffer, targets []int32, N, V int)
-	// CrossEntropyBackward replaces logits, in place, by scale · (softmax(logits) - onehot(targets));
-	// rows without a target become 0. nll is what the forward op gave.
-	CrossEntropyBackward(logits Buffer, nll []float64, targets []int32, N, V int, scale float32)
+	// CrossEntropyForward takes a block of logits[N,V] of the vocabulary entries
+	// from..from+V: lse[n] = log(exp(lse[n]) + Σ_v exp(logits[n,v])), which is to be
+	// -Inf before the first block, and picked[n] = the logit of targets[n] if it is
+	// in the block. After the last block, the loss of row n is lse[n] - picked[n].
+	// Rows with targets[n] < 0 (no target) keep both.
+	CrossEntropyForward(lse, picked []float64, logits Buffer, targets []int32, N, from, V int)
+	// CrossEntropyBackward replaces the logits of a block, in place, by
+	// scale · (exp(logits - lse) - onehot(targets)), with lse of all blocks; rows
+	// without a target become 0.
+	CrossEntropyBackward(logits Buffer, lse []float64, targets []int32, N, from, V int, scale float32)
 }
 
 // AttentionShape are the sizes of one attention: q[B,T,H,D], k and v[B,S,K,D].

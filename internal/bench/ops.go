@@ -101,16 +101,16 @@ func RoPE(T, H, D int) Op {
 // CrossEntropy is that of N rows of V logits.
 func CrossEntropy(N, V int) []Op {
 	shape, n := fmt.Sprintf("%d x %d", N, V), float64(N)*float64(V)
-	targets, nll := make([]int32, N), make([]float64, N)
+	targets, lse, picked := make([]int32, N), make([]float64, N), make([]float64, N)
 	return []Op{
 		{"crossentropy/forward", shape, n, PerItem, func(a *arena) func() {
 			logits := a.draws(N * V)
-			return func() { a.be.CrossEntropyForward(nll, logits, targets, N, V) }
+			return func() { a.be.CrossEntropyForward(lse, picked, logits, targets, N, 0, V) }
 		}},
 		{"crossentropy/backward", shape, n, PerItem, func(a *arena) func() {
 			logits := a.draws(N * V)
-			a.be.CrossEntropyForward(nll, logits, targets, N, V)
-			return func() { a.be.CrossEntropyBackward(logits, nll, targets, N, V, 1) }
+			a.be.CrossEntropyForward(lse, picked, logits, targets, N, 0, V)
+			return func() { a.be.CrossEntropyBackward(logits, lse, targets, N, 0, V, 1) }
 		}},
 	}
 }

@@ -16,7 +16,7 @@ func PassBytes(cfg *model.Config, B, T int, gradients bool) int64 {
 	for l := range cfg.Layers {
 		layer = max(layer, layerFloats(cfg, l, N, gradients))
 	}
-	head := int64(cfg.VocabSize)*C + min(N*int64(cfg.VocabSize), logitsBytes/4) + 3*N*C
+	head := int64(cfg.VocabSize)*C + max(N*int64(vocabBlock(int(N), cfg.VocabSize)), int64(cfg.VocabSize)) + 3*N*C
 	return 4 * (stream + max(layer, head))
 }
 
@@ -52,7 +52,7 @@ func PassFLOPs(cfg *model.Config, tokens int, gradients bool) float64 {
 	}
 	head := float64(cfg.HeadParam().Len())
 	if gradients {
-		return float64(tokens) * (8*layers + 6*head)
+		return float64(tokens) * (8*layers + 8*head)
 	}
 	return float64(tokens) * 2 * (layers + head)
 }

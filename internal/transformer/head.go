@@ -1,115 +1,127 @@
 package transformer
 
 import (
+	"math"
+
 	"moreau/internal/backend"
 )
-
-// logitsBytes bounds the logits that exist at once: the head runs over some
-// rows at a time, so that B*T*V floats never do.
-const logitsBytes = 64 << 20
-
-// eachLogits runs final norm and head over blocks of rows [lo, hi); the logits
-// [hi-lo, V] are only valid during the call and may be changed.
-func (p *pass) eachLogits(f func(logits backend.Buffer, lo, hi int) error) error {
-	h, rstd, err := p.normed()
-	if err != nil {
-		return err
-	}
-	defer p.release(h, rstd)
-	head := p.cfg.HeadParam()
-	w, err := p.weights.Weight(head)
-	if err != nil {
-		return err
-	}
-	defer p.weights.Release(head, w)
-	return p.eachBlock(h, w, f)
-}
-
-func (p *pass) eachBlock(h, w backend.Buffer, f func(logits backend.Buffer, lo, hi int) error) error {
-	C, V, N := p.cfg.HiddenSize, p.cfg.VocabSize, p.b.Rows()
-	block := min(N, max(1, logitsBytes/(4*V)))
-	logits := p.new(block * V)
-	defer p.release(logits)
-	for lo := 0; lo < N; lo += block {
-		if err := p.ctx.Err(); err != nil {
-			return err
-		}
-		hi := min(N, lo+block)
-		part := logits.Slice(0, (hi-lo)*V)
-		p.be.LinearForward(part, h.Slice(lo*C, hi*C), w, hi-lo, C, V)
-		if err := f(part, lo, hi); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// normed is the final RMSNorm of the last residual stream: h[N, C], rstd[N].
-func (p *pass) normed() (h, rstd backend.Buffer, err error) {
-	N, C := p.b.Rows(), p.cfg.HiddenSize
-	h, rstd = p.new(N*C), p.new(N)
-	x := p.stream[len(p.stream)-1]
-	err = p.with(p.finalNorm(), func(w backend.Buffer) {
-		p.be.RMSNormForward(h, rstd, x, w, N, C, float32(p.cfg.NormEps))
-	})
-	return h, rstd, err
-}
 
 // lossHead computes the loss of each position and, with a sink, the gradients
 // of head and final norm; dx receives the gradient of the last residual stream.
 func (p *pass) lossHead() ([]float64, error) {
-	nll := make([]float64, p.b.Rows())
-	V := p.cfg.VocabSize
-	if p.sink == nil {
-		return nll, p.eachLogits(func(logits backend.Buffer, lo, hi int) error {
-			p.be.CrossEntropyForward(nll[lo:hi], logits, p.b.targets[lo:hi], hi-lo, V)
-			return nil
-		})
-	}
 	h, rstd, err := p.normed()
 	defer p.release(h, rstd)
 	if err != nil {
 		return nil, err
 	}
-	dh, err := p.headBackward(h, nll)
-	defer p.release(dh)
+	head := p.cfg.HeadParam()
+	w, err := p.weights.Weight(head)
 	if err != nil {
+		return nil, err
+	}
+	defer p.weights.Release(head, w)
+	nll, lse, err := p.losses(h, w)
+	if err != nil || p.sink == nil {
+		return nll, err
+	}
+	dh := p.new(h.Len())
+	defer p.release(dh)
+	if err := p.headBackward(dh, h, w, lse); err != nil {
 		return nil, err
 	}
 	return nll, p.normBackward(dh, rstd)
 }
 
-// headBackward fills nll and returns the gradient of h [N, C].
-func (p *pass) headBackward(h backend.Buffer, nll []float64) (backend.Buffer, error) {
-	C, V := p.cfg.HiddenSize, p.cfg.VocabSize
-	head := p.cfg.HeadParam()
-	w, err := p.weights.Weight(head)
-	if err != nil {
-		return nil, err
+// losses is -log p of the target of each row of h[N, C], 0 where it has none, and
+// the log-sum-exp of its logits.
+func (p *pass) losses(h, w backend.Buffer) (nll, lse []float64, err error) {
+	N := p.b.Rows()
+	nll, lse = make([]float64, N), make([]float64, N)
+	picked := make([]float64, N)
+	for n := range lse {
+		lse[n] = math.Inf(-1)
 	}
-	defer p.weights.Release(head, w)
+	keep := p.keepLogits()
+	err = p.eachBlock(func(_, from, to int) {
+		logits := p.logits(h, w, from, to)
+		p.be.CrossEntropyForward(lse, picked, logits, p.b.targets, N, from, to-from)
+		if keep {
+			p.blocks = append(p.blocks, logits)
+		} else {
+			p.release(logits)
+		}
+	})
+	for n, t := range p.b.targets {
+		if t >= 0 {
+			nll[n] = lse[n] - picked[n]
+		}
+	}
+	return nll, lse, err
+}
+
+// headBackward adds the gradient of h to dh[N, C] and gives that of the head away.
+// It makes the logits again, block by block, unless they were kept.
+func (p *pass) headBackward(dh, h, w backend.Buffer, lse []float64) error {
+	N, C := p.b.Rows(), p.cfg.HiddenSize
+	head := p.cfg.HeadParam()
+	wanted := p.sink.Wants(head)
 	var dw backend.Buffer
-	if p.sink.Wants(head) {
+	if wanted {
 		dw = p.new(head.Len())
 	}
-	dh := p.new(h.Len())
 	scale := 1 / float32(max(1, p.b.Targets()))
-	err = p.eachBlock(h, w, func(logits backend.Buffer, lo, hi int) error {
-		targets := p.b.targets[lo:hi]
-		p.be.CrossEntropyForward(nll[lo:hi], logits, targets, hi-lo, V)
-		p.be.CrossEntropyBackward(logits, nll[lo:hi], targets, hi-lo, V, scale)
-		p.be.LinearBackward(dh.Slice(lo*C, hi*C), dw, logits, h.Slice(lo*C, hi*C), w, hi-lo, C, V)
-		return nil
+	err := p.eachBlock(func(i, from, to int) {
+		var logits, d backend.Buffer
+		if i < len(p.blocks) {
+			logits, p.blocks[i] = p.blocks[i], nil
+		} else {
+			logits = p.logits(h, w, from, to)
+		}
+		if wanted {
+			d = dw.Slice(from*C, to*C)
+		}
+		p.be.CrossEntropyBackward(logits, lse, p.b.targets, N, from, to-from, scale)
+		p.be.LinearBackward(dh, d, logits, h, w.Slice(from*C, to*C), N, C, to-from)
+		p.release(logits)
 	})
-	if err != nil || dw == nil {
-		return dh, err
-	}
-	if p.cfg.Tied {
+	switch {
+	case !wanted:
+		return err
+	case err == nil && p.cfg.Tied:
 		p.dtied = dw // its other half comes from the embedding
-		return dh, nil
+		return nil
+	case err == nil:
+		err = p.sink.Grad(head, dw)
 	}
-	defer p.release(dw)
-	return dh, p.sink.Grad(head, dw)
+	p.release(dw)
+	return err
+}
+
+// logits are those of h[N, C] for the entries [from, to) of the vocabulary.
+func (p *pass) logits(h, w backend.Buffer, from, to int) backend.Buffer {
+	N, C := p.b.Rows(), p.cfg.HiddenSize
+	logits := p.new(N * (to - from))
+	p.be.LinearForward(logits, h, w.Slice(from*C, to*C), N, C, to-from)
+	return logits
+}
+
+// eachBlock visits the blocks [from, to) of the vocabulary.
+func (p *pass) eachBlock(f func(i, from, to int)) error {
+	V := p.cfg.VocabSize
+	size := vocabBlock(p.b.Rows(), V)
+	for i := 0; i*size < V; i++ {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		f(i, i*size, min(V, (i+1)*size))
+	}
+	return nil
+}
+
+// vocabBlock is the entries of the vocabulary whose logits of N rows exist at once.
+func vocabBlock(N, V int) int {
+	const least = 256
+	return min(V, max(least, logitsBytes/(4*N)/least*least))
 }
 
 // normBackward takes dh through the final norm into dx.
@@ -123,7 +135,10 @@ func (p *pass) normBackward(dh, rstd backend.Buffer) error {
 	}
 	p.dx = p.new(N * C)
 	x := p.stream[len(p.stream)-1]
-	err := p.with(norm, func(w backend.Buffer) { p.be.RMSNormBackward(p.dx, dw, dh, x, w, rstd, N, C) })
+	err := p.with(norm, func(w backend.Buffer) error {
+		p.be.RMSNormBackward(p.dx, dw, dh, x, w, rstd, N, C)
+		return nil
+	})
 	if err != nil || dw == nil {
 		return err
 	}

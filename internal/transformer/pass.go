@@ -18,6 +18,7 @@ type pass struct {
 	cache  *kvCache           // of a Session, else nil
 	stream []backend.Buffer   // residual stream before each layer, [N, C]; forward only: the last one
 	kept   map[int]*layerActs // activations of layers from keepFrom on, when there is a sink
+	blocks []backend.Buffer   // logits by blocks of the vocabulary, when they are kept
 	dx     backend.Buffer     // gradient of the residual stream, [N, C]
 	dtied  backend.Buffer     // gradient of a tied embedding, carried from the head to the embedding
 }
@@ -39,6 +40,7 @@ func (p *pass) release(bs ...backend.Buffer) {
 
 func (p *pass) free() {
 	p.release(p.stream...)
+	p.release(p.blocks...)
 	p.release(p.dx, p.dtied)
 	for _, a := range p.kept {
 		p.releaseActs(a)
@@ -56,14 +58,13 @@ func (p *pass) layerDone() {
 }
 
 // with runs f on the weights of one parameter.
-func (p *pass) with(param model.Param, f func(w backend.Buffer)) error {
+func (p *pass) with(param model.Param, f func(w backend.Buffer) error) error {
 	w, err := p.weights.Weight(param)
 	if err != nil {
 		return err
 	}
 	defer p.weights.Release(param, w)
-	f(w)
-	return nil
+	return f(w)
 }
 
 func (p *pass) embedding() model.Param { return p.cfg.Params()[0] }
@@ -82,7 +83,10 @@ func (p *pass) forward() error {
 	C := p.cfg.HiddenSize
 	x := p.new(p.b.Rows() * C)
 	p.stream = append(p.stream, x)
-	if err := p.with(p.embedding(), func(w backend.Buffer) { p.be.EmbeddingForward(x, w, p.b.ids, C) }); err != nil {
+	if err := p.with(p.embedding(), func(w backend.Buffer) error {
+		p.be.EmbeddingForward(x, w, p.b.ids, C)
+		return nil
+	}); err != nil {
 		return err
 	}
 	keepFrom := p.keepFrom()
@@ -128,9 +132,18 @@ func (p *pass) backward() error {
 	return p.embeddingBackward()
 }
 
+// keepLogits says whether the logits are kept for the backward pass: of all that
+// may be, they save most work a byte.
+func (p *pass) keepLogits() bool { return p.sink != nil && p.logitsBytes() <= p.KeepBytes }
+
+func (p *pass) logitsBytes() int64 { return 4 * int64(p.b.Rows()) * int64(p.cfg.VocabSize) }
+
 // keepFrom is the first layer whose activations are kept for the backward pass.
 func (p *pass) keepFrom() int {
 	l, room := len(p.cfg.Layers), p.KeepBytes
+	if p.keepLogits() {
+		room -= p.logitsBytes()
+	}
 	for p.sink != nil && l > 0 {
 		if room -= 4 * actFloats(p.cfg, l-1, int64(p.b.Rows())); room < 0 {
 			break

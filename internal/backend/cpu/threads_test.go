@@ -60,13 +60,13 @@ func everyOp(be *Backend) (results [][]float32) {
 	be.AttentionBackward(dq, dk, dv, q, a, lse, q, k, v, s)
 
 	be.SwiGLUBackward(dx, y, x, x, y)
-	nll := make([]float64, N)
-	be.CrossEntropyForward(nll, out, ids, N, O)
-	be.CrossEntropyBackward(out, nll, ids, N, O, 0.5)
+	sum, picked := make([]float64, N), make([]float64, N)
+	be.CrossEntropyForward(sum, picked, out, ids, N, 0, O)
+	be.CrossEntropyBackward(out, sum, ids, N, 0, O, 0.5)
 	for _, u := range []backend.Units{{Rows: N, Cols: O, Axis: 0, Width: 10}, {Rows: N, Cols: O, Axis: 1, Width: 1}} {
 		sums := make([]float64, []int{N / 10, O}[u.Axis])
 		be.UnitSumSquares(sums, out, u)
-		for _, v := range append(sums, nll...) {
+		for _, v := range append(sums, sum...) {
 			results = append(results, []float32{float32(v), float32(v - float64(float32(v)))})
 		}
 	}
