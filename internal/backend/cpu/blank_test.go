@@ -32,10 +32,13 @@ func TestBlankBuffers(t *testing.T) {
 // litter leaves NaN in the pool, of the size that attention takes for a gradient of
 // every query head.
 func litter(b *Backend) {
-	nan := float32(math.NaN())
-	x, y := filled(b, 2*4*110*16, nan), filled(b, 2*4*110*16, nan)
-	b.Free(x)
-	b.Free(y)
+	var list []backend.Buffer
+	for range 12 {
+		list = append(list, filled(b, 2*4*110*16, float32(math.NaN())))
+	}
+	for _, x := range list {
+		b.Free(x)
+	}
 }
 
 func filled(b *Backend, n int, v float32) backend.Buffer {
