@@ -82,9 +82,16 @@ var pairRows = kernel{
 			MOVQ {lds}, BX
 			SHLQ $2, BX
 			MOVQ {n}, CX
+			MOVQ BX, R10
+			SHLQ $4, R10
 			TESTQ CX, CX
 			JZ done
 			row:
+			LEAQ (SI)(R10*1), R11
+			PREFETCHT0 (R11)
+			PREFETCHT0 64(R11)
+			PREFETCHT0 (R11)(BX*1)
+			PREFETCHT0 64(R11)(BX*1)
 			MOVQ SI, R8
 			MOVQ DX, R9
 			SUBQ $16, R9
