@@ -15,7 +15,7 @@ type machine struct {
 }
 
 // names are all kernel sets, whether or not this build has them.
-var names = []string{"generic", "avx2", "avx512"}
+var names = []string{"generic", "neon", "avx2", "avx512"}
 
 // choices are tried in order; the first that the machine can run and whose vendor
 // ("" any) and family (0 any) are the machine's is taken. It is a table and not a
@@ -26,6 +26,7 @@ var choices = []choice{
 	{"AuthenticAMD", 0x19, "avx512", true}, // Zen 4: 256-bit units, both sets as fast
 	{"GenuineIntel", 0, "avx512", false},   // VDPBF16PS has half the products of FMA
 	{"", 0, "avx2", false},
+	{"", 0, "neon", false},
 	{"", 0, "generic", false},
 }
 

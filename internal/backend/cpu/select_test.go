@@ -27,6 +27,7 @@ func TestChoices(t *testing.T) {
 		{machine{vendor: "GenuineIntel", family: 6, has: runs("avx2")}, "avx2"},
 		{machine{vendor: "SomethingNew", family: 1, has: all}, "avx2"},
 		{machine{vendor: "GenuineIntel", family: 6, has: runs()}, "generic"},
+		{machine{has: runs("neon")}, "neon"}, // arm64
 	} {
 		if got := pick(c.m); got != c.want {
 			t.Errorf("%+v runs %s, want %s", c.m, got, c.want)
