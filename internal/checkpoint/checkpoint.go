@@ -20,3 +20,15 @@ type Checkpoint interface {
 	Read(name string) (tensor.Tensor, error)
 	Close() error
 }
+
+// ReadInto is c.Read with memory from alloc, where c can make use of that.
+func ReadInto(c Checkpoint, name string, alloc func(n int) []byte) (tensor.Tensor, error) {
+	if r, ok := c.(interface {
+		readInto(name string, alloc func(n int) []byte) (tensor.Tensor, error)
+	}); ok {
+		return r.readInto(name, alloc)
+	}
+	return c.Read(name)
+}
+
+func fresh(n int) []byte { return make([]byte, n) }

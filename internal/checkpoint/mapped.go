@@ -66,13 +66,18 @@ func (m *Mapped) Tensors() []Info {
 }
 
 // Read fetches a tensor by its new name.
-func (m *Mapped) Read(name string) (tensor.Tensor, error) {
+func (m *Mapped) Read(name string) (tensor.Tensor, error) { return m.readInto(name, fresh) }
+
+func (m *Mapped) readInto(name string, alloc func(n int) []byte) (tensor.Tensor, error) {
 	e, ok := m.entries[name]
 	if !ok {
 		return tensor.Tensor{}, missing(name)
 	}
+	if e.Rows == nil {
+		return ReadInto(m.base, e.Name, alloc)
+	}
 	t, err := m.base.Read(e.Name)
-	if err != nil || e.Rows == nil {
+	if err != nil {
 		return t, err
 	}
 	return t.Select(0, e.Rows, 1)

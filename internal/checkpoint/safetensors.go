@@ -101,10 +101,12 @@ func (s spans) Tensors() []Info {
 }
 
 // Read fetches one tensor.
-func (s spans) Read(name string) (tensor.Tensor, error) {
+func (s spans) Read(name string) (tensor.Tensor, error) { return s.readInto(name, fresh) }
+
+func (s spans) readInto(name string, alloc func(n int) []byte) (tensor.Tensor, error) {
 	sp, ok := s[name]
 	if !ok {
 		return tensor.Tensor{}, missing(name)
 	}
-	return sp.read()
+	return sp.read(alloc)
 }

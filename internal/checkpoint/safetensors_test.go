@@ -205,7 +205,7 @@ func FuzzSafetensors(f *testing.F) {
 			return
 		}
 		for _, s := range list {
-			if _, err := s.read(); err != nil {
+			if _, err := s.read(fresh); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -30,9 +30,9 @@ type source struct {
 	name string
 }
 
-// read fetches the tensor.
-func (s span) read() (tensor.Tensor, error) {
-	data := make([]byte, s.size)
+// read fetches the tensor into memory from alloc.
+func (s span) read(alloc func(n int) []byte) (tensor.Tensor, error) {
+	data := alloc(int(s.size))
 	if err := readAt(s.file, data, s.at, s.file.name, fmt.Sprintf("tensor %q", s.Name)); err != nil {
 		return tensor.Tensor{}, err
 	}

@@ -3,7 +3,8 @@ package transformer
 import "moreau/internal/model"
 
 // PassBytes estimates the memory of one pass over B x T tokens, in bytes:
-// residual streams, the activations and weights of the largest layer, or the
+// residual streams, the activations and weights of the largest layer with the stored
+// form of the next, or the
 // head with a block of logits, whichever is more. With gradients the stream is
 // kept for every layer and the backward activations and layer gradients count.
 func PassBytes(cfg *model.Config, B, T int, gradients bool) int64 {
@@ -27,7 +28,7 @@ func layerFloats(cfg *model.Config, l int, N int64, gradients bool) int64 {
 	for _, p := range cfg.LayerParams(l) {
 		weights += int64(p.Len())
 	}
-	floats := weights + actFloats(cfg, l, N)
+	floats := 2*weights + actFloats(cfg, l, N) // a layer in use, one being read
 	if gradients {
 		floats += weights + N*(C+max(3*f, 2*q+2*kv))
 	}

@@ -20,6 +20,9 @@ func (p *pass) lossHead() ([]float64, error) {
 		return nil, err
 	}
 	defer p.weights.Release(head, w)
+	if p.sink != nil {
+		p.ahead(p.before(len(p.cfg.Layers)))
+	}
 	nll, lse, err := p.losses(h, w)
 	if err != nil || p.sink == nil {
 		return nll, err

@@ -11,7 +11,8 @@ type layerWeights struct {
 	w      map[model.Role]backend.Buffer
 }
 
-func (p *pass) loadLayer(l int) (*layerWeights, error) {
+// loadLayer fetches the weights of layer l, and announces the parameters that come next.
+func (p *pass) loadLayer(l int, next []model.Param) (*layerWeights, error) {
 	lw := &layerWeights{params: p.cfg.LayerParams(l), w: map[model.Role]backend.Buffer{}}
 	for _, param := range lw.params {
 		b, err := p.weights.Weight(param)
@@ -21,6 +22,7 @@ func (p *pass) loadLayer(l int) (*layerWeights, error) {
 		}
 		lw.w[param.Role] = b
 	}
+	p.ahead(next)
 	return lw, nil
 }
 

@@ -94,7 +94,7 @@ func (p *pass) forward() error {
 		if err := p.ctx.Err(); err != nil {
 			return err
 		}
-		lw, err := p.loadLayer(l)
+		lw, err := p.loadLayer(l, p.after(l))
 		if err != nil {
 			return err
 		}
@@ -156,7 +156,7 @@ func (p *pass) keepFrom() int {
 // layerAgain computes the gradients of a layer from its activations, which it
 // computes once more unless they were kept.
 func (p *pass) layerAgain(l int) error {
-	lw, err := p.loadLayer(l)
+	lw, err := p.loadLayer(l, p.before(l))
 	if err != nil {
 		return err
 	}
@@ -167,6 +167,29 @@ func (p *pass) layerAgain(l int) error {
 	}
 	defer p.releaseActs(a)
 	return p.layerBackward(l, lw, a, p.dx)
+}
+
+// ahead announces parameters to a weight source that wants to know.
+func (p *pass) ahead(params []model.Param) {
+	if w, ok := p.weights.(Foreseeing); ok && len(params) > 0 {
+		w.Ahead(params)
+	}
+}
+
+// after are the parameters that follow layer l in the forward pass.
+func (p *pass) after(l int) []model.Param {
+	if l+1 < len(p.cfg.Layers) {
+		return p.cfg.LayerParams(l + 1)
+	}
+	return []model.Param{p.finalNorm(), p.cfg.HeadParam()}
+}
+
+// before are the parameters that follow layer l in the backward pass.
+func (p *pass) before(l int) []model.Param {
+	if l > p.firstWanted() {
+		return p.cfg.LayerParams(l - 1)
+	}
+	return nil
 }
 
 // firstWanted is the lowest layer the backward pass must reach.

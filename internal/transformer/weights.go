@@ -4,26 +4,64 @@ import (
 	"moreau/internal/backend"
 	"moreau/internal/checkpoint"
 	"moreau/internal/model"
+	"moreau/internal/tensor"
 )
 
 // Stored reads weights from a checkpoint each time they are asked for: memory
-// holds no more than what is in use.
+// holds no more than what is in use and what was announced.
 type Stored struct {
-	be backend.Backend
-	ck checkpoint.Checkpoint
+	be     backend.Backend
+	ck     checkpoint.Checkpoint
+	coming map[string]chan read // announced and not yet asked for, by name
+	memory tensor.Recycler      // of the layers' stored bytes
+}
+
+// read is a tensor as stored.
+type read struct {
+	tensor.Tensor
+	err error
 }
 
 // NewStored serves the tensors of ck, which has Hugging Face names and layout.
-func NewStored(be backend.Backend, ck checkpoint.Checkpoint) *Stored { return &Stored{be, ck} }
+func NewStored(be backend.Backend, ck checkpoint.Checkpoint) *Stored {
+	return &Stored{be: be, ck: ck, coming: map[string]chan read{}}
+}
+
+// Ahead implements Foreseeing: it reads while the caller computes. What is never
+// asked for stays in memory.
+func (s *Stored) Ahead(params []model.Param) {
+	wanted := map[string]chan read{}
+	var names []string
+	for _, p := range params {
+		if s.coming[p.Name] == nil {
+			s.coming[p.Name] = make(chan read, 1)
+			wanted[p.Name] = s.coming[p.Name]
+			names = append(names, p.Name)
+		}
+	}
+	go func() {
+		for _, name := range names {
+			t, err := checkpoint.ReadInto(s.ck, name, s.memory.Take)
+			wanted[name] <- read{t, err}
+		}
+	}()
+}
 
 // Weight implements WeightSource.
 func (s *Stored) Weight(p model.Param) (backend.Buffer, error) {
-	t, err := s.ck.Read(p.Name)
-	if err != nil {
-		return nil, err
+	if s.coming[p.Name] == nil {
+		s.Ahead([]model.Param{p})
+	}
+	t := <-s.coming[p.Name]
+	delete(s.coming, p.Name)
+	if t.err != nil {
+		return nil, t.err
 	}
 	b := s.be.New(p.Len())
 	s.be.Upload(b, t.Decode)
+	if p.Layer >= 0 { // others do not recur soon enough to keep their memory
+		s.memory.Put(t.Data)
+	}
 	return b, nil
 }
 
