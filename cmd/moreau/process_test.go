@@ -21,6 +21,8 @@ func TestProcess(t *testing.T) {
 	}
 	t.Run("Ctrl-C", func(t *testing.T) { ctrlC(t, program) })
 	t.Run("kill -9", func(t *testing.T) { killAgain(t, program) })
+	t.Run("kill -9 with a scratch file", func(t *testing.T) { killAgain(t, program, "--scratch", ".") })
+	t.Run("full disk", func(t *testing.T) { fullDisk(t, program) })
 	t.Run("no room for standard output", func(t *testing.T) { fullStdout(t, program) })
 }
 
@@ -76,9 +78,9 @@ func fullStdout(t *testing.T, program string) {
 	}
 }
 
-// killAgain kills a scoring run at ten random moments; the run that is let
-// through in the end gives the bytes of one that never died.
-func killAgain(t *testing.T, program string) {
+// killAgain kills a scoring run with these flags at ten random moments; the run that
+// is let through in the end gives the bytes of one in memory that never died.
+func killAgain(t *testing.T, program string, flags ...string) {
 	args := []string{"score", stories, "--method", "moreau-gs", "--steps", "30", "--journal-every", "0", "-o", "scores.json"}
 	calm := t.TempDir()
 	whole := exec.Command(program, args...)
@@ -88,6 +90,7 @@ func killAgain(t *testing.T, program string) {
 		t.Fatal(err)
 	}
 	took := time.Since(start)
+	args = append(args, flags...)
 	work := t.TempDir()
 	for kills := 0; kills < 10; {
 		cmd := exec.Command(program, args...)
@@ -120,4 +123,32 @@ func killAgain(t *testing.T, program string) {
 		t.Error("scores after ten kills differ from those of an undisturbed run")
 	}
 	only(t, work, "scores.json")
+}
+
+// fullDisk lets a scoring run fail when its scratch file reaches a limit, and
+// continue once that is gone.
+func fullDisk(t *testing.T, program string) {
+	args := []string{"score", stories, "--steps", "6", "--avg", "2", "--journal-every", "0", "--scratch", ".", "-o", "scores.json"}
+	work, calm := t.TempDir(), t.TempDir()
+	limited := exec.Command("sh", append([]string{"-c", "ulimit -f $1; trap '' XFSZ; shift; exec \"$@\"", "sh", "5000", program}, args...)...)
+	limited.Dir = work
+	out, err := limited.CombinedOutput()
+	if code := exitOf(err); code != exitOutput || !strings.Contains(string(out), ".moreau-scratch") {
+		t.Skipf("SKIPPED: no limit on the size of files here: exit code %d: %s", code, out)
+	}
+	state, err := filepath.Glob(filepath.Join(work, ".scores.json.moreau-state"))
+	if err != nil || len(state) != 1 {
+		t.Fatalf("no state to continue from: %s", out)
+	}
+	for _, dir := range []string{work, calm} {
+		cmd := exec.Command(program, args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		only(t, dir, "scores.json")
+	}
+	if read(t, filepath.Join(work, "scores.json")) != read(t, filepath.Join(calm, "scores.json")) {
+		t.Error("scores after a full disk differ")
+	}
 }

@@ -129,8 +129,10 @@ func (j *pruneJob) printPlan() error {
 	if s.RAMBytes > 0 {
 		rows = append(rows, fmt.Sprintf("estimate\t%s of RAM, %s", size(s.RAMBytes), seconds(time.Duration(s.Seconds*float64(time.Second)))))
 	}
-	if j.scoring != nil && j.scoring.scratch != "" {
-		rows = append(rows, fmt.Sprintf("scratch\t%s in %s", size(j.scoring.scratchBytes(j.m.Config)), j.scoring.scratch))
+	if j.scoring != nil {
+		if note := j.scoring.stateNote(j.m.Config); note != "" {
+			rows = append(rows, "state\t"+note)
+		}
 	}
 	if s.Output != "" {
 		rows = append(rows, "output\t"+s.Output)

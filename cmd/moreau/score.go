@@ -81,6 +81,9 @@ func (o *scoreCommand) run(ctx context.Context, path string, stdout, stderr io.W
 	if err := s.place(m.Config, o.Out); err != nil {
 		return err
 	}
+	if note := s.stateNote(m.Config); note != "" && (s.scratch != nil || s.journal == nil) {
+		fmt.Fprintln(stderr, "state:", note)
+	}
 	scores, manifest, err := s.execute(ctx, m, be, stderr)
 	if err != nil {
 		return err

@@ -56,9 +56,9 @@ type scoring struct {
 	calib    *calibration // nil when the method needs none
 	manifest importance.Manifest
 	run      importance.Options
-	scratch  string          // folder of the state; "": memory
-	keep     int64           // bytes of activations that --memory has room for
-	journal  *moreau.Journal // nil: none
+	scratch  *moreau.ScratchFile // of the state; nil: memory
+	keep     int64               // bytes of activations that --memory has room for
+	journal  *moreau.Journal     // nil: a crash loses the run
 }
 
 // find checks everything that needs no model.
@@ -90,6 +90,9 @@ func (o scoreOptions) prepare(m *load.Model, layers model.Range, g *globals) (*s
 	}
 	s.manifest.Salience = o.Salience
 	if method.Needs.Envelope {
+		if o.State == stateBF16 {
+			e.State = o.State
+		}
 		s.manifest.Envelope = &e
 	}
 	if s.calib, err = o.Calib.load(m, g.Seed, s.passes()); err != nil {
@@ -107,6 +110,9 @@ func (o scoreOptions) check() error {
 	case e.LR >= e.Rho:
 		return fmt.Errorf("--lr %g must be smaller than --rho %g, or the proximal step overshoots", e.LR, e.Rho)
 	}
+	if o.State != stateF32 && o.State != stateBF16 {
+		return fmt.Errorf("--state %q: want f32 or bf16", o.State)
+	}
 	return errors.Join(within("steps", e.Steps, 1, mostSteps), within("avg", e.Avg, 1, mostSteps), o.Calib.check())
 }
 
@@ -119,7 +125,7 @@ func (s *scoring) execute(ctx context.Context, m *load.Model, be backend.Backend
 	bar := newProgress(stderr, "scoring ("+s.opts.Method+")", int64(s.passes()*2*len(m.Config.Layers)))
 	last := math.NaN()
 	run := importance.Run{Ctx: ctx, Backend: be, Config: m.Config, Weights: transformer.NewStored(be, m.Weights), Options: s.run,
-		Keep: s.keep, Scratch: s.scratch, Journal: s.startJournal(m, manifest),
+		Keep: s.keep, Scratch: s.scratch, Journal: s.startJournal(m, manifest, stderr),
 		OnLayer: func() { bar.add(1) },
 		Progress: func(done, passes int, loss float64) {
 			bar.set(int64(done * 2 * len(m.Config.Layers)))

@@ -30,6 +30,7 @@ type Envelope struct {
 	LR       float64 `json:"lr"`
 	Rho      float64 `json:"rho"`
 	Eta      float64 `json:"eta"`
+	State    string  `json:"state,omitempty"` // type of delta and its mean between uses; "": float32
 }
 
 // CalibInfo says which tokens were seen.

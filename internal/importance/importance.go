@@ -119,7 +119,7 @@ type Run struct {
 	Progress func(done, passes int, loss float64) // after each pass, may be nil
 	OnLayer  func()                               // after each layer of a pass, may be nil
 	Keep     int64                                // bytes of activations to keep, see transformer.KeepBytes
-	Scratch  string                               // folder for the state of the envelope methods; "": memory
+	Scratch  *moreau.ScratchFile                  // for the state of the envelope methods; nil: memory
 	Journal  *moreau.Journal                      // of the envelope methods; nil: none
 
 	needs Needs

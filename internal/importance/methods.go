@@ -158,10 +158,10 @@ func (r *Run) envelope() (Scores, error) {
 
 // store is where delta and its mean are kept: a scratch file if one is asked for.
 func (r *Run) store(moving []model.Param) (moreau.Store, error) {
-	if r.Scratch == "" {
+	if r.Scratch == nil {
 		return moreau.NewMemory(r.Backend), nil
 	}
-	return moreau.NewScratch(r.Backend, r.Scratch, moving)
+	return moreau.NewScratch(r.Backend, *r.Scratch, moving)
 }
 
 func names(ps []model.Param) map[string]bool {

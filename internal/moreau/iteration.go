@@ -2,6 +2,7 @@ package moreau
 
 import (
 	"errors"
+	"fmt"
 	"math"
 
 	"moreau/internal/backend"
@@ -20,7 +21,9 @@ type iteration struct {
 	moves  map[string]bool
 	store  Store
 	step   int
-	norm2  float64 // of the deltas settled in this step
+	given  map[string]bool           // parameters whose weights this step has given once
+	held   map[string]backend.Buffer // deltas that Weight opened and nobody closed yet
+	norm2  float64                   // of the deltas settled in this step
 	trace  []Trace
 }
 
@@ -29,7 +32,8 @@ func newIteration(be backend.Backend, cfg *model.Config, base transformer.Weight
 	if opts.Still {
 		opts.Avg = 1 // the last iterate is the mean already
 	}
-	it := &iteration{be: be, cfg: cfg, base: base, opts: opts, moving: moving, moves: map[string]bool{}, store: opts.Store}
+	it := &iteration{be: be, cfg: cfg, base: base, opts: opts, moving: moving, moves: map[string]bool{}, store: opts.Store,
+		given: map[string]bool{}, held: map[string]backend.Buffer{}}
 	for _, p := range moving {
 		it.moves[p.Name] = true
 	}
@@ -43,29 +47,66 @@ func (it *iteration) Weight(p model.Param) (backend.Buffer, error) {
 		return w, err
 	}
 	defer it.base.Release(p, w)
-	var delta backend.Buffer
-	if !it.opts.Still && it.step > 0 { // before the first step delta is 0
-		if delta, err = it.store.Open(Delta, p); err != nil {
+	if it.shifted() {
+		if it.held[p.Name], err = it.store.Open(Delta, p); err != nil {
 			return nil, err
 		}
 	}
 	z, out := it.be.New(p.Len()), it.be.New(p.Len())
 	defer it.be.Free(z)
 	it.opts.Noise(it.step, p, z)
-	it.be.Perturb(out, w, delta, z, float32(it.opts.Std), it.opts.Absolute)
-	if delta != nil {
-		err = it.store.Close(Delta, p, delta, false)
+	it.be.Perturb(out, w, it.held[p.Name], z, float32(it.opts.Std), it.opts.Absolute)
+	it.announceGrad(p)
+	return out, nil
+}
+
+// shifted says that delta is a part of the weights; before the first step it is 0.
+func (it *iteration) shifted() bool { return !it.opts.Still && it.step > 0 }
+
+// announceGrad tells the store what Grad will open: weights that are asked for
+// again are those of the backward pass.
+func (it *iteration) announceGrad(p model.Param) {
+	if !it.given[p.Name] {
+		it.given[p.Name] = true
+		return
 	}
-	return out, err
+	if !it.shifted() {
+		it.store.Ahead(Delta, p)
+	}
+	if it.averages() && it.opts.Threshold == None {
+		it.store.Ahead(Mean, p)
+	}
+}
+
+// Ahead implements transformer.Foreseeing.
+func (it *iteration) Ahead(params []model.Param) {
+	if base, ok := it.base.(transformer.Foreseeing); ok {
+		base.Ahead(params)
+	}
+	for _, p := range params {
+		if it.moves[p.Name] && it.shifted() {
+			it.store.Ahead(Delta, p)
+		}
+	}
 }
 
 // Release implements transformer.WeightSource.
 func (it *iteration) Release(p model.Param, b backend.Buffer) {
-	if it.moves[p.Name] {
-		it.be.Free(b)
+	if !it.moves[p.Name] {
+		it.base.Release(p, b)
 		return
 	}
-	it.base.Release(p, b)
+	it.be.Free(b)
+	if delta := it.take(p); delta != nil {
+		it.store.Close(Delta, p, delta, false) // cannot fail: nothing is written
+	}
+}
+
+// take is the delta that Weight opened for p, which is then the caller's to close.
+func (it *iteration) take(p model.Param) backend.Buffer {
+	delta := it.held[p.Name]
+	delete(it.held, p.Name)
+	return delta
 }
 
 // Wants implements transformer.GradSink.
@@ -73,13 +114,17 @@ func (it *iteration) Wants(p model.Param) bool { return it.moves[p.Name] }
 
 // Grad implements transformer.GradSink: delta -= lr·(g + delta/rho).
 func (it *iteration) Grad(p model.Param, g backend.Buffer) error {
-	return it.use(Delta, p, true, func(delta backend.Buffer) error {
+	change := func(delta backend.Buffer) error {
 		it.move(delta, g)
 		if it.opts.Threshold != None {
 			return nil // settled at the end of the step
 		}
 		return it.settle(p, delta)
-	})
+	}
+	if delta := it.take(p); delta != nil {
+		return errors.Join(change(delta), it.store.Close(Delta, p, delta, true))
+	}
+	return it.use(Delta, p, true, change)
 }
 
 func (it *iteration) move(delta, g backend.Buffer) {
@@ -108,8 +153,11 @@ func (it *iteration) use(a Array, p model.Param, changes bool, f func(backend.Bu
 func (it *iteration) settle(p model.Param, delta backend.Buffer) error {
 	whole := []float64{0}
 	it.be.UnitSumSquares(whole, delta, backend.Units{Rows: 1, Cols: p.Len(), Axis: 0, Width: 1})
+	if err := transformer.Finite(fmt.Sprintf("step %d: the gradient of %s", it.step+1, p.Name), whole[0]); err != nil {
+		return fmt.Errorf("%w; lower --lr or --std, or check the weights", err)
+	}
 	it.norm2 += whole[0]
-	if it.opts.Steps-it.step > it.opts.Avg {
+	if !it.averages() {
 		return nil
 	}
 	return it.use(Mean, p, true, func(mean backend.Buffer) error {
@@ -117,6 +165,9 @@ func (it *iteration) settle(p model.Param, delta backend.Buffer) error {
 		return nil
 	})
 }
+
+// averages says that the iterate of this step is one of those averaged.
+func (it *iteration) averages() bool { return it.opts.Steps-it.step <= it.opts.Avg }
 
 // finishStep thresholds delta and returns its norm.
 func (it *iteration) finishStep() (norm float64, err error) {
@@ -131,6 +182,7 @@ func (it *iteration) finishStep() (norm float64, err error) {
 			err = it.use(Delta, p, false, func(delta backend.Buffer) error { return it.settle(p, delta) })
 		}
 	}
+	clear(it.given)
 	norm, it.norm2 = math.Sqrt(it.norm2), 0
 	return norm, err
 }

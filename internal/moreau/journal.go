@@ -20,28 +20,44 @@ import (
 // Journal saves the state of a run after a step, so that the same run continues
 // after a crash, to the same bits.
 type Journal struct {
-	Path  string        // of the state file, replaced atomically
-	Key   string        // identifies the run: a file of another run is not used
-	Every time.Duration // least time between two saves
+	Path    string        // of the state file, replaced atomically
+	Key     string        // identifies the run: a file of another run is not used
+	Every   time.Duration // least time between two saves
+	Scratch string        // the kept scratch file that belongs to it, "" for none
+	Note    func(string)  // takes a line for the user, may be nil
 
 	saved time.Time
 }
 
-// journalHead is the first line of a state file; the arrays follow, delta and
-// mean of each moving parameter as float32, and the SHA-256 of all before.
+// journalHead is the first line of a state file. Unless they are in a kept scratch
+// file, the arrays follow, delta and mean of each moving parameter as float32. The
+// end is the SHA-256 of all before.
 type journalHead struct {
 	Format string  `json:"format"`
 	Key    string  `json:"key"`
-	Trace  []Trace `json:"trace"` // of the steps that are done
+	Trace  []Trace `json:"trace"`            // of the steps that are done
+	Places []int   `json:"places,omitempty"` // of delta and mean of each moving parameter in the scratch file
 }
 
 const journalFormat = "moreau-state 1"
 
-// Remove deletes the state file of a run that is done. A nil journal has none.
+// Remove deletes the files of a run that is done. A nil journal has none.
 func (j *Journal) Remove() {
-	if j != nil {
-		os.Remove(j.Path)
+	if j == nil {
+		return
 	}
+	os.Remove(j.Path)
+	if j.Scratch != "" {
+		os.Remove(j.Scratch)
+	}
+}
+
+// kept is the store if its arrays outlive the process by themselves, or nil.
+func kept(s Store) *scratch {
+	if f, ok := s.(*scratch); ok && f.Keep {
+		return f
+	}
+	return nil
 }
 
 // save writes the state if the last save is long enough ago.
@@ -49,7 +65,15 @@ func (j *Journal) save(be backend.Backend, s Store, moving []model.Param, trace 
 	if time.Since(j.saved) < j.Every {
 		return nil
 	}
-	head, err := json.Marshal(journalHead{journalFormat, j.Key, trace})
+	file := kept(s)
+	var places []int
+	if file != nil {
+		var err error
+		if places, err = file.flush(); err != nil {
+			return err
+		}
+	}
+	head, err := json.Marshal(journalHead{journalFormat, j.Key, trace, places})
 	if err != nil {
 		return err
 	}
@@ -59,19 +83,27 @@ func (j *Journal) save(be backend.Backend, s Store, moving []model.Param, trace 
 		if _, err := all.Write(append(head, '\n')); err != nil {
 			return err
 		}
-		if err := eachArray(s, moving, false, func(b backend.Buffer) error {
-			host := make([]float32, b.Len())
-			be.Download(host, b)
-			_, err := all.Write(bytesOf(host))
-			return err
-		}); err != nil {
-			return err
+		if file == nil {
+			if err := writeArrays(all, be, s, moving); err != nil {
+				return err
+			}
 		}
 		_, err := w.Write(sum.Sum(nil))
 		return err
 	})
-	j.saved = time.Now()
+	if j.saved = time.Now(); err == nil && file != nil {
+		file.commit()
+	}
 	return err
+}
+
+func writeArrays(w io.Writer, be backend.Backend, s Store, moving []model.Param) error {
+	return eachArray(s, moving, false, func(b backend.Buffer) error {
+		host := make([]float32, b.Len())
+		be.Download(host, b)
+		_, err := w.Write(bytesOf(host))
+		return err
+	})
 }
 
 // restore fills the store from the state file and returns the trace of the
@@ -79,31 +111,52 @@ func (j *Journal) save(be backend.Backend, s Store, moving []model.Param, trace 
 func (j *Journal) restore(be backend.Backend, s Store, moving []model.Param) ([]Trace, error) {
 	j.saved = time.Now()
 	output.Clean(j.Path)
+	file := kept(s)
 	f, err := os.Open(j.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, j.begin(file)
+	case err != nil:
 		return nil, err
 	}
 	defer f.Close()
 	head, whole, err := j.check(f)
-	if err != nil || !whole {
+	switch {
+	case err != nil:
 		return nil, err
+	case whole && file != nil && file.adopt(j.Key, head.Places):
+		return head.Trace, nil
+	case whole && file != nil && j.Note != nil:
+		j.Note(fmt.Sprintf("%s: the scratch file of the interrupted run is gone or another's; the run begins anew", file.Path))
 	}
+	if !whole || file != nil || head.Places != nil {
+		return nil, j.begin(file)
+	}
+	return head.Trace, readArrays(f, j.Path, be, s, moving)
+}
+
+// begin prepares a kept scratch file for a run from the first step.
+func (j *Journal) begin(file *scratch) error {
+	if file == nil {
+		return nil
+	}
+	return file.begin(j.Key)
+}
+
+// readArrays reads what writeArrays wrote behind the head.
+func readArrays(f *os.File, path string, be backend.Backend, s Store, moving []model.Param) error {
 	r := bufio.NewReaderSize(f, 1<<20)
 	if _, err := r.ReadBytes('\n'); err != nil {
-		return nil, err
+		return err
 	}
-	err = eachArray(s, moving, true, func(b backend.Buffer) error {
+	return eachArray(s, moving, true, func(b backend.Buffer) error {
 		host := make([]float32, b.Len())
 		if _, err := io.ReadFull(r, bytesOf(host)); err != nil {
-			return fmt.Errorf("%s: %w; delete it to begin anew", j.Path, err)
+			return fmt.Errorf("%s: %w; delete it to begin anew", path, err)
 		}
 		be.Upload(b, func(part []float32, lo int) { copy(part, host[lo:]) })
 		return nil
 	})
-	return head.Trace, err
 }
 
 // check reads the head and the checksum, and goes back to the start of the file.

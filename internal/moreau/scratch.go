@@ -4,92 +4,306 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"unsafe"
 
 	"moreau/internal/backend"
 	"moreau/internal/model"
 	"moreau/internal/output"
+	"moreau/internal/tensor"
 )
 
-// scratch is a Store in a file: memory holds one array at a time.
-type scratch struct {
-	be      backend.Backend
-	file    *os.File
-	offsets map[arrayOf]int64
-	host    []float32
+// ScratchFile says where and how a scratch file keeps the arrays.
+type ScratchFile struct {
+	Path  string
+	DType tensor.DType // F32, or BF16: values are rounded, to nearest even, between uses
+
+	// Keep makes the file outlive the process, so that a journal can continue from
+	// it: every array has two places, and a change goes to the one that the last
+	// commit does not count on. Without, there is one place, and the file has no name.
+	Keep bool
 }
 
-// ScratchBytes is the size of a scratch file for the moving parameters.
-func ScratchBytes(moving []model.Param) int64 {
-	var n int64
+// Bytes is the most disk space that the file takes for the moving parameters.
+func (f ScratchFile) Bytes(moving []model.Param) int64 {
+	return keyBytes + 2*int64(f.places())*f.stride(moving)
+}
+
+// stride is the distance from the first place of an array to the second: the bytes
+// of that array of all parameters.
+func (f ScratchFile) stride(moving []model.Param) (n int64) {
 	for _, p := range moving {
-		n += 2 * 4 * int64(p.Len())
+		n += f.size(p)
 	}
 	return n
 }
 
-// NewScratch keeps the arrays as float32 in a file without a name in folder
-// dir, which vanishes with the process. Holes of the file read as zeros.
-func NewScratch(be backend.Backend, dir string, moving []model.Param) (Store, error) {
-	f, err := os.CreateTemp(dir, ".moreau-tmp-scratch-")
-	if err != nil {
-		return nil, &output.Error{Path: dir, Err: err}
-	}
-	if runtime.GOOS != "windows" { // which cannot remove an open file
-		os.Remove(f.Name())
-	}
-	s := &scratch{be: be, file: f, offsets: map[arrayOf]int64{}}
-	var at int64
+// MemoryBytes is the most memory that the iteration's state takes: the deltas of a
+// layer and a mean in use, those read ahead for a layer, and arrays on their way to
+// the disk.
+func (f ScratchFile) MemoryBytes(moving []model.Param) int64 {
+	layers := map[int]int64{}
+	var layer, largest int64
 	for _, p := range moving {
-		for _, a := range []Array{Delta, Mean} {
-			s.offsets[arrayOf{a, p.Name}] = at
-			at += 4 * int64(p.Len())
+		layers[p.Layer] += int64(p.Len())
+		layer, largest = max(layer, layers[p.Layer]), max(largest, int64(p.Len()))
+	}
+	stored := int64(f.DType.BlockBytes())
+	return 4*(layer+largest) + stored*(2*layer+(queued+2)*largest)
+}
+
+// size is the bytes of one array of p.
+func (f ScratchFile) size(p model.Param) int64 { return int64(p.Len() * f.DType.BlockBytes()) }
+
+func (f ScratchFile) places() int {
+	if f.Keep {
+		return 2
+	}
+	return 1
+}
+
+// queued is how many arrays may wait to be written before Close waits.
+const queued = 3
+
+// keyBytes is the room at the start of a kept file for the key of its run.
+const keyBytes = 4096
+
+// none is the place of an array that was never written: it is zero.
+const none = -1
+
+// scratch is a Store in a file. Reads of announced arrays and all writes are made
+// beside the computation.
+type scratch struct {
+	ScratchFile
+	be     backend.Backend
+	file   *os.File
+	moving []model.Param
+	stride int64
+	arrays map[arrayOf]*array
+	memory tensor.Recycler
+	counts bool // a journal says what the file holds
+	queue  chan write
+	done   sync.WaitGroup // of the writer
+
+	mu      sync.Mutex
+	err     error      // the first of a write
+	waiting *sync.Cond // for writes to end
+	writing map[*array]write
+}
+
+// array is where one array stands in the file.
+type array struct {
+	at     int64 // of its first place
+	size   int64
+	place  int       // of the current values
+	fresh  bool      // changed since the last commit
+	coming chan read // being read ahead, else nil
+}
+
+type read struct {
+	data []byte
+	err  error
+}
+
+// write is an array on its way to the disk.
+type write struct {
+	to   *array
+	at   int64
+	data []byte
+}
+
+// NewScratch opens a scratch file for the moving parameters, all of whose arrays
+// are zero until a journal says otherwise.
+func NewScratch(be backend.Backend, f ScratchFile, moving []model.Param) (Store, error) {
+	file, err := os.OpenFile(f.Path, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, &output.Error{Path: f.Path, Err: err}
+	}
+	s := &scratch{ScratchFile: f, be: be, file: file, moving: moving, arrays: map[arrayOf]*array{},
+		queue: make(chan write, queued), writing: map[*array]write{}}
+	s.waiting = sync.NewCond(&s.mu)
+	if !f.Keep && runtime.GOOS != "windows" { // which cannot remove an open file
+		os.Remove(f.Path)
+	}
+	s.stride = f.stride(moving)
+	at := int64(keyBytes)
+	for _, a := range []Array{Delta, Mean} {
+		for _, p := range moving {
+			s.arrays[arrayOf{a, p.Name}] = &array{at: at, size: f.size(p), place: none}
+			at += f.size(p)
 		}
+		at += int64(f.places()-1) * s.stride
 	}
-	if err := f.Truncate(at); err != nil {
-		s.Free()
-		return nil, &output.Error{Path: dir, Err: err}
-	}
+	s.done.Go(s.write)
 	return s, nil
 }
 
-func (s *scratch) Open(a Array, p model.Param) (backend.Buffer, error) {
-	host := s.values(p)
-	if _, err := s.file.ReadAt(bytesOf(host), s.offsets[arrayOf{a, p.Name}]); err != nil {
-		return nil, fmt.Errorf("scratch file %s: reading %s: %w", s.file.Name(), p.Name, err)
+// offset is where the current values of r stand, or will.
+func (s *scratch) offset(r *array) int64 { return r.at + int64(r.place)*s.stride }
+
+// Ahead implements Store.
+func (s *scratch) Ahead(a Array, p model.Param) {
+	r := s.arrays[arrayOf{a, p.Name}]
+	if r.place == none || r.coming != nil || s.onItsWay(r) {
+		return
 	}
-	b := s.be.New(p.Len())
-	s.be.Upload(b, func(part []float32, lo int) { copy(part, host[lo:]) })
+	r.coming = make(chan read, 1)
+	at, coming := s.offset(r), r.coming
+	go func() {
+		data := s.memory.Take(int(r.size))
+		_, err := s.file.ReadAt(data, at)
+		coming <- read{data, err}
+	}()
+}
+
+// Open implements Store.
+func (s *scratch) Open(a Array, p model.Param) (backend.Buffer, error) {
+	r, b := s.arrays[arrayOf{a, p.Name}], s.be.New(p.Len())
+	if r.place == none {
+		return b, s.failed()
+	}
+	if s.uploadWaiting(b, r) {
+		return b, nil
+	}
+	s.Ahead(a, p)
+	got := r.arrived()
+	if got.err != nil {
+		return nil, fmt.Errorf("scratch file %s: reading %s: %w", s.Path, p.Name, got.err)
+	}
+	s.upload(b, got.data)
+	s.memory.Put(got.data)
 	return b, nil
 }
 
+// uploadWaiting takes the values of r that are still to be written, if there are
+// any; the lock keeps their memory from being used again.
+func (s *scratch) uploadWaiting(b backend.Buffer, r *array) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w, ok := s.writing[r]
+	if ok {
+		s.upload(b, w.data)
+	}
+	return ok
+}
+
+// arrived waits for what is being read ahead.
+func (r *array) arrived() read {
+	got := <-r.coming
+	r.coming = nil
+	return got
+}
+
+func (s *scratch) upload(b backend.Buffer, data []byte) {
+	s.be.Upload(b, tensor.New(s.DType, []int{b.Len()}, data).Decode)
+}
+
+// Close implements Store.
 func (s *scratch) Close(a Array, p model.Param, b backend.Buffer, changed bool) error {
 	defer s.be.Free(b)
 	if !changed {
 		return nil
 	}
-	host := s.values(p)
+	r := s.arrays[arrayOf{a, p.Name}]
+	if r.coming != nil { // of the values before
+		s.memory.Put(r.arrived().data)
+	}
+	if !r.fresh || r.place == none {
+		r.place, r.fresh = (r.place+1)%s.places(), true
+	}
+	w := write{to: r, at: s.offset(r), data: s.memory.Take(int(r.size))}
+	s.download(w.data, b)
+	return s.enqueue(w)
+}
+
+// download encodes the values of b over all threads.
+func (s *scratch) download(data []byte, b backend.Buffer) {
+	if s.DType == tensor.F32 {
+		s.be.Download(floatsOf(data), b)
+		return
+	}
+	host := make([]float32, b.Len())
 	s.be.Download(host, b)
-	if _, err := s.file.WriteAt(bytesOf(host), s.offsets[arrayOf{a, p.Name}]); err != nil {
-		return &output.Error{Path: s.file.Name(), Err: err}
+	const part = 1 << 16
+	var wait sync.WaitGroup
+	for lo := 0; lo < len(host); lo += part {
+		values := host[lo:min(len(host), lo+part)]
+		wait.Go(func() { copy(data[lo*s.DType.BlockBytes():], tensor.Encode(s.DType, values)) })
 	}
-	return nil
+	wait.Wait()
 }
 
+// Free implements Store. A file that a journal counts on stays until that is removed.
 func (s *scratch) Free() {
-	s.file.Close()
-	os.Remove(s.file.Name()) // done already but on windows
-}
-
-// values is host memory for one array of p, used again by the next call.
-func (s *scratch) values(p model.Param) []float32 {
-	if cap(s.host) < p.Len() {
-		s.host = make([]float32, p.Len())
+	close(s.queue)
+	s.done.Wait()
+	for _, r := range s.arrays {
+		if r.coming != nil {
+			r.arrived()
+		}
 	}
-	return s.host[:p.Len()]
+	s.file.Close()
+	if !s.counts {
+		os.Remove(s.Path) // without Keep done already but on windows
+	}
 }
 
-// bytesOf is the memory of values, which only this process reads back.
+// enqueue hands w to the writer, after an older write of the same array.
+func (s *scratch) enqueue(w write) error {
+	s.mu.Lock()
+	for s.err == nil && s.writing[w.to].to != nil {
+		s.waiting.Wait()
+	}
+	err := s.err
+	if err == nil {
+		s.writing[w.to] = w
+	}
+	s.mu.Unlock()
+	if err == nil {
+		s.queue <- w
+	}
+	return err
+}
+
+// write makes the writes of the queue, one after the other.
+func (s *scratch) write() {
+	for w := range s.queue {
+		err := s.failed()
+		if err == nil {
+			_, err = s.file.WriteAt(w.data, w.at)
+		}
+		s.mu.Lock()
+		if err != nil && s.err == nil {
+			s.err = &output.Error{Path: s.Path, Err: err}
+		}
+		delete(s.writing, w.to)
+		s.waiting.Broadcast()
+		s.mu.Unlock()
+		s.memory.Put(w.data)
+	}
+}
+
+// onItsWay says that values of r are still to be written.
+func (s *scratch) onItsWay(r *array) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.writing[r]
+	return ok
+}
+
+// failed is the first error of a write.
+func (s *scratch) failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// bytesOf is the memory of values, which only this machine reads back.
 func bytesOf(values []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), 4*len(values))
+}
+
+// floatsOf is bytesOf the other way round; Go aligns memory of this size.
+func floatsOf(data []byte) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/4)
 }

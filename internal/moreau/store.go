@@ -20,6 +20,8 @@ type Store interface {
 	Open(a Array, p model.Param) (backend.Buffer, error)
 	// Close ends the use of b, which Open gave; changed says that its values count.
 	Close(a Array, p model.Param, b backend.Buffer, changed bool) error
+	// Ahead announces that an array will be opened.
+	Ahead(a Array, p model.Param)
 	// Free gives up everything.
 	Free()
 }
@@ -47,6 +49,8 @@ func (m *memory) Open(a Array, p model.Param) (backend.Buffer, error) {
 	}
 	return m.arrays[key], nil
 }
+
+func (m *memory) Ahead(Array, model.Param) {}
 
 func (m *memory) Close(Array, model.Param, backend.Buffer, bool) error { return nil }
 

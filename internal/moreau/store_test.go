@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"moreau/internal/backend/cpu"
 	"moreau/internal/goldentest"
 	"moreau/internal/model"
+	"moreau/internal/output"
+	"moreau/internal/tensor"
 	"moreau/internal/transformer"
 )
 
@@ -77,21 +80,53 @@ func TestScratchIsMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		dir := t.TempDir()
-		store, err := NewScratch(r.be, dir, r.moving)
-		if err != nil {
-			t.Fatal(err)
+		for _, keep := range []bool{false, true} {
+			dir := t.TempDir()
+			got, _, err := r.run(t, r.scratch(t, dir, keep), threshold, nil, -1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !same(got, want) {
+				t.Errorf("threshold %d: the scratch file gives other values", threshold)
+			}
+			if left, _ := os.ReadDir(dir); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
 		}
-		got, _, err := r.run(t, store, threshold, nil, -1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !same(got, want) {
-			t.Errorf("threshold %d: the scratch file gives other values", threshold)
-		}
-		if left, _ := os.ReadDir(dir); len(left) > 0 {
-			t.Errorf("left behind: %v", left)
-		}
+	}
+}
+
+func (r *toy) scratch(t *testing.T, dir string, keep bool) Store {
+	t.Helper()
+	store, err := NewScratch(r.be, ScratchFile{Path: filepath.Join(dir, "scratch"), DType: tensor.F32, Keep: keep}, r.moving)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// A state in bf16 comes near to one in float32, and is not the same.
+func TestScratchRounds(t *testing.T) {
+	r := newToy(t)
+	want, _, err := r.run(t, NewMemory(r.be), None, nil, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := NewScratch(r.be, ScratchFile{Path: filepath.Join(t.TempDir(), "scratch"), DType: tensor.BF16}, r.moving)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := r.run(t, store, None, nil, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var off, size float64
+	for i := range got {
+		off += math.Pow(float64(got[i]-want[i]), 2)
+		size += math.Pow(float64(want[i]), 2)
+	}
+	if rel := math.Sqrt(off / size); rel == 0 || rel > 0.01 {
+		t.Errorf("relative difference %g, want up to 0.01 and not 0", rel)
 	}
 }
 
@@ -122,6 +157,106 @@ func TestJournalContinues(t *testing.T) {
 				t.Errorf("threshold %d, killed before step %d: other results", threshold, killAt)
 			}
 		}
+	}
+}
+
+// A run on a kept scratch file that dies before any step, or amid its writes,
+// continues to the same bits.
+func TestScratchContinues(t *testing.T) {
+	r := newToy(t)
+	for _, threshold := range []Threshold{None, CoupledUnits} {
+		want, wantTrace, err := r.run(t, NewMemory(r.be), threshold, nil, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for killAt := range 5 {
+			dir := t.TempDir()
+			j := func() *Journal { return &Journal{Path: filepath.Join(dir, "state"), Key: "a"} }
+			if _, _, err := r.run(t, r.scratch(t, dir, true), threshold, j(), killAt); err != errKilled {
+				t.Fatal(err)
+			}
+			r.spoil(t, dir, killAt, threshold, j())
+			got, trace, err := r.run(t, r.scratch(t, dir, true), threshold, j(), -1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !same(got, want) || !slices.Equal(trace, wantTrace) {
+				t.Errorf("threshold %d, killed before step %d: other results", threshold, killAt)
+			}
+			j().Remove()
+		}
+	}
+}
+
+// spoil continues a run and lets it die when it has changed every array without
+// having saved that.
+func (r *toy) spoil(t *testing.T, dir string, step int, threshold Threshold, j *Journal) {
+	t.Helper()
+	store := r.scratch(t, dir, true)
+	defer store.Free()
+	trace, err := j.restore(r.be, store, r.moving)
+	if err != nil || len(trace) != step {
+		t.Fatalf("%d steps restored, want %d: %v", len(trace), step, err)
+	}
+	if err := eachArray(store, r.moving, true, func(b backend.Buffer) error {
+		r.be.Axpby(b, 0, b, 3)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := eachArray(store, r.moving, true, func(b backend.Buffer) error {
+		r.be.Zero(b)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A scratch file that vanished, or is another's, is not continued from; one that
+// vanishes during the run is an error that names it.
+func TestScratchVanishes(t *testing.T) {
+	r := newToy(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "scratch")
+	journal := func(notes *[]string) *Journal {
+		return &Journal{Path: filepath.Join(dir, "state"), Key: "a", Note: func(line string) { *notes = append(*notes, line) }}
+	}
+	for name, damage := range map[string]func() error{
+		"removed":   func() error { return os.Remove(path) },
+		"cut":       func() error { return os.Truncate(path, keyBytes) },
+		"another's": func() error { return os.WriteFile(path, make([]byte, 1<<20), 0o666) },
+	} {
+		var notes []string
+		if _, _, err := r.run(t, r.scratch(t, dir, true), None, journal(&notes), 2); err != errKilled {
+			t.Fatal(err)
+		}
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := r.run(t, r.scratch(t, dir, true), None, journal(&notes), 0); err != errKilled {
+			t.Errorf("%s: the run did not begin anew: %v", name, err)
+		}
+		if len(notes) != 1 || !strings.Contains(notes[0], path) {
+			t.Errorf("%s: notes %q", name, notes)
+		}
+		os.Remove(filepath.Join(dir, "state"))
+	}
+	store := r.scratch(t, dir, true)
+	os.Remove(path)
+	var notes []string
+	if _, _, err := r.run(t, store, None, journal(&notes), -1); !errors.Is(err, output.ErrWrite) || !strings.Contains(err.Error(), path) {
+		t.Errorf("removed during the run: %v", err)
+	}
+}
+
+// The error of a write behind the computation is that of a later call.
+func TestScratchWriteFails(t *testing.T) {
+	r := newToy(t)
+	store := r.scratch(t, t.TempDir(), false)
+	store.(*scratch).file.Close()
+	_, _, err := r.run(t, store, None, nil, -1)
+	if !errors.Is(err, output.ErrWrite) {
+		t.Errorf("error %v", err)
 	}
 }
 
