@@ -30,8 +30,8 @@ var imports = map[string]string{
 	"internal/backend/backendtest": "backend bench",
 	"internal/bench":               "backend model",
 
-	"internal/transformer": "backend checkpoint model",
-	"internal/moreau":      "backend model output transformer",
+	"internal/transformer": "backend checkpoint model tensor",
+	"internal/moreau":      "backend model output tensor transformer",
 	"internal/importance":  "backend model moreau transformer",
 	"internal/prune":       "checkpoint model tensor",
 	"internal/export":      "checkpoint model output tensor tokenizer",
