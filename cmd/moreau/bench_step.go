@@ -63,7 +63,7 @@ func timeStep(ctx context.Context, be backend.Backend, cfg *model.Config, o *ben
 	bar.finish("")
 	slices.Sort(times)
 	s.Runs, s.Seconds = len(times), times[len(times)/2].Seconds()
-	s.GFLOPS = transformer.PassFLOPs(cfg, batch.Rows(), true) / s.Seconds / 1e9
+	s.GFLOPS = (transformer.PassFLOPs(cfg, batch.Rows(), transformer.LayerWeights) + 2*float64(batch.Rows()*cfg.HeadParam().Len())) / s.Seconds / 1e9
 	return s, nil
 }
 

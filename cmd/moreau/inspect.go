@@ -73,12 +73,12 @@ func inspectModel(m *load.Model) inspection {
 	r := inspection{Path: m.Path, Format: m.Format, Family: c.Family.Name, Parameters: c.ParamCount(), DTypes: map[string]int64{},
 		VocabSize: c.VocabSize, HiddenSize: c.HiddenSize, HeadDim: c.HeadDim, MaxPositions: c.MaxPositions,
 		RopeTheta: c.Rope.Theta, Tied: c.Tied, KVBytes: c.KVBytes(), Tokenizer: describeTokenizer(m),
-		EvalBytes: resident(transformer.PassBytes(c, 16, 128, false))}
+		EvalBytes: resident(transformer.PassBytes(c, 16, 128, transformer.NoGradients))}
 	if c.Rope.Scaling != nil {
 		r.RopeScaling = c.Rope.Scaling.Type
 	}
 	known := map[string]bool{}
-	inUse := transformer.PassBytes(c, 10, 128, true)
+	inUse := transformer.PassBytes(c, 10, 128, transformer.LayerWeights)
 	for _, p := range c.Params() {
 		known[p.Name] = true
 		if p.Prunable() {

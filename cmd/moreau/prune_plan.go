@@ -89,8 +89,8 @@ func (j *pruneJob) estimate() (bytes int64, secs float64) {
 	}
 	for _, t := range j.texts {
 		rows := len(t.rows)
-		bytes = max(bytes, transformer.PassBytes(cfg, max(1, 2048/j.Seq), j.Seq, false))
-		flops += transformer.PassFLOPs(cfg, rows*j.Seq, false) + transformer.PassFLOPs(j.cut.After, rows*j.Seq, false)
+		bytes = max(bytes, transformer.PassBytes(cfg, max(1, 2048/j.Seq), j.Seq, transformer.NoGradients))
+		flops += transformer.PassFLOPs(cfg, rows*j.Seq, transformer.NoGradients) + transformer.PassFLOPs(j.cut.After, rows*j.Seq, transformer.NoGradients)
 	}
 	return resident(bytes), flops / measureFLOPs(j.be)
 }

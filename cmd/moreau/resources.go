@@ -185,7 +185,7 @@ func (s *scoring) bytes(cfg *model.Config) int64 {
 	if s.calib == nil {
 		return 0
 	}
-	pass := transformer.PassBytes(cfg, s.calib.per, s.calib.info.SeqLen, true)
+	pass := transformer.PassBytes(cfg, s.calib.per, s.calib.info.SeqLen, s.method.Needs.Gradients)
 	moving := s.moving(cfg)
 	if s.scratch == nil {
 		return pass + stateBytes(moving)

@@ -115,6 +115,8 @@ type Envelope interface {
 	Axpby(y Buffer, a float32, x Buffer, b float32)
 	// UnitSumSquares adds to sums[u] the sum of x² over unit u.
 	UnitSumSquares(sums []float64, x Buffer, u Units)
+	// UnitDots adds to sums[u] the sum of x·y over unit u.
+	UnitDots(sums []float64, x, y Buffer, u Units)
 	// UnitScale multiplies every value of unit u by factors[u].
 	UnitScale(x Buffer, factors []float32, u Units)
 }

@@ -20,6 +20,7 @@ type Scores map[model.Dim][]float64
 // Needs says what a method computes from, for plans and estimates.
 type Needs struct {
 	Calibration bool // rows of tokens
+	Gradients   transformer.Gradients
 	Envelope    bool // the settings in Options.Moreau
 	State       bool // delta and its mean, for each moving parameter
 	EveryParam  bool // all parameters move, not only the scored projections
@@ -63,7 +64,9 @@ var Methods = []Method{
 	{Name: "l1", Doc: "sum of |w|", run: (*Run).weightsOnly, adjust: func(o *Options) { o.salience = l1 }},
 	{Name: "l2", Doc: "sum of w²", run: (*Run).weightsOnly, adjust: func(o *Options) { o.salience = l2 }},
 	{Name: "taylor", Doc: "first-order Taylor term |w·g| of the loss (LLM-Pruner); --salience picks its form", run: (*Run).taylor,
-		Needs: Needs{Calibration: true}},
+		Needs: Needs{Calibration: true, Gradients: transformer.LayerWeights}},
+	{Name: "mask", Doc: "|gradient| for a mask on the unit, a sequence at a time; needs no gradients of weights, so it is fast", run: (*Run).mask,
+		Needs: Needs{Calibration: true, Gradients: transformer.UnitGradients}},
 	{Name: "smoothgrad", Doc: "|w·g| with g the mean gradient at noisy weights", run: (*Run).envelope,
 		Needs: envelopeNeeds, adjust: func(o *Options) { o.Moreau.Still, o.Moreau.Threshold = true, moreau.None }},
 	{Name: "moreau", Doc: "|w·d| with d the gradient of the loss's Moreau envelope (default)", run: (*Run).envelope,
@@ -75,8 +78,8 @@ var Methods = []Method{
 }
 
 var (
-	envelopeNeeds = Needs{Calibration: true, Envelope: true, State: true}
-	compatNeeds   = Needs{Calibration: true, Envelope: true, State: true, EveryParam: true}
+	envelopeNeeds = Needs{Calibration: true, Gradients: transformer.LayerWeights, Envelope: true, State: true}
+	compatNeeds   = Needs{Calibration: true, Gradients: transformer.LayerWeights, Envelope: true, State: true, EveryParam: true}
 )
 
 // MethodNames lists the names of Methods.

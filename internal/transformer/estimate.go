@@ -2,15 +2,24 @@ package transformer
 
 import "moreau/internal/model"
 
+// Gradients says which gradients a pass computes.
+type Gradients int
+
+const (
+	NoGradients   Gradients = iota // forward only
+	UnitGradients                  // of masks on the units
+	LayerWeights                   // of the layers' weights
+)
+
 // PassBytes estimates the memory of one pass over B x T tokens, in bytes:
 // residual streams, the activations and weights of the largest layer with the stored
 // form of the next, or the
 // head with a block of logits, whichever is more. With gradients the stream is
 // kept for every layer and the backward activations and layer gradients count.
-func PassBytes(cfg *model.Config, B, T int, gradients bool) int64 {
+func PassBytes(cfg *model.Config, B, T int, gradients Gradients) int64 {
 	N, C := int64(B*T), int64(cfg.HiddenSize)
 	stream := 2 * N * C
-	if gradients {
+	if gradients != NoGradients {
 		stream = int64(len(cfg.Layers)+2) * N * C
 	}
 	var layer int64
@@ -21,7 +30,7 @@ func PassBytes(cfg *model.Config, B, T int, gradients bool) int64 {
 	return 4 * (stream + max(layer, head))
 }
 
-func layerFloats(cfg *model.Config, l int, N int64, gradients bool) int64 {
+func layerFloats(cfg *model.Config, l int, N int64, gradients Gradients) int64 {
 	s, D, C := cfg.Layers[l], int64(cfg.HeadDim), int64(cfg.HiddenSize)
 	q, kv, f := int64(s.Heads)*D, int64(s.KVHeads)*D, int64(s.Intermediate)
 	var weights int64
@@ -29,8 +38,11 @@ func layerFloats(cfg *model.Config, l int, N int64, gradients bool) int64 {
 		weights += int64(p.Len())
 	}
 	floats := 2*weights + actFloats(cfg, l, N) // a layer in use, one being read
-	if gradients {
-		floats += weights + N*(C+max(3*f, 2*q+2*kv))
+	if gradients == LayerWeights {
+		floats += weights
+	}
+	if gradients != NoGradients {
+		floats += N * (C + max(3*f, 2*q+2*kv))
 	}
 	return floats
 }
@@ -42,9 +54,10 @@ func actFloats(cfg *model.Config, l int, N int64) int64 {
 }
 
 // PassFLOPs counts the floating-point operations of the matrix products of one
-// pass: 2 per weight and token forward; with gradients also the second forward
-// of the layers and 4 per weight and token backward. Attention scores are left out.
-func PassFLOPs(cfg *model.Config, tokens int, gradients bool) float64 {
+// pass: 2 per weight and token forward; with gradients 2 each for the second forward,
+// the gradient of the stream and, in the layers, that of the weights. Attention
+// scores are left out.
+func PassFLOPs(cfg *model.Config, tokens int, gradients Gradients) float64 {
 	var layers float64
 	for l := range cfg.Layers {
 		for _, p := range cfg.LayerParams(l) {
@@ -52,8 +65,12 @@ func PassFLOPs(cfg *model.Config, tokens int, gradients bool) float64 {
 		}
 	}
 	head := float64(cfg.HeadParam().Len())
-	if gradients {
-		return float64(tokens) * (8*layers + 8*head)
+	perLayer, perHead := 2.0, 2.0
+	if gradients != NoGradients {
+		perLayer, perHead = 6, 6
 	}
-	return float64(tokens) * 2 * (layers + head)
+	if gradients == LayerWeights {
+		perLayer = 8
+	}
+	return float64(tokens) * (perLayer*layers + perHead*head)
 }

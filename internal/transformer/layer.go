@@ -101,12 +101,16 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 func (p *pass) layerBackward(l int, lw *layerWeights, a *layerActs, dx backend.Buffer) error {
 	g := p.newLayerGrads(lw)
 	defer g.free(p)
-	p.mlpBackward(l, lw, a, g, dx)
-	p.attentionBackward(l, lw, a, g, dx)
+	if err := p.mlpBackward(l, lw, a, g, dx); err != nil {
+		return err
+	}
+	if err := p.attentionBackward(l, lw, a, g, dx); err != nil {
+		return err
+	}
 	return g.emit(p)
 }
 
-func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads, dx backend.Buffer) {
+func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads, dx backend.Buffer) error {
 	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
 	_, _, F := p.layerSizes(l)
 	dact, dgate, dup := p.new(N*F), p.new(N*F), p.new(N*F)
@@ -114,13 +118,17 @@ func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads,
 	defer p.release(dact, dgate, dup, dxn2)
 
 	be.LinearBackward(dact, g.d[model.Down], dx, a.act, lw.w[model.Down], N, F, C)
+	if err := p.maskGrad(p.cfg.Dim(l, model.MLP), a.act, dact, 1); err != nil {
+		return err
+	}
 	be.SwiGLUBackward(dgate, dup, dact, a.gate, a.up)
 	be.LinearBackward(dxn2, g.d[model.Gate], dgate, a.xn2, lw.w[model.Gate], N, C, F)
 	be.LinearBackward(dxn2, g.d[model.Up], dup, a.xn2, lw.w[model.Up], N, C, F)
 	be.RMSNormBackward(dx, g.d[model.MLPNorm], dxn2, a.xmid, lw.w[model.MLPNorm], a.rstd2, N, C)
+	return nil
 }
 
-func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads, dx backend.Buffer) {
+func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads, dx backend.Buffer) error {
 	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
 	Q, KV, _ := p.layerSizes(l)
 	s := p.attentionShape(l)
@@ -129,6 +137,9 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 	defer p.release(datt, dq, dk, dv, dxn1)
 
 	be.LinearBackward(datt, g.d[model.O], dx, a.att, lw.w[model.O], N, Q, C)
+	if err := p.maskGrad(p.cfg.Dim(l, model.Heads), a.att, datt, Q/s.K); err != nil {
+		return err
+	}
 	be.AttentionBackward(dq, dk, dv, datt, a.att, a.lse, a.q, a.k, a.v, s)
 	be.RoPEBackward(dq, p.cos, p.sin, s.B, s.T, s.H, s.D, 0)
 	be.RoPEBackward(dk, p.cos, p.sin, s.B, s.T, s.K, s.D, 0)
@@ -136,6 +147,7 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 	be.LinearBackward(dxn1, g.d[model.K], dk, a.xn1, lw.w[model.K], N, C, KV)
 	be.LinearBackward(dxn1, g.d[model.V], dv, a.xn1, lw.w[model.V], N, C, KV)
 	be.RMSNormBackward(dx, g.d[model.AttnNorm], dxn1, a.x, lw.w[model.AttnNorm], a.rstd1, N, C)
+	return nil
 }
 
 // layerGrads are the weight gradients of one layer that the sink wants, by role.

@@ -194,12 +194,18 @@ func (p *pass) before(l int) []model.Param {
 
 // firstWanted is the lowest layer the backward pass must reach.
 func (p *pass) firstWanted() int {
-	for _, param := range p.cfg.Params() {
-		if param.Role != model.FinalNorm && param.Role != model.Head && p.sink.Wants(param) {
-			return max(0, param.Layer)
+	first := len(p.cfg.Layers)
+	for _, d := range p.cfg.Dims() {
+		if p.maskSink(d) != nil {
+			first = min(first, d.Layer)
 		}
 	}
-	return len(p.cfg.Layers)
+	for _, param := range p.cfg.Params() {
+		if param.Role != model.FinalNorm && param.Role != model.Head && p.sink.Wants(param) {
+			return min(first, max(0, param.Layer))
+		}
+	}
+	return first
 }
 
 func (p *pass) embeddingBackward() error {

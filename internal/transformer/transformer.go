@@ -40,6 +40,18 @@ type GradSink interface {
 	Grad(p model.Param, grad backend.Buffer) error
 }
 
+// MaskSink is a GradSink that also takes the gradient with respect to masks: factors,
+// all 1, on the units of a prunable dimension, where their activations enter down_proj
+// or o_proj. It costs no product that the gradient of the stream does not need anyway.
+type MaskSink interface {
+	GradSink
+	// WantsMask says whether the gradient for d is to be computed.
+	WantsMask(d model.Dim) bool
+	// Mask receives the share of one sequence of the batch in d loss / d mask, one
+	// value a unit; the slice is the sink's.
+	Mask(d model.Dim, sequence int, gradient []float64) error
+}
+
 // Transformer is the forward and backward pass of one configuration.
 type Transformer struct {
 	cfg      *model.Config

@@ -1,6 +1,8 @@
 package backendtest
 
 import (
+	"slices"
+
 	"math"
 
 	"moreau/internal/backend"
@@ -54,15 +56,20 @@ func units(s *suite) {
 		for i := range factors {
 			factors[i] = float32(s.random.NormFloat64())
 		}
-		b, got := s.buffer(x), append([]float64(nil), sums...)
+		y := s.values(len(x))
+		b, got, dots := s.buffer(x), slices.Clone(sums), slices.Clone(sums)
+		wantDots := slices.Clone(sums)
 		s.be.UnitSumSquares(got, b, u)
+		s.be.UnitDots(dots, b, s.buffer(y), u)
 		s.be.UnitScale(b, factors, u)
 		for i, v := range x {
 			unit := []int{i / u.Cols, i % u.Cols}[u.Axis] / u.Width
 			sums[unit] += v * v
+			wantDots[unit] += v * y[i]
 			x[i] = v * float64(factors[unit])
 		}
 		s.near("UnitSumSquares", got, sums, rounding)
+		s.near("UnitDots", dots, wantDots, summing)
 		s.near("UnitScale", s.read(b), x, rounding)
 		s.release()
 	}

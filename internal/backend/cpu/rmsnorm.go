@@ -16,7 +16,7 @@ func (b *Backend) RMSNormForward(out, rstd, x, w backend.Buffer, N, C int, eps f
 	b.spans(N, normRows, func(_ *worker, lo, hi int) {
 		for n := lo; n < hi; n++ {
 			row := xs[n*C : (n+1)*C]
-			r[n] = float32(1 / math.Sqrt(b.sumSquares(row)/float64(C)+float64(eps)))
+			r[n] = float32(1 / math.Sqrt(b.longDot(row, row)/float64(C)+float64(eps)))
 			b.mul(o[n*C:(n+1)*C], r[n], row, ws)
 		}
 	})
@@ -64,11 +64,11 @@ func (b *Backend) RMSNormBackward(dx, dw, dout, x, w, rstd backend.Buffer, N, C 
 	}
 }
 
-// sumSquares is the sum of x², in float64 from one chunk to the next.
-func (b *Backend) sumSquares(x []float32) float64 {
+// longDot is the sum of x·y, in float64 from one chunk to the next.
+func (b *Backend) longDot(x, y []float32) float64 {
 	var sum float64
-	for ; len(x) > chunk; x = x[chunk:] {
-		sum += float64(b.dot(x[:chunk], x[:chunk]))
+	for ; len(x) > chunk; x, y = x[chunk:], y[chunk:] {
+		sum += float64(b.dot(x[:chunk], y[:chunk]))
 	}
-	return sum + float64(b.dot(x, x))
+	return sum + float64(b.dot(x, y))
 }

@@ -66,6 +66,7 @@ func everyOp(be *Backend) (results [][]float32) {
 	for _, u := range []backend.Units{{Rows: N, Cols: O, Axis: 0, Width: 10}, {Rows: N, Cols: O, Axis: 1, Width: 1}} {
 		sums := make([]float64, []int{N / 10, O}[u.Axis])
 		be.UnitSumSquares(sums, out, u)
+		be.UnitDots(sums, out, out, u)
 		for _, v := range append(sums, sum...) {
 			results = append(results, []float32{float32(v), float32(v - float64(float32(v)))})
 		}

@@ -7,24 +7,38 @@ const columnBlock = 256
 
 // UnitSumSquares adds to sums[u] the sum of x² over unit u.
 func (b *Backend) UnitSumSquares(sums []float64, x backend.Buffer, u backend.Units) {
-	b.runs(x, u, len(sums), func(unit int, values []float32, width int) {
+	b.UnitDots(sums, x, x, u)
+}
+
+// UnitDots adds to sums[u] the sum of x·y over unit u.
+func (b *Backend) UnitDots(sums []float64, x, y backend.Buffer, u backend.Units) {
+	ys := first(y, u.Rows*u.Cols, "Units y")
+	b.runs(x, u, len(sums), func(unit, at int, xs []float32, width int) {
+		ys := ys[at : at+len(xs)]
 		if width < 32 {
-			sumSquares64(sums[unit:], values, width)
+			dots64(sums[unit:], xs, ys, width)
 			return
 		}
-		for ; len(values) > 0; values = values[width:] {
-			sums[unit] += b.sumSquares(values[:width])
+		for lo := 0; lo < len(xs); lo += width {
+			sums[unit] += b.longDot(xs[lo:lo+width], ys[lo:lo+width])
 			unit++
 		}
 	})
 }
 
-// sumSquares64 is the sums of units too narrow for a kernel.
-func sumSquares64(sums []float64, values []float32, width int) {
-	for u := range len(values) / width {
+// dots64 is the sums of units too narrow for a kernel.
+func dots64(sums []float64, x, y []float32, width int) {
+	if width == 1 {
+		sums, y = sums[:len(x)], y[:len(x)]
+		for u, v := range x {
+			sums[u] += float64(v) * float64(y[u])
+		}
+		return
+	}
+	for u := range len(x) / width {
 		sum := sums[u]
-		for _, v := range values[u*width:][:width] {
-			sum += float64(v) * float64(v)
+		for i := u * width; i < (u+1)*width; i++ {
+			sum += float64(x[i]) * float64(y[i])
 		}
 		sums[u] = sum
 	}
@@ -32,7 +46,7 @@ func sumSquares64(sums []float64, values []float32, width int) {
 
 // UnitScale multiplies every value of unit u by factors[u].
 func (b *Backend) UnitScale(x backend.Buffer, factors []float32, u backend.Units) {
-	b.runs(x, u, len(factors), func(unit int, values []float32, width int) {
+	b.runs(x, u, len(factors), func(unit, _ int, values []float32, width int) {
 		for ; len(values) > 0; values = values[width:] {
 			for i := range values[:width] {
 				values[i] *= factors[unit]
@@ -42,9 +56,10 @@ func (b *Backend) UnitScale(x backend.Buffer, factors []float32, u backend.Units
 	})
 }
 
-// runs visits all values of x as runs of units: width values of one unit, then
-// width of the next. No unit is in two tasks, and its rows come in order.
-func (b *Backend) runs(x backend.Buffer, u backend.Units, units int, visit func(unit int, values []float32, width int)) {
+// runs visits all values of x as runs of units, each from value at on: width values
+// of one unit, then width of the next. No unit is in two tasks, and its rows come in
+// order.
+func (b *Backend) runs(x backend.Buffer, u backend.Units, units int, visit func(unit, at int, values []float32, width int)) {
 	xs := first(x, u.Rows*u.Cols, "Units")
 	along := u.Rows
 	if u.Axis == 1 {
@@ -55,12 +70,13 @@ func (b *Backend) runs(x backend.Buffer, u backend.Units, units int, visit func(
 	}
 	if u.Axis == 0 {
 		size := u.Width * u.Cols
-		b.each(units, func(_ *worker, i int) { visit(i, xs[i*size:(i+1)*size], size) })
+		b.each(units, func(_ *worker, i int) { visit(i, i*size, xs[i*size:(i+1)*size], size) })
 		return
 	}
 	b.spans(u.Cols, roundUp(columnBlock, u.Width), func(_ *worker, lo, hi int) {
 		for row := range u.Rows {
-			visit(lo/u.Width, xs[row*u.Cols+lo:row*u.Cols+hi], u.Width)
+			at := row * u.Cols
+			visit(lo/u.Width, at+lo, xs[at+lo:at+hi], u.Width)
 		}
 	})
 }

@@ -1,0 +1,160 @@
+package transformer_test
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	"moreau/internal/backend"
+	"moreau/internal/goldentest"
+	"moreau/internal/model"
+	"moreau/internal/transformer"
+)
+
+// masks keeps the mask gradients of each sequence, and wants no weight's.
+type masks struct {
+	from  int // first layer wanted
+	grads map[model.Dim][][]float64
+}
+
+func (m *masks) Wants(model.Param) bool                 { return false }
+func (m *masks) Grad(model.Param, backend.Buffer) error { return nil }
+func (m *masks) WantsMask(d model.Dim) bool             { return d.Layer >= m.from }
+
+func (m *masks) Mask(d model.Dim, sequence int, gradient []float64) error {
+	if sequence != len(m.grads[d]) {
+		panic("sequences out of order")
+	}
+	m.grads[d] = append(m.grads[d], gradient)
+	return nil
+}
+
+func maskGrads(t *testing.T, be backend.Backend, g *goldentest.Golden, b transformer.Batch, from int) map[model.Dim][][]float64 {
+	t.Helper()
+	m := &masks{from: from, grads: map[model.Dim][][]float64{}}
+	if _, err := transformer.New(be, g.Config).LossAndGrad(context.Background(), b, transformer.NewStored(be, g.Weights), m); err != nil {
+		t.Fatal(err)
+	}
+	return m.grads
+}
+
+// A factor m on a unit is one on its columns of o_proj or down_proj, so the mask
+// gradient is the sum of w·dw over these: PyTorch's dw is golden.
+func TestGoldenMaskGradients(t *testing.T) {
+	be := newBackend(t, 2)
+	for _, family := range goldentest.Families {
+		t.Run(family, func(t *testing.T) {
+			g := goldentest.Open(t, family)
+			grads := maskGrads(t, be, g, g.Batch(t), 0)
+			for _, p := range g.Config.Params() {
+				if p.Role != model.O && p.Role != model.Down {
+					continue
+				}
+				stored, err := g.Weights.Read(p.Name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, want := sumOf(grads[p.Axes[1].Dim]), columnDots(p, stored.Float32(), g.Float32(t, "grad."+p.Name))
+				if d := goldentest.RelL2(got, want); !(d <= 1e-4) {
+					t.Errorf("%s: relative L2 error %g > 1e-4", p.Axes[1].Dim, d)
+				}
+			}
+		})
+	}
+}
+
+// columnDots is the sum of w·dw over the columns of each unit.
+func columnDots(p model.Param, w, dw []float32) []float32 {
+	cols, sums := p.Axes[1].Size(), make([]float64, p.Axes[1].Dim.Units)
+	for i, v := range w {
+		sums[i%cols/p.Axes[1].Width] += float64(v) * float64(dw[i])
+	}
+	return narrow(sums)
+}
+
+func sumOf(sequences [][]float64) []float32 {
+	sums := make([]float64, len(sequences[0]))
+	for _, s := range sequences {
+		for u, v := range s {
+			sums[u] += v
+		}
+	}
+	return narrow(sums)
+}
+
+func narrow(x []float64) (out []float32) {
+	for _, v := range x {
+		out = append(out, float32(v))
+	}
+	return out
+}
+
+// The share of a sequence is what a batch of it alone gives, but for the number of
+// targets that the loss is a mean of.
+func TestMaskGradientsOfSequences(t *testing.T) {
+	be, g := newBackend(t, 2), goldentest.Open(t, "llama_gqa_rope3")
+	b := g.Batch(t)
+	all := maskGrads(t, be, g, b, 1)
+	for i := range b.B {
+		for d, want := range maskGrads(t, be, g, b.Sequence(i), 1) {
+			alone := narrow(want[0])
+			share := narrow(all[d][i])
+			for u := range share {
+				share[u] *= float32(b.B)
+			}
+			if e := goldentest.RelL2(share, alone); !(e <= 1e-4) {
+				t.Errorf("sequence %d, %s: relative L2 error %g > 1e-4", i, d, e)
+			}
+		}
+	}
+	if len(all) != 2*(len(g.Config.Layers)-1) {
+		t.Errorf("%d dimensions, want those of all layers but the first", len(all))
+	}
+}
+
+// Scaling a channel's column of down_proj by 1±e changes the loss by 2e times its
+// mask gradient.
+func TestMaskGradientIsTheSlope(t *testing.T) {
+	be, g := newBackend(t, 2), goldentest.Open(t, "llama_mha")
+	b, d := g.Batch(t), g.Config.Dim(1, model.MLP)
+	grad := sumOf(maskGrads(t, be, g, b, 0)[d])
+	unit := 0
+	for u, v := range grad {
+		if math.Abs(float64(v)) > math.Abs(float64(grad[unit])) {
+			unit = u
+		}
+	}
+	const e = 0.05
+	loss := func(factor float32) float64 {
+		w := &scaledUnit{WeightSource: transformer.NewStored(be, g.Weights), be: be, dim: d, unit: unit, factor: factor}
+		l, err := transformer.New(be, g.Config).Loss(context.Background(), b, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	slope := (loss(1+e) - loss(1-e)) / (2 * e)
+	if want := float64(grad[unit]); math.Abs(slope-want) > 0.01*math.Abs(want) {
+		t.Errorf("slope %g, mask gradient %g", slope, want)
+	}
+}
+
+// scaledUnit scales one channel's column of down_proj.
+type scaledUnit struct {
+	transformer.WeightSource
+	be     backend.Backend
+	dim    model.Dim
+	unit   int
+	factor float32
+}
+
+func (s *scaledUnit) Weight(p model.Param) (backend.Buffer, error) {
+	b, err := s.WeightSource.Weight(p)
+	if err == nil && p.Role == model.Down && p.Layer == s.dim.Layer {
+		factors := slices.Repeat([]float32{1}, s.dim.Units)
+		factors[s.unit] = s.factor
+		s.be.UnitScale(b, factors, backend.Units{Rows: p.Axes[0].Size(), Cols: s.dim.Units, Axis: 1, Width: 1})
+	}
+	return b, err
+}
