@@ -14,7 +14,7 @@ import (
 
 // imports is the architecture (docs/architecture.md): what each package may import of this module.
 var imports = map[string]string{
-	"cmd/moreau": "backend backend/cpu bench checkpoint dataset eval export generate importance load model moreau output prune synth tensor tokenizer transformer",
+	"cmd/moreau": "backend backend/cpu bench checkpoint dataset eval export generate hub importance load model moreau output prune synth tensor tokenizer transformer",
 
 	"internal/tensor":     "",
 	"internal/checkpoint": "tensor",
@@ -23,6 +23,7 @@ var imports = map[string]string{
 	"internal/dataset":    "tokenizer",
 	"internal/load":       "checkpoint model tokenizer",
 	"internal/output":     "",
+	"internal/hub":        "",
 
 	"internal/backend":             "",
 	"internal/backend/cpu":         "backend",

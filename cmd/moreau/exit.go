@@ -7,6 +7,7 @@ import (
 
 	"moreau/internal/checkpoint"
 	"moreau/internal/generate"
+	"moreau/internal/hub"
 	"moreau/internal/load"
 	"moreau/internal/output"
 	"moreau/internal/prune"
@@ -38,8 +39,13 @@ type outputError struct{ error }
 
 func (e outputError) Unwrap() error { return e.error }
 
+// interrupted says what a Ctrl-C leaves, where that is something.
+type interrupted struct{ what string }
+
+func (i interrupted) Error() string { return "interrupted; " + i.what }
+
 // inputErrors are the errors about files of the packages that read them.
-var inputErrors = []error{load.ErrModel, checkpoint.ErrCorrupt, tokenizer.ErrCorrupt, tokenizer.ErrUnsupported, tokenizer.ErrNone, fs.ErrNotExist}
+var inputErrors = []error{load.ErrModel, checkpoint.ErrCorrupt, tokenizer.ErrCorrupt, tokenizer.ErrUnsupported, tokenizer.ErrNone, hub.ErrHub, fs.ErrNotExist}
 
 func exitCode(ctx context.Context, err error) int {
 	var usage usageError

@@ -11,6 +11,10 @@ import (
 // message is the one line a person sees.
 func message(ctx context.Context, err error) string {
 	if ctx.Err() != nil {
+		var left interrupted
+		if errors.As(err, &left) {
+			return "interrupted; " + left.what
+		}
 		return "interrupted; nothing half-written is left"
 	}
 	text := plain(err.Error())

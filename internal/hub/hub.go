@@ -1,0 +1,142 @@
+// Package hub fetches models from a Hugging Face-compatible hub: what a revision
+// holds, and file after file, continued where a transfer broke off and checked
+// against the hashes that the hub states.
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// DefaultEndpoint is used unless HF_ENDPOINT names another hub.
+const DefaultEndpoint = "https://huggingface.co"
+
+// ErrHub is in the chain of errors that the hub, or the way to it, is to blame for.
+var ErrHub = errors.New("hub")
+
+// Client talks to one hub.
+type Client struct {
+	Endpoint string // without a slash at the end
+	Token    string // goes to the endpoint's host and no other; "": none
+
+	// Pause waits before try number n of a request, from 1 on; asked is what the hub
+	// asked for, or 0.
+	Pause func(ctx context.Context, n int, asked time.Duration) error
+}
+
+// Revision is one state of a repository.
+type Revision struct {
+	Repo   string // OWNER/NAME
+	Commit string
+	Files  []File
+}
+
+// File is one file of a revision.
+type File struct {
+	Path   string // relative, with slashes
+	Size   int64  // in bytes
+	SHA256 string // of the content, in hex; "" if the hub states none
+	Blob   string // git's SHA-1 of the content, in hex; "" likewise
+}
+
+// NewClient is a client of the hub at endpoint.
+func NewClient(endpoint, token string) *Client {
+	return &Client{Endpoint: strings.TrimRight(endpoint, "/"), Token: token, Pause: pause}
+}
+
+// info is what is read of the answer of /api/models/REPO/revision/REV.
+type info struct {
+	SHA      string `json:"sha"`
+	Siblings []struct {
+		Name string `json:"rfilename"`
+		Size int64  `json:"size"`
+		Blob string `json:"blobId"`
+		LFS  *struct {
+			SHA256 string `json:"sha256"`
+			Size   int64  `json:"size"`
+		} `json:"lfs"`
+	} `json:"siblings"`
+}
+
+// Resolve finds the commit and the files of a revision: a branch, a tag or a commit.
+func (c *Client) Resolve(ctx context.Context, repo, revision string) (Revision, error) {
+	what := repo + "@" + revision
+	address := fmt.Sprintf("%s/api/models/%s/revision/%s?blobs=true", c.Endpoint, repo, url.PathEscape(revision))
+	var found info
+	err := c.try(ctx, what, func() error {
+		r, err := c.get(ctx, address, 0)
+		if err != nil {
+			return err
+		}
+		defer r.Body.Close()
+		if r.StatusCode != http.StatusOK {
+			return refusal(r, what)
+		}
+		if err := json.NewDecoder(io.LimitReader(r.Body, 64<<20)).Decode(&found); err != nil {
+			return &broken{err}
+		}
+		return nil
+	})
+	if err != nil {
+		return Revision{}, err
+	}
+	rev := Revision{Repo: repo, Commit: found.SHA}
+	if rev.Commit == "" {
+		return rev, fmt.Errorf("%s: %w: the answer names no commit; is %s a model hub?", what, ErrHub, c.Endpoint)
+	}
+	for _, s := range found.Siblings {
+		if !filepath.IsLocal(filepath.FromSlash(s.Name)) || strings.ContainsAny(s.Name, "\\:") {
+			return rev, fmt.Errorf("%s: %w: it lists the file %q, which would lie outside the folder", what, ErrHub, s.Name)
+		}
+		f := File{Path: s.Name, Size: s.Size, Blob: s.Blob}
+		if s.LFS != nil { // the blob is that of a pointer
+			f.Size, f.SHA256, f.Blob = s.LFS.Size, s.LFS.SHA256, ""
+		}
+		rev.Files = append(rev.Files, f)
+	}
+	return rev, nil
+}
+
+// get asks for the bytes of an address from one on.
+func (c *Client) get(ctx context.Context, address string, from int64) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("User-Agent", "moreau")
+	request.Header.Set("Accept-Encoding", "identity") // ranges and hashes are of the content itself
+	if c.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	if from > 0 {
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
+	}
+	client := http.Client{Transport: transport, CheckRedirect: func(to *http.Request, via []*http.Request) error {
+		if to.URL.Host != via[0].URL.Host {
+			to.Header.Del("Authorization")
+		}
+		if len(via) >= 10 {
+			return errors.New("too many redirects")
+		}
+		return nil
+	}}
+	r, err := client.Do(request)
+	if err != nil {
+		return nil, &broken{err}
+	}
+	return r, nil
+}
+
+var transport = func() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout = time.Minute
+	return t
+}()

@@ -1,0 +1,326 @@
+package hub
+
+import (
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+const commit = "0123456789abcdef0123456789abcdef01234567"
+
+// fake is a hub with one repository, o/n, whose large files lie on another host.
+type fake struct {
+	t       *testing.T
+	files   map[string][]byte
+	large   map[string]bool // sent by the other host
+	hub     *httptest.Server
+	storage *httptest.Server
+	names   []string // listed beside the files
+
+	ignoreRange bool
+	cut         int   // bytes after which a transfer breaks off; 0: never
+	answers     []int // status codes given before the right answer
+	ranges      []string
+	leaked      bool // a token reached the other host
+	denied      bool // without the right token
+}
+
+func newFake(t *testing.T) *fake {
+	f := &fake{t: t, files: map[string][]byte{}, large: map[string]bool{}}
+	f.storage = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.leaked = f.leaked || r.Header.Get("Authorization") != ""
+		f.send(w, r, strings.TrimPrefix(r.URL.Path, "/"))
+	}))
+	f.hub = httptest.NewServer(http.HandlerFunc(f.serve))
+	t.Cleanup(f.storage.Close)
+	t.Cleanup(f.hub.Close)
+	return f
+}
+
+func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
+	if f.denied && r.Header.Get("Authorization") != "Bearer right" {
+		w.Header().Set("X-Error-Message", "gated")
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if len(f.answers) > 0 {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(f.answers[0])
+		f.answers = f.answers[1:]
+		return
+	}
+	if r.URL.Path == "/api/models/o/n/revision/main" && r.URL.Query().Get("blobs") == "true" {
+		f.list(w)
+		return
+	}
+	name, ok := strings.CutPrefix(r.URL.Path, "/o/n/resolve/"+commit+"/")
+	switch {
+	case !ok:
+		w.WriteHeader(http.StatusNotFound)
+	case f.large[name]:
+		http.Redirect(w, r, f.storage.URL+"/"+name, http.StatusFound)
+	default:
+		f.send(w, r, name)
+	}
+}
+
+func (f *fake) list(w http.ResponseWriter) {
+	type object = map[string]any
+	var siblings []object
+	for name, data := range f.files {
+		s := object{"rfilename": name, "size": len(data), "blobId": blob(data)}
+		if f.large[name] {
+			sum := sha256.Sum256(data)
+			s["blobId"] = "of a pointer"
+			s["lfs"] = object{"sha256": hex.EncodeToString(sum[:]), "size": len(data)}
+		}
+		siblings = append(siblings, s)
+	}
+	for _, name := range f.names {
+		siblings = append(siblings, object{"rfilename": name})
+	}
+	json.NewEncoder(w).Encode(object{"sha": commit, "siblings": siblings})
+}
+
+func blob(data []byte) string {
+	sum := sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(data), data))
+	return hex.EncodeToString(sum[:])
+}
+
+func (f *fake) send(w http.ResponseWriter, r *http.Request, name string) {
+	data, ok := f.files[name]
+	if !ok {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	from := 0
+	if asked := r.Header.Get("Range"); asked != "" && !f.ignoreRange {
+		f.ranges = append(f.ranges, asked)
+		from, _ = strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(asked, "bytes="), "-"))
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(data)-1, len(data)))
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)-from))
+	if from > 0 {
+		w.WriteHeader(http.StatusPartialContent)
+	}
+	data = data[from:]
+	if f.cut > 0 && len(data) > f.cut {
+		w.Write(data[:f.cut])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler) // breaks the connection
+	}
+	w.Write(data)
+}
+
+// client notes what it would wait for.
+func (f *fake) client(waits *[]time.Duration) *Client {
+	c := NewClient(f.hub.URL+"/", "right")
+	c.Pause = func(_ context.Context, _ int, asked time.Duration) error {
+		if waits != nil {
+			*waits = append(*waits, asked)
+		}
+		return nil
+	}
+	return c
+}
+
+func (f *fake) resolve(c *Client) Revision {
+	f.t.Helper()
+	r, err := c.Resolve(f.t.Context(), "o/n", "main")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return r
+}
+
+func random(n int) []byte {
+	data := make([]byte, n)
+	x := uint32(1)
+	for i := range data {
+		x = x*1664525 + 1013904223
+		data[i] = byte(x >> 24)
+	}
+	return data
+}
+
+// one is a hub with one large file, and the way to fetch it into dir.
+func one(t *testing.T) (f *fake, dir string, fetch func() error) {
+	f, dir = newFake(t), t.TempDir()
+	f.files["sub/model.safetensors"], f.large["sub/model.safetensors"] = random(100_000), true
+	return f, dir, func() error {
+		c := f.client(nil)
+		r := f.resolve(c)
+		return c.Fetch(t.Context(), r, r.Files[0], dir, func(int64) {})
+	}
+}
+
+func arrived(t *testing.T, f *fake, dir string) {
+	t.Helper()
+	got, err := os.ReadFile(filepath.Join(dir, "sub", "model.safetensors"))
+	if err != nil || string(got) != string(f.files["sub/model.safetensors"]) {
+		t.Errorf("the file is not what the hub has: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "sub", "*.part")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestFetch(t *testing.T) {
+	f, dir, fetch := one(t)
+	f.denied = true // the token is needed at the hub
+	if err := fetch(); err != nil {
+		t.Fatal(err)
+	}
+	arrived(t, f, dir)
+	if f.leaked {
+		t.Error("the token went to another host")
+	}
+	f.files["sub/model.safetensors"] = nil // not to be asked for again
+	f.large = map[string]bool{}
+	c := f.client(nil)
+	sum := sha256.Sum256(random(100_000))
+	file := File{Path: "sub/model.safetensors", Size: 100_000, SHA256: hex.EncodeToString(sum[:])}
+	if err := c.Fetch(t.Context(), Revision{Repo: "o/n", Commit: commit}, file, dir, func(int64) {}); err != nil {
+		t.Errorf("a file that is there is fetched again: %v", err)
+	}
+}
+
+// A transfer that breaks off goes on from where it was, as does a later command.
+func TestFetchGoesOn(t *testing.T) {
+	f, dir, fetch := one(t)
+	f.cut = 30_000
+	if err := fetch(); err != nil {
+		t.Fatal(err)
+	}
+	arrived(t, f, dir)
+	if want := []string{"bytes=30000-", "bytes=60000-", "bytes=90000-"}; strings.Join(f.ranges, " ") != strings.Join(want, " ") {
+		t.Errorf("ranges %q, want %q", f.ranges, want)
+	}
+
+	f, dir, fetch = one(t)
+	part := filepath.Join(dir, "sub", "model.safetensors.part")
+	os.Mkdir(filepath.Dir(part), 0o777)
+	os.WriteFile(part, random(100_000)[:40_000], 0o666)
+	if err := fetch(); err != nil {
+		t.Fatal(err)
+	}
+	arrived(t, f, dir)
+	if strings.Join(f.ranges, " ") != "bytes=40000-" {
+		t.Errorf("ranges %q", f.ranges)
+	}
+}
+
+func TestFetchWithoutRanges(t *testing.T) {
+	f, dir, fetch := one(t)
+	f.ignoreRange = true
+	part := filepath.Join(dir, "sub", "model.safetensors.part")
+	os.Mkdir(filepath.Dir(part), 0o777)
+	os.WriteFile(part, random(100_000)[:40_000], 0o666)
+	if err := fetch(); err != nil {
+		t.Fatal(err)
+	}
+	arrived(t, f, dir)
+}
+
+// A part of something else does not survive the hash; a hub that sends something
+// else than it states is an error and leaves no file.
+func TestHashes(t *testing.T) {
+	f, dir, fetch := one(t)
+	part := filepath.Join(dir, "sub", "model.safetensors.part")
+	os.Mkdir(filepath.Dir(part), 0o777)
+	os.WriteFile(part, make([]byte, 40_000), 0o666)
+	if err := fetch(); err != nil {
+		t.Fatal(err)
+	}
+	arrived(t, f, dir)
+
+	for _, large := range []bool{true, false} {
+		f, dir := newFake(t), t.TempDir()
+		f.files["x"], f.large["x"] = random(1000), large
+		c := f.client(nil)
+		r := f.resolve(c)
+		f.files["x"] = make([]byte, 1000)
+		if err := c.Fetch(t.Context(), r, r.Files[0], dir, func(int64) {}); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "another hash") {
+			t.Errorf("large %v: error %v", large, err)
+		}
+		f.files["x"] = make([]byte, 2000)
+		if err := c.Fetch(t.Context(), r, r.Files[0], dir, func(int64) {}); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "more arrives") {
+			t.Errorf("large %v: error %v", large, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "x")); err == nil {
+			t.Error("a wrong file has its name")
+		}
+	}
+}
+
+func TestRetries(t *testing.T) {
+	f := newFake(t)
+	var waits []time.Duration
+	f.answers = []int{429, 503, 500}
+	f.resolve(f.client(&waits))
+	if fmt.Sprint(waits) != "[7s 7s 7s]" {
+		t.Errorf("waits %v, want what Retry-After says", waits)
+	}
+	f.answers = []int{503, 503, 503, 503, 503, 503}
+	if _, err := f.client(nil).Resolve(t.Context(), "o/n", "main"); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "503") || len(f.answers) != 1 {
+		t.Errorf("%d answers left, error %v", len(f.answers), err)
+	}
+	f.hub.Close()
+	if _, err := f.client(nil).Resolve(t.Context(), "o/n", "main"); !errors.Is(err, ErrHub) {
+		t.Errorf("no server: error %v", err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	f := newFake(t)
+	if _, err := f.client(nil).Resolve(t.Context(), "o/n", "v2"); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "o/n@v2") {
+		t.Errorf("unknown revision: error %v", err)
+	}
+	f.denied = true
+	c := f.client(nil)
+	c.Token = "wrong"
+	if _, err := c.Resolve(t.Context(), "o/n", "main"); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "HF_TOKEN") || !strings.Contains(err.Error(), "gated") {
+		t.Errorf("wrong token: error %v", err)
+	}
+	f.denied = false
+	for _, name := range []string{"../x", "/etc/x", "a/../../x", `a\x`, "", "C:x"} {
+		f.names = []string{name}
+		if _, err := f.client(nil).Resolve(t.Context(), "o/n", "main"); !errors.Is(err, ErrHub) {
+			t.Errorf("name %q: error %v", name, err)
+		}
+	}
+}
+
+func TestFolder(t *testing.T) {
+	r := Revision{}
+	for _, name := range []string{"config.json", "pytorch_model.bin", "model-1.safetensors", "model.safetensors.index.json", "onnx/model.onnx",
+		"original/x.safetensors", "tokenizer.json", "LICENSE.txt", "q8.GGUF", "generation_config.json"} {
+		r.Files = append(r.Files, File{Path: name})
+	}
+	var got []string
+	for _, f := range r.Folder() {
+		got = append(got, f.Path)
+	}
+	if want := "model-1.safetensors model.safetensors.index.json tokenizer.json generation_config.json LICENSE.txt config.json"; strings.Join(got, " ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if g := r.GGUF(); len(g) != 1 || g[0].Path != "q8.GGUF" {
+		t.Errorf("GGUF files %v", g)
+	}
+	r.Files = r.Files[:2]
+	if r.Folder() != nil {
+		t.Error("a folder without safetensors")
+	}
+}

@@ -1,0 +1,91 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// tries is how often a request is made before giving up; one that brought
+// something new does not count.
+const tries = 5
+
+// broken is an error that another try may mend.
+type broken struct{ error }
+
+func (b *broken) Unwrap() error { return b.error }
+
+// busy is a refusal that the hub takes back after a while.
+type busy struct {
+	status string
+	after  time.Duration // 0: not said
+}
+
+func (b *busy) Error() string { return "the hub answers " + b.status }
+
+// moved is an error after some progress.
+type moved struct{ error }
+
+func (m *moved) Unwrap() error { return m.error }
+
+// try runs f until it succeeds, fails for good or has failed too often.
+func (c *Client) try(ctx context.Context, what string, f func() error) error {
+	for n := 1; ; n++ {
+		err := f()
+		var mend *broken
+		var wait *busy
+		var progress *moved
+		if errors.As(err, &progress) {
+			n = 1
+		}
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !errors.As(err, &mend) && !errors.As(err, &wait):
+			return err
+		case n >= tries:
+			return fmt.Errorf("%s: %w: %v, %d times; the same command goes on from here later", what, ErrHub, err, tries)
+		}
+		var asked time.Duration
+		if wait != nil {
+			asked = wait.after
+		}
+		if err := c.Pause(ctx, n, asked); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits a second, then two, four ..., or what the hub asked for up to five minutes.
+func pause(ctx context.Context, n int, asked time.Duration) error {
+	d := min(max(asked, time.Second<<(n-1)), 5*time.Minute)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// refusal is the error of an answer that is none of the wanted ones.
+func refusal(r *http.Response, what string) error {
+	said := r.Header.Get("X-Error-Message")
+	if said != "" {
+		said = " (" + said + ")"
+	}
+	switch {
+	case r.StatusCode == http.StatusTooManyRequests || r.StatusCode >= 500:
+		seconds, _ := strconv.Atoi(r.Header.Get("Retry-After"))
+		return &busy{r.Status, time.Duration(seconds) * time.Second}
+	case r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%s: %w: access denied%s; check the name, accept the license on the model's page, and set HF_TOKEN to a token that may read it", what, ErrHub, said)
+	case r.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("%s: %w: there is no such repository, revision or file%s; check the name, and set HF_TOKEN if it is private", what, ErrHub, said)
+	}
+	return fmt.Errorf("%s: %w: unexpected answer %s%s", what, ErrHub, r.Status, said)
+}
