@@ -79,6 +79,11 @@ func (j *pruneJob) plan(scores importance.Scores) (err error) {
 	if j.budget, err = j.budgetOptions.budget(j.m.Config); err != nil {
 		return err
 	}
+	if j.Size != "" {
+		if err := j.fitSize(scores); err != nil {
+			return err
+		}
+	}
 	if j.cut, err = prune.NewPlan(j.m.Config, scores, j.budget); errors.Is(err, prune.ErrScores) {
 		return inputError{fmt.Errorf("%s: %w", j.Scores, err)}
 	}

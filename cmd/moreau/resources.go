@@ -36,7 +36,7 @@ func (o *resourceOptions) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.Memory, "memory", "", "most memory to use, such as 16GiB: what is left over speeds the run up; the state of the envelope methods goes to a scratch file if it must")
 	f.StringVar(&o.Scratch, "scratch", "", "folder for a scratch file that holds the state instead of memory")
-	f.StringVar(&o.State, "state", stateF32, "type of the state between uses, f32 or bf16; bf16 implies a scratch file, of half the size")
+	f.StringVar(&o.State, "state", o.State, "type of the state between uses, f32 or bf16; bf16 implies a scratch file, of half the size")
 	f.DurationVar(&o.JournalEvery, "journal-every", 30*time.Second, "least time between saves of the state, from which the same command continues after a crash; 0 saves after every step")
 }
 
@@ -47,7 +47,7 @@ const (
 )
 
 // parseBytes reads "16GiB", "500MB" or a plain number of bytes.
-func parseBytes(s string) (int64, error) {
+func parseBytes(flag, s string) (int64, error) {
 	units := []struct {
 		suffix string
 		bytes  float64
@@ -62,7 +62,7 @@ func parseBytes(s string) (int64, error) {
 		}
 		break
 	}
-	return 0, usageError{fmt.Errorf("--memory %q: want a size such as 16GiB", s)}
+	return 0, usageError{fmt.Errorf("--%s %q: want a size such as 16GiB", flag, s)}
 }
 
 // place decides where the state of the run lives: in memory, or in a scratch
@@ -81,7 +81,7 @@ func (s *scoring) place(cfg *model.Config, out string) error {
 	}
 	s.scratchIn(dir, out)
 	if o.Memory != "" {
-		most, err := parseBytes(o.Memory)
+		most, err := parseBytes("memory", o.Memory)
 		if err != nil {
 			return err
 		}

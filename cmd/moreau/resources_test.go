@@ -7,12 +7,12 @@ import (
 
 func TestParseBytes(t *testing.T) {
 	for text, want := range map[string]int64{"16GiB": 16 << 30, "1.5 MiB": 3 << 19, "500MB": 500e6, "2kB": 2000, "7B": 7, "4096": 4096} {
-		if got, err := parseBytes(text); err != nil || got != want {
+		if got, err := parseBytes("memory", text); err != nil || got != want {
 			t.Errorf("%q: %d, %v, want %d", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"", "GiB", "-1GiB", "0", "many", "1e30GiB", "NaN"} {
-		if got, err := parseBytes(text); err == nil {
+		if got, err := parseBytes("memory", text); err == nil {
 			t.Errorf("%q was read as %d", text, got)
 		}
 	}

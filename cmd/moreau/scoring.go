@@ -29,7 +29,7 @@ type scoreOptions struct {
 
 // defaultScoreOptions are the settings of the published runs.
 func defaultScoreOptions() scoreOptions {
-	return scoreOptions{Method: "moreau", Salience: "element1", Calib: calibOptions{Rows: 10, SeqLen: 128},
+	return scoreOptions{Method: "moreau", Salience: "element1", resourceOptions: resourceOptions{State: stateF32}, Calib: calibOptions{Rows: 10, SeqLen: 128},
 		Envelope: importance.Envelope{Steps: 10, Avg: 5, Std: 0.05, LR: 2e-4, Rho: 0.2, Eta: 5e-6}}
 }
 

@@ -33,7 +33,9 @@ const (
 // Budget is how much to cut, and where.
 type Budget struct {
 	Ratio      float64      `json:"ratio,omitempty"`       // share of all parameters, 0..1; or
-	LayerRatio float64      `json:"layer_ratio,omitempty"` // share of the units of each layer in range
+	LayerRatio float64      `json:"layer_ratio,omitempty"` // share of the units of each layer in range; or
+	Params     int64        `json:"params,omitempty"`      // most parameters that stay
+	Align      int          `json:"align,omitempty"`       // channels that stay in a layer that loses some are a multiple; 0: any
 	Layers     model.Range  `json:"-"`
 	Kinds      []model.Kind `json:"-"`
 	Selection  Selection    `json:"selection"`
@@ -45,11 +47,20 @@ type counts map[model.Dim]int
 
 // check refuses budgets that mean nothing.
 func (b Budget) check() error {
-	if (b.Ratio > 0) == (b.LayerRatio > 0) {
-		return fmt.Errorf("%w: give either a ratio or a layer ratio above 0", ErrBudget)
+	given := 0
+	for _, v := range []float64{b.Ratio, b.LayerRatio, float64(b.Params)} {
+		if v > 0 {
+			given++
+		}
 	}
-	if r := b.Ratio + b.LayerRatio; !(r > 0 && r < 1) {
+	if given != 1 {
+		return fmt.Errorf("%w: give either a ratio, a layer ratio or a number of parameters, above 0", ErrBudget)
+	}
+	if r := b.Ratio + b.LayerRatio; !(r >= 0 && r < 1) {
 		return fmt.Errorf("%w: ratio %g is out of range, want more than 0 and less than 1", ErrBudget, r)
+	}
+	if b.Align < 0 {
+		return fmt.Errorf("%w: alignment %d, want 0 or more", ErrBudget, b.Align)
 	}
 	if b.Selection != Local && b.Selection != Global {
 		return fmt.Errorf("%w: selection %q is not known, known are %s, %s", ErrBudget, b.Selection, Local, Global)
@@ -85,17 +96,47 @@ func (b Budget) byLayerRatio(cfg *model.Config) counts {
 	cut := counts{}
 	for _, k := range model.Kinds {
 		for _, d := range b.candidates(cfg, k) {
-			cut[d] = share(cfg, d, b.LayerRatio)
+			cut[d] = b.aligned(d, share(cfg, d, b.LayerRatio))
 		}
 	}
 	return cut
 }
 
-// byRatio finds the fewest units whose removal takes the asked share of all
-// parameters: the same ratio for heads and channels, heads rounded down as
+// aligned is n units of d to cut, or the few more that leave a multiple of Align
+// channels; a layer of less than that loses what it may.
+func (b Budget) aligned(d model.Dim, n int) int {
+	if n <= 0 || b.Align <= 1 || d.Kind != model.MLP {
+		return n
+	}
+	if left := (d.Units - n) / b.Align * b.Align; left > 0 {
+		return d.Units - left
+	}
+	return b.most(d)
+}
+
+// most is how many units d can lose: one stays, or Align of them.
+func (b Budget) most(d model.Dim) int {
+	if b.Align > 1 && d.Kind == model.MLP {
+		return max(0, d.Units-b.Align)
+	}
+	return d.Units - 1
+}
+
+// target is how many parameters are to go.
+func (b Budget) target(cfg *model.Config) int64 {
+	if b.Params > 0 {
+		return cfg.ParamCount() - b.Params
+	}
+	return int64(math.Ceil(b.Ratio * float64(cfg.ParamCount())))
+}
+
+// byParams finds the fewest units whose removal takes the target's parameters: the same ratio for heads and channels, heads rounded down as
 // above, channels making up the rest; more heads only when channels run out.
-func (b Budget) byRatio(cfg *model.Config) (counts, error) {
-	target := int64(math.Ceil(b.Ratio * float64(cfg.ParamCount())))
+func (b Budget) byParams(cfg *model.Config) (counts, error) {
+	target := b.target(cfg)
+	if target <= 0 {
+		return nil, fmt.Errorf("%w: the model has %d parameters already, not more than %d", ErrBudget, cfg.ParamCount(), b.Params)
+	}
 	heads, channels := b.candidates(cfg, model.Heads), b.candidates(cfg, model.MLP)
 	ratio := float64(target) / float64(params(cfg, heads)+params(cfg, channels))
 	if ratio >= 1 {
@@ -108,7 +149,7 @@ func (b Budget) byRatio(cfg *model.Config) (counts, error) {
 			more = more || n < d.Units-1
 			cut[d] = n
 		}
-		if fill(cfg, cut, channels, target) {
+		if b.fill(cfg, cut, channels, target) {
 			return cut, nil
 		}
 		if !more {
@@ -119,14 +160,14 @@ func (b Budget) byRatio(cfg *model.Config) (counts, error) {
 
 // fill takes the fewest channels, the same number from every layer, that make
 // target parameters go, and reports whether there are that many.
-func fill(cfg *model.Config, cut counts, channels []model.Dim, target int64) bool {
+func (b Budget) fill(cfg *model.Config, cut counts, channels []model.Dim, target int64) bool {
 	most := 0
 	for _, d := range channels {
-		most = max(most, d.Units-1)
+		most = max(most, b.most(d))
 	}
 	reaches := func(n int) bool {
 		for _, d := range channels {
-			cut[d] = min(n, d.Units-1)
+			cut[d] = min(b.aligned(d, n), b.most(d))
 		}
 		return removed(cfg, cut) >= target
 	}
@@ -156,9 +197,10 @@ func (b Budget) unreachable(cfg *model.Config, dims ...[]model.Dim) error {
 	var most int64
 	for _, ds := range dims {
 		for _, d := range ds {
-			most += cfg.UnitParams(d) * int64(d.Units-1)
+			most += cfg.UnitParams(d) * int64(b.most(d))
 		}
 	}
+	all := float64(cfg.ParamCount())
 	return fmt.Errorf("%w: ratio %.4g cannot be reached in layers %s: at most %.4g of the parameters can go (one unit stays everywhere); lower --ratio or widen --layers",
-		ErrBudget, b.Ratio, b.Layers, float64(most)/float64(cfg.ParamCount()))
+		ErrBudget, float64(b.target(cfg))/all, b.Layers, float64(most)/all)
 }

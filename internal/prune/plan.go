@@ -24,10 +24,14 @@ func NewPlan(cfg *model.Config, scores map[model.Dim][]float64, b Budget) (*Plan
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	cut := b.byLayerRatio(cfg)
-	if b.Ratio > 0 {
+	count := b
+	if b.Selection == Global { // which aligns what it picks: counts need not be aligned twice
+		count.Align = 0
+	}
+	cut := count.byLayerRatio(cfg)
+	if b.LayerRatio == 0 {
 		var err error
-		if cut, err = b.byRatio(cfg); err != nil {
+		if cut, err = count.byParams(cfg); err != nil {
 			return nil, err
 		}
 	}
@@ -44,6 +48,9 @@ func NewPlan(cfg *model.Config, scores map[model.Dim][]float64, b Budget) (*Plan
 	p.After = cfg.Cut(p.left())
 	if p.Removed() == 0 {
 		return nil, fmt.Errorf("%w: the ratio is too small to cut a single unit; raise it", ErrBudget)
+	}
+	if b.LayerRatio == 0 && p.Removed() < b.target(cfg) {
+		return nil, b.unreachable(cfg, b.candidates(cfg, model.Heads), b.candidates(cfg, model.MLP))
 	}
 	return p, nil
 }
@@ -119,15 +126,16 @@ func pickLocal(cut counts, scores map[model.Dim][]float64) map[model.Dim][]int {
 	return pruned
 }
 
-// unit is one candidate of the global ranking.
-type unit struct {
+// group is one candidate of the global ranking: units of a dimension that go
+// together, so that what stays is aligned.
+type group struct {
 	dim   model.Dim
-	index int
-	score float64 // relative to the mean of its dimension
+	units []int
+	score float64 // mean, relative to the mean of the dimension
 }
 
 // pickGlobal removes as many parameters a kind as the local counts would, from
-// wherever scores are lowest; one unit stays in every dimension.
+// wherever scores are lowest.
 func pickGlobal(cfg *model.Config, cut counts, scores map[model.Dim][]float64, b Budget) map[model.Dim][]int {
 	pruned := map[model.Dim][]int{}
 	for _, k := range model.Kinds {
@@ -136,14 +144,12 @@ func pickGlobal(cfg *model.Config, cut counts, scores map[model.Dim][]float64, b
 		for _, d := range dims {
 			target += cfg.UnitParams(d) * int64(cut[d])
 		}
-		for _, u := range ranked(dims, scores) {
+		for _, g := range b.ranked(dims, scores) {
 			if target <= 0 {
 				break
 			}
-			if len(pruned[u.dim]) < u.dim.Units-1 {
-				pruned[u.dim] = append(pruned[u.dim], u.index)
-				target -= cfg.UnitParams(u.dim)
-			}
+			pruned[g.dim] = append(pruned[g.dim], g.units...)
+			target -= cfg.UnitParams(g.dim) * int64(len(g.units))
 		}
 	}
 	for _, units := range pruned {
@@ -152,8 +158,10 @@ func pickGlobal(cfg *model.Config, cut counts, scores map[model.Dim][]float64, b
 	return pruned
 }
 
-func ranked(dims []model.Dim, scores map[model.Dim][]float64) []unit {
-	var all []unit
+// ranked lists what may go, lowest scores first: of each dimension its units in
+// ascending order, one by one or as many as keep the rest aligned.
+func (b Budget) ranked(dims []model.Dim, scores map[model.Dim][]float64) []group {
+	var all []group
 	for _, d := range dims {
 		var mean float64
 		for _, s := range scores[d] {
@@ -162,8 +170,14 @@ func ranked(dims []model.Dim, scores map[model.Dim][]float64) []unit {
 		if mean == 0 {
 			mean = 1 // all scores are 0, and stay so
 		}
-		for i, s := range scores[d] {
-			all = append(all, unit{d, i, s / mean})
+		order := ascending(scores[d])
+		for done := 0; done < b.most(d); {
+			next := min(b.aligned(d, done+1), b.most(d))
+			g := group{dim: d, units: order[done:next:next]}
+			for _, u := range g.units {
+				g.score += scores[d][u] / mean / float64(len(g.units))
+			}
+			all, done = append(all, g), next
 		}
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].score < all[j].score })

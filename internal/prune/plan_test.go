@@ -90,6 +90,48 @@ func TestRatioIsMet(t *testing.T) {
 	}
 }
 
+// Aligned plans leave multiples, meet the budget, and exceed it by no more than one
+// multiple in each layer.
+func TestAlignment(t *testing.T) {
+	for _, name := range []string{"llama3-8b", "smollm2-135m"} {
+		cfg := config(t, name)
+		for _, align := range []int{32, 64, 256} {
+			for _, selection := range []Selection{Local, Global} {
+				b := both(cfg)
+				b.Params, b.Selection, b.Align = cfg.ParamCount()*85/100, selection, align
+				p, err := NewPlan(cfg, uneven(cfg), b)
+				if err != nil {
+					t.Fatalf("%s, %d: %v", name, align, err)
+				}
+				slack := cfg.UnitParams(cfg.Dim(5, model.MLP)) * int64(b.Layers.Len()*align)
+				if selection == Global {
+					slack = cfg.UnitParams(cfg.Dim(5, model.Heads)) + cfg.UnitParams(cfg.Dim(5, model.MLP))*int64(2*align)
+				}
+				if under := b.Params - p.After.ParamCount(); under < 0 || under > slack {
+					t.Errorf("%s, %d, %s: %d parameters under the budget, want 0 to %d", name, align, selection, under, slack)
+				}
+				for l, after := range p.After.Layers {
+					if before := cfg.Layers[l].Intermediate; after.Intermediate != before && after.Intermediate%align != 0 {
+						t.Errorf("%s, %s: layer %d keeps %d channels, no multiple of %d", name, selection, l, after.Intermediate, align)
+					}
+				}
+			}
+		}
+	}
+}
+
+// uneven are scores that no two units or layers share.
+func uneven(cfg *model.Config) map[model.Dim][]float64 {
+	scores, x := map[model.Dim][]float64{}, uint32(1)
+	for _, d := range cfg.Dims() {
+		for range d.Units {
+			x = x*1664525 + 1013904223
+			scores[d] = append(scores[d], float64(x))
+		}
+	}
+	return scores
+}
+
 func TestRefusedBudgets(t *testing.T) {
 	cfg := config(t, "smollm2-135m")
 	for name, change := range map[string]func(*Budget){
@@ -98,6 +140,10 @@ func TestRefusedBudgets(t *testing.T) {
 		"all":           func(b *Budget) { b.Ratio = 1 },
 		"layer all":     func(b *Budget) { b.LayerRatio = 1.5 },
 		"both":          func(b *Budget) { b.Ratio, b.LayerRatio = 0.1, 0.1 },
+		"two":           func(b *Budget) { b.Ratio, b.Params = 0.1, 1e8 },
+		"it is smaller": func(b *Budget) { b.Params = 1e9 },
+		"no params":     func(b *Budget) { b.Params = 1 },
+		"alignment":     func(b *Budget) { b.Ratio, b.Align = 0.1, -1 },
 		"unreachable":   func(b *Budget) { b.Ratio = 0.9 },
 		"heads cannot":  func(b *Budget) { b.Ratio, b.Kinds = 0.3, []model.Kind{model.Heads} },
 		"too small":     func(b *Budget) { b.LayerRatio = 1e-9; b.Kinds = []model.Kind{model.Heads} },

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestParseCount(t *testing.T) {
+	for text, want := range map[string]int64{"5.4B": 5.4e9, "120M": 120e6, "900k": 900e3, "5,422,977,024": 5422977024, "7": 7} {
+		if got, err := parseCount(text); err != nil || got != want {
+			t.Errorf("%q: %d, %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"B", "-1M", "0", "many", "1e30", "NaN"} {
+		if got, err := parseCount(text); err == nil {
+			t.Errorf("%q was read as %d", text, got)
+		}
+	}
+}
+
+// The output is within --size, and one more unit would not be.
+func TestSizeIsMet(t *testing.T) {
+	for _, name := range []string{"out.gguf", "folder"} {
+		out := filepath.Join(t.TempDir(), name)
+		must(t, "prune", stories, "--size", "900KiB", "--method", "l1", "--no-eval", "-o", out)
+		bytes := int64(0)
+		filepath.Walk(out, func(_ string, info os.FileInfo, err error) error {
+			if err == nil && !info.IsDir() {
+				bytes += info.Size()
+			}
+			return err
+		})
+		if most := int64(900 << 10); bytes > most || bytes < most-64<<10 {
+			t.Errorf("%s takes %d bytes, want up to %d and not much less", name, bytes, most)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "x.gguf")
+	refused(t, exitUsage, []string{"fits as it is"}, "prune", stories, "--size", "1GiB", "--no-eval", "-o", out)
+	refused(t, exitUsage, []string{"cannot be reached"}, "prune", stories, "--size", "1KiB", "--no-eval", "-o", out)
+	refused(t, exitUsage, []string{"-o OUT"}, "prune", stories, "--size", "1MiB", "--dry-run")
+}
+
+// --uniform gives every layer one size, which the stock architecture holds.
+func TestUniform(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "x.gguf")
+	plan := must(t, "prune", stories, "--params", "200k", "--uniform", "--method", "l1", "--no-eval", "-o", out, "--dry-run").stdout
+	if !strings.Contains(plan, "layers 0..4") || !strings.Contains(plan, "architecture llama") {
+		t.Errorf("plan %s", plan)
+	}
+}
