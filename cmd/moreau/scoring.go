@@ -88,7 +88,9 @@ func (o scoreOptions) prepare(m *load.Model, layers model.Range, g *globals) (*s
 	if !method.Needs.Calibration {
 		return s, nil
 	}
-	s.manifest.Salience = o.Salience
+	if method.Needs.Gradients == transformer.LayerWeights {
+		s.manifest.Salience = o.Salience
+	}
 	if method.Needs.Envelope {
 		if o.State == stateBF16 {
 			e.State = o.State

@@ -1,10 +1,12 @@
 package importance
 
 import (
+	"fmt"
 	"math"
 
 	"moreau/internal/backend"
 	"moreau/internal/model"
+	"moreau/internal/transformer"
 )
 
 // mask scores a unit by the mean over the calibration sequences of |d loss / d m|,
@@ -40,6 +42,9 @@ func (s *maskSink) Mask(d model.Dim, _ int, gradient []float64) error {
 	}
 	for u, v := range gradient {
 		s.scores[d][u] += math.Abs(v)
+		if err := transformer.Finite(fmt.Sprintf("the score of %s unit %d", d, u), s.scores[d][u]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

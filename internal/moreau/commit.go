@@ -1,6 +1,7 @@
 package moreau
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -12,12 +13,14 @@ import (
 // journal says which of the two places of each array counts, and until it says
 // something new, those are not written to.
 
-// begin empties a kept file and marks it as that of a run.
-func (s *scratch) begin(key string) error {
+// begin empties a kept file and marks it anew, so that a journal of what it held
+// before, or of a file in another folder, is not one of this.
+func (s *scratch) begin() error {
+	s.mark = rand.Text()
 	if err := s.file.Truncate(0); err != nil {
 		return &output.Error{Path: s.Path, Err: err}
 	}
-	if _, err := s.file.WriteAt([]byte(key), 0); err != nil {
+	if _, err := s.file.WriteAt([]byte(s.mark), 0); err != nil {
 		return &output.Error{Path: s.Path, Err: err}
 	}
 	for _, r := range s.arrays {
@@ -34,12 +37,12 @@ func (s *scratch) inOrder() (list []*array) {
 	return list
 }
 
-// adopt takes the places that a journal saved, if the file is that of the run and
-// holds them. If not, begin is to follow.
-func (s *scratch) adopt(key string, places []int) bool {
-	marked := make([]byte, len(key))
+// adopt takes the places that a journal saved, if the file has the mark that it
+// saved and holds them. If not, begin is to follow.
+func (s *scratch) adopt(mark string, places []int) bool {
+	marked := make([]byte, len(mark))
 	info, err := s.file.Stat()
-	if _, readErr := s.file.ReadAt(marked, 0); err != nil || readErr != nil || string(marked) != key {
+	if _, readErr := s.file.ReadAt(marked, 0); err != nil || readErr != nil || mark == "" || string(marked) != mark {
 		return false
 	}
 	list := s.inOrder()
@@ -56,7 +59,7 @@ func (s *scratch) adopt(key string, places []int) bool {
 			return false
 		}
 	}
-	s.counts = true
+	s.mark, s.counts = mark, true
 	return true
 }
 

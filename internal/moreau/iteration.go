@@ -116,15 +116,16 @@ func (it *iteration) Wants(p model.Param) bool { return it.moves[p.Name] }
 func (it *iteration) Grad(p model.Param, g backend.Buffer) error {
 	change := func(delta backend.Buffer) error {
 		it.move(delta, g)
-		if it.opts.Threshold != None {
-			return nil // settled at the end of the step
+		if it.opts.Threshold != None { // settled at the end of the step, when it may have spread to coupled tensors
+			_, err := it.squares(p, delta)
+			return err
 		}
 		return it.settle(p, delta)
 	}
 	if delta := it.take(p); delta != nil {
-		return errors.Join(change(delta), it.store.Close(Delta, p, delta, true))
+		return errors.Join(change(delta), it.store.Close(Delta, p, delta, !it.ends()))
 	}
-	return it.use(Delta, p, true, change)
+	return it.use(Delta, p, !it.ends(), change)
 }
 
 func (it *iteration) move(delta, g backend.Buffer) {
@@ -151,12 +152,11 @@ func (it *iteration) use(a Array, p model.Param, changes bool, f func(backend.Bu
 // settle takes account of a delta that is final for this step: its norm, and
 // the mean if the step is one of the last Avg.
 func (it *iteration) settle(p model.Param, delta backend.Buffer) error {
-	whole := []float64{0}
-	it.be.UnitSumSquares(whole, delta, backend.Units{Rows: 1, Cols: p.Len(), Axis: 0, Width: 1})
-	if err := transformer.Finite(fmt.Sprintf("step %d: the gradient of %s", it.step+1, p.Name), whole[0]); err != nil {
-		return fmt.Errorf("%w; lower --lr or --std, or check the weights", err)
+	sum, err := it.squares(p, delta)
+	if err != nil {
+		return err
 	}
-	it.norm2 += whole[0]
+	it.norm2 += sum
 	if !it.averages() {
 		return nil
 	}
@@ -165,6 +165,20 @@ func (it *iteration) settle(p model.Param, delta backend.Buffer) error {
 		return nil
 	})
 }
+
+// squares is the sum of the squares of delta; that it is not finite is an error.
+func (it *iteration) squares(p model.Param, delta backend.Buffer) (float64, error) {
+	whole := []float64{0}
+	it.be.UnitSumSquares(whole, delta, backend.Units{Rows: 1, Cols: p.Len(), Axis: 0, Width: 1})
+	err := transformer.Finite(fmt.Sprintf("step %d: the gradient of %s", it.step+1, p.Name), whole[0])
+	if err != nil {
+		err = fmt.Errorf("%w; lower --lr or --std, or check the weights", err)
+	}
+	return whole[0], err
+}
+
+// ends says that nobody asks for the deltas of this step once they are settled.
+func (it *iteration) ends() bool { return it.step == it.opts.Steps-1 && it.opts.Threshold == None }
 
 // averages says that the iterate of this step is one of those averaged.
 func (it *iteration) averages() bool { return it.opts.Steps-it.step <= it.opts.Avg }

@@ -36,6 +36,7 @@ type journalHead struct {
 	Format string  `json:"format"`
 	Key    string  `json:"key"`
 	Trace  []Trace `json:"trace"`            // of the steps that are done
+	Mark   string  `json:"mark,omitempty"`   // at the start of the scratch file
 	Places []int   `json:"places,omitempty"` // of delta and mean of each moving parameter in the scratch file
 }
 
@@ -66,14 +67,15 @@ func (j *Journal) save(be backend.Backend, s Store, moving []model.Param, trace 
 		return nil
 	}
 	file := kept(s)
-	var places []int
+	state := journalHead{Format: journalFormat, Key: j.Key, Trace: trace}
 	if file != nil {
 		var err error
-		if places, err = file.flush(); err != nil {
+		if state.Places, err = file.flush(); err != nil {
 			return err
 		}
+		state.Mark = file.mark
 	}
-	head, err := json.Marshal(journalHead{journalFormat, j.Key, trace, places})
+	head, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
@@ -115,7 +117,7 @@ func (j *Journal) restore(be backend.Backend, s Store, moving []model.Param) ([]
 	f, err := os.Open(j.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, j.begin(file)
+		return nil, begin(file)
 	case err != nil:
 		return nil, err
 	}
@@ -124,23 +126,23 @@ func (j *Journal) restore(be backend.Backend, s Store, moving []model.Param) ([]
 	switch {
 	case err != nil:
 		return nil, err
-	case whole && file != nil && file.adopt(j.Key, head.Places):
+	case whole && file != nil && file.adopt(head.Mark, head.Places):
 		return head.Trace, nil
 	case whole && file != nil && j.Note != nil:
 		j.Note(fmt.Sprintf("%s: the scratch file of the interrupted run is gone or another's; the run begins anew", file.Path))
 	}
 	if !whole || file != nil || head.Places != nil {
-		return nil, j.begin(file)
+		return nil, begin(file)
 	}
 	return head.Trace, readArrays(f, j.Path, be, s, moving)
 }
 
 // begin prepares a kept scratch file for a run from the first step.
-func (j *Journal) begin(file *scratch) error {
+func begin(file *scratch) error {
 	if file == nil {
 		return nil
 	}
-	return file.begin(j.Key)
+	return file.begin()
 }
 
 // readArrays reads what writeArrays wrote behind the head.

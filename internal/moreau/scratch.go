@@ -26,7 +26,7 @@ type ScratchFile struct {
 
 // Bytes is the most disk space that the file takes for the moving parameters.
 func (f ScratchFile) Bytes(moving []model.Param) int64 {
-	return keyBytes + 2*int64(f.places())*f.stride(moving)
+	return markBytes + 2*int64(f.places())*f.stride(moving)
 }
 
 // stride is the distance from the first place of an array to the second: the bytes
@@ -49,7 +49,11 @@ func (f ScratchFile) MemoryBytes(moving []model.Param) int64 {
 		layer, largest = max(layer, layers[p.Layer]), max(largest, int64(p.Len()))
 	}
 	stored := int64(f.DType.BlockBytes())
-	return 4*(layer+largest) + stored*(2*layer+(queued+2)*largest)
+	use := layer + largest
+	if f.DType != tensor.F32 {
+		use += largest // as float32 on their way to being encoded
+	}
+	return 4*use + stored*(2*layer+(queued+2)*largest)
 }
 
 // size is the bytes of one array of p.
@@ -65,8 +69,8 @@ func (f ScratchFile) places() int {
 // queued is how many arrays may wait to be written before Close waits.
 const queued = 3
 
-// keyBytes is the room at the start of a kept file for the key of its run.
-const keyBytes = 4096
+// markBytes is the room at the start of a kept file for its mark.
+const markBytes = 4096
 
 // none is the place of an array that was never written: it is zero.
 const none = -1
@@ -81,7 +85,8 @@ type scratch struct {
 	stride int64
 	arrays map[arrayOf]*array
 	memory tensor.Recycler
-	counts bool // a journal says what the file holds
+	mark   string // tells this file from all others, and from what it held before
+	counts bool   // a journal says what the file holds
 	queue  chan write
 	done   sync.WaitGroup // of the writer
 
@@ -119,6 +124,10 @@ func NewScratch(be backend.Backend, f ScratchFile, moving []model.Param) (Store,
 	if err != nil {
 		return nil, &output.Error{Path: f.Path, Err: err}
 	}
+	if err := output.Lock(file); err != nil {
+		file.Close()
+		return nil, &output.Error{Path: f.Path, Err: err}
+	}
 	s := &scratch{ScratchFile: f, be: be, file: file, moving: moving, arrays: map[arrayOf]*array{},
 		queue: make(chan write, queued), writing: map[*array]write{}}
 	s.waiting = sync.NewCond(&s.mu)
@@ -126,7 +135,7 @@ func NewScratch(be backend.Backend, f ScratchFile, moving []model.Param) (Store,
 		os.Remove(f.Path)
 	}
 	s.stride = f.stride(moving)
-	at := int64(keyBytes)
+	at := int64(markBytes)
 	for _, a := range []Array{Delta, Mean} {
 		for _, p := range moving {
 			s.arrays[arrayOf{a, p.Name}] = &array{at: at, size: f.size(p), place: none}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -223,7 +224,7 @@ func TestScratchVanishes(t *testing.T) {
 	}
 	for name, damage := range map[string]func() error{
 		"removed":   func() error { return os.Remove(path) },
-		"cut":       func() error { return os.Truncate(path, keyBytes) },
+		"cut":       func() error { return os.Truncate(path, markBytes) },
 		"another's": func() error { return os.WriteFile(path, make([]byte, 1<<20), 0o666) },
 	} {
 		var notes []string
@@ -246,6 +247,62 @@ func TestScratchVanishes(t *testing.T) {
 	var notes []string
 	if _, _, err := r.run(t, store, None, journal(&notes), -1); !errors.Is(err, output.ErrWrite) || !strings.Contains(err.Error(), path) {
 		t.Errorf("removed during the run: %v", err)
+	}
+}
+
+// A scratch file that took the place of a lost one is not what the old state file
+// speaks of, though the run is the same.
+func TestScratchIsNotItsSuccessor(t *testing.T) {
+	r := newToy(t)
+	want, _, err := r.run(t, NewMemory(r.be), None, nil, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	run := func(every time.Duration, killAt int) ([]float32, error) {
+		got, _, err := r.run(t, r.scratch(t, dir, true), None, &Journal{Path: filepath.Join(dir, "state"), Key: "a", Every: every}, killAt)
+		return got, err
+	}
+	if _, err := run(0, 4); err != errKilled {
+		t.Fatal(err)
+	}
+	os.Remove(filepath.Join(dir, "scratch"))
+	second := r.scratch(t, dir, true).(*scratch) // dies by -9 before it saves anything
+	trace, err := (&Journal{Path: filepath.Join(dir, "state"), Key: "a"}).restore(r.be, second, r.moving)
+	if err != nil || len(trace) != 0 {
+		t.Fatalf("%d steps of a lost file, %v", len(trace), err)
+	}
+	if err := eachArray(second, r.moving, true, func(b backend.Buffer) error {
+		r.be.Axpby(b, 0, b, 0)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	second.counts = true // -9 deletes nothing
+	second.Free()
+	got, err := run(0, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !same(got, want) {
+		t.Error("the run went on from a file that was never saved")
+	}
+}
+
+// Two runs do not write to one scratch file.
+func TestScratchIsLocked(t *testing.T) {
+	r := newToy(t)
+	path := filepath.Join(t.TempDir(), "scratch")
+	first, err := NewScratch(r.be, ScratchFile{Path: path, DType: tensor.F32, Keep: true}, r.moving)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Free()
+	if runtime.GOOS == "windows" {
+		t.Skip("SKIPPED: no locks here")
+	}
+	if _, err := NewScratch(r.be, ScratchFile{Path: path, DType: tensor.F32, Keep: true}, r.moving); !errors.Is(err, output.ErrWrite) || !strings.Contains(err.Error(), "another run") {
+		t.Errorf("error %v", err)
 	}
 }
 
