@@ -14,7 +14,7 @@ import (
 
 // imports is the architecture (docs/architecture.md): what each package may import of this module.
 var imports = map[string]string{
-	"cmd/moreau": "backend backend/cpu bench checkpoint dataset eval export generate hub importance load model moreau output prune synth tensor tokenizer transformer",
+	"cmd/moreau": "backend backend/cpu bench checkpoint dataset eval export generate hub importance load model moreau output prune synth tensor tokenizer transformer verify",
 
 	"internal/tensor":     "",
 	"internal/checkpoint": "tensor",
@@ -39,6 +39,7 @@ var imports = map[string]string{
 	"internal/synth":       "checkpoint model tensor",
 	"internal/eval":        "transformer",
 	"internal/generate":    "transformer",
+	"internal/verify":      "backend checkpoint model transformer",
 
 	"internal/goldentest":      "backend checkpoint model transformer", // for tests
 	"internal/load/genstories": "checkpoint export model tensor tokenizer",

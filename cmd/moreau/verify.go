@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+
+	"github.com/spf13/cobra"
+
+	"moreau/internal/load"
+	"moreau/internal/tensor"
+	"moreau/internal/transformer"
+	"moreau/internal/verify"
+)
+
+// verifyOptions are the flags of verify.
+type verifyOptions struct {
+	Rows   int
+	SeqLen int
+}
+
+func (o *verifyOptions) AddFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVar(&o.Rows, "rows", 2, "sequences of random tokens")
+	f.IntVar(&o.SeqLen, "seq-len", 64, "tokens a sequence")
+}
+
+const verifyHelp = `verify reads a pruned model back and compares its logits with those of the dense
+model in which the units that went are masked: the two must compute the same, but
+for the rounding of the type that the pruned model is written in. It finds the units
+by their weights, so any pruned copy can be checked, whoever wrote it. The exit code
+is 0 if they agree within the bound of that type, else 1.`
+
+func newVerifyCommand(g *globals) *cobra.Command {
+	o := &verifyOptions{}
+	cmd := &cobra.Command{
+		Use: "verify DENSE PRUNED", Short: "Prove that a pruned model computes what it should", Long: verifyHelp,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usageError{fmt.Errorf("want two models, DENSE and PRUNED, got %d arguments; see %s --help", len(args), cmd.CommandPath())}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runVerify(cmd.Context(), args[0], args[1], o, g, cmd.OutOrStdout())
+		},
+	}
+	o.AddFlags(cmd)
+	return cmd
+}
+
+// bounds are the relative RMS differences of logits that a type of the pruned model
+// explains: an order of magnitude above what SmolLM2-135M shows.
+var bounds = map[tensor.DType]float64{tensor.F32: 1e-4, tensor.F16: 1e-2, tensor.BF16: 5e-2}
+
+// quantBound is that of block-quantised types.
+const quantBound = 0.5
+
+// verified is what verify found; the JSON output.
+type verified struct {
+	verify.Difference
+	Unit  float64 `json:"unit_distance"` // relative, of the two units least alike
+	DType string  `json:"dtype"`         // coarsest of the pruned model
+	Bound float64 `json:"bound"`
+	Pass  bool    `json:"pass"`
+}
+
+func runVerify(ctx context.Context, densePath, prunedPath string, o *verifyOptions, g *globals, stdout io.Writer) error {
+	be, err := g.backend()
+	if err != nil {
+		return err
+	}
+	batch, err := o.open(densePath, g)
+	if err != nil {
+		return err
+	}
+	dense, err := load.Open(densePath)
+	if err != nil {
+		return err
+	}
+	defer dense.Close()
+	pruned, err := load.Open(prunedPath)
+	if err != nil {
+		return err
+	}
+	defer pruned.Close()
+	d, p := verify.Model{Config: dense.Config, Weights: dense.Weights}, verify.Model{Config: pruned.Config, Weights: pruned.Weights}
+	match, err := verify.FindUnits(be, d, p)
+	if err != nil {
+		return inputError{fmt.Errorf("%s, %s: %w", densePath, prunedPath, err)}
+	}
+	v := verified{Unit: match.Worst}
+	if v.Difference, err = verify.Compare(ctx, be, d, p, match, batch); err != nil {
+		return err
+	}
+	v.DType, v.Bound = coarsest(pruned)
+	v.Pass = v.Relative() <= v.Bound
+	if err := v.print(g, stdout); err != nil || v.Pass {
+		return err
+	}
+	return fmt.Errorf("%s: its logits are %.2g of their size off, a model in %s may be %.2g off", prunedPath, v.Relative(), v.DType, v.Bound)
+}
+
+// open draws the tokens; only the sizes are needed.
+func (o *verifyOptions) open(path string, g *globals) (b transformer.Batch, err error) {
+	for _, err := range []error{within("rows", o.Rows, 1, 1024), within("seq-len", o.SeqLen, 1, 1<<16)} {
+		if err != nil {
+			return b, err
+		}
+	}
+	m, err := load.OpenConfig(path)
+	if err != nil {
+		return b, err
+	}
+	defer m.Close()
+	random := rand.New(rand.NewPCG(g.Seed, 1))
+	rows := make([][]int32, o.Rows)
+	for i := range rows {
+		for range o.SeqLen {
+			rows[i] = append(rows[i], random.Int32N(int32(m.Config.VocabSize)))
+		}
+	}
+	return transformer.NewBatch(rows)
+}
+
+// coarsest is the type of the model's matrices with the largest bound.
+func coarsest(m *load.Model) (name string, bound float64) {
+	for _, i := range m.Weights.Tensors() {
+		b, plain := bounds[i.DType]
+		if !plain {
+			b = quantBound
+		}
+		if len(i.Shape) == 2 && b > bound {
+			name, bound = i.DType.String(), b
+		}
+	}
+	return name, bound
+}
+
+func (v verified) print(g *globals, stdout io.Writer) error {
+	if g.JSON {
+		return printJSON(stdout, v)
+	}
+	verdict := "PASS"
+	if !v.Pass {
+		verdict = "FAIL"
+	}
+	table(stdout,
+		fmt.Sprintf("largest difference of a logit\t%.3g (logits up to %.3g)", v.MaxAbs, v.Largest),
+		fmt.Sprintf("relative difference (RMS)\t%.3g, bound for %s %.3g", v.Relative(), v.DType, v.Bound),
+		fmt.Sprintf("same most likely token\t%d of %d", v.SameTop, v.Rows),
+		fmt.Sprintf("units found\tthe least alike %.3g apart", v.Unit),
+		"verdict\t"+verdict)
+	return nil
+}

@@ -1,0 +1,113 @@
+// Package verify proves that a pruned model computes what the dense one does with
+// the units that went masked. It needs no record of the cut: it finds the units by
+// their weights.
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"moreau/internal/backend"
+	"moreau/internal/checkpoint"
+	"moreau/internal/model"
+	"moreau/internal/transformer"
+)
+
+// ErrDifferent is in the errors about models that cannot be a dense and a pruned one.
+var ErrDifferent = errors.New("these do not belong together")
+
+// Model is one of the two.
+type Model struct {
+	Config  *model.Config
+	Weights checkpoint.Checkpoint
+}
+
+// Match is which units of the dense model those of the pruned one are.
+type Match struct {
+	Kept  map[model.Dim][]int // by dimension of the dense model, ascending
+	Worst float64             // relative L2 distance of the two least alike
+}
+
+// mostApart is the relative distance from which a unit is no copy of another: random
+// ones are about sqrt(2) apart, copies quantised to four bits about 0.1.
+const mostApart = 0.7
+
+// FindUnits matches each KV group by its rows of v_proj and each channel by its row of
+// gate_proj to the nearest of the dense model.
+func FindUnits(be backend.Backend, dense, pruned Model) (*Match, error) {
+	if err := related(dense.Config, pruned.Config); err != nil {
+		return nil, err
+	}
+	m := &Match{Kept: map[model.Dim][]int{}}
+	for l := range dense.Config.Layers {
+		for i, p := range dense.Config.LayerParams(l) {
+			if p.Role != model.V && p.Role != model.Gate {
+				continue
+			}
+			if err := m.layer(be, dense, pruned, p, pruned.Config.LayerParams(l)[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return m, nil
+}
+
+// related checks what a cut leaves as it is.
+func related(dense, pruned *model.Config) error {
+	same := dense.HiddenSize == pruned.HiddenSize && dense.VocabSize == pruned.VocabSize && dense.HeadDim == pruned.HeadDim &&
+		len(dense.Layers) == len(pruned.Layers)
+	for l := 0; same && l < len(dense.Layers); l++ {
+		d, p := dense.Layers[l], pruned.Layers[l]
+		same = d.Group() == p.Group() && d.KVHeads >= p.KVHeads && d.Intermediate >= p.Intermediate
+	}
+	if !same {
+		return fmt.Errorf("%w: the pruned model's sizes are no part of the dense one's", ErrDifferent)
+	}
+	return nil
+}
+
+// layer matches the units of one dimension, by the rows of d and p.
+func (m *Match) layer(be backend.Backend, dense, pruned Model, d, p model.Param) error {
+	dw, err := transformer.NewStored(be, dense.Weights).Weight(d)
+	if err != nil {
+		return err
+	}
+	defer be.Free(dw)
+	pw, err := transformer.NewStored(be, pruned.Weights).Weight(p)
+	if err != nil {
+		return err
+	}
+	defer be.Free(pw)
+	dim := d.Axes[0].Dim
+	D, P := dim.Units, p.Axes[0].Dim.Units
+	products := be.New(P * D)
+	defer be.Free(products)
+	be.LinearForward(products, pw, dw, P, d.Len()/D, D)
+	host := make([]float32, P*D)
+	be.Download(host, products)
+	squaresD, squaresP := squares(be, dw, D), squares(be, pw, P)
+	last := -1
+	for u := range P {
+		best, distance := -1, math.Inf(1)
+		for v := range D {
+			if d2 := squaresP[u] + squaresD[v] - 2*float64(host[u*D+v]); d2 < distance {
+				best, distance = v, d2
+			}
+		}
+		apart := math.Sqrt(max(0, distance) / max(squaresP[u], math.SmallestNonzeroFloat64))
+		if best <= last || !(apart < mostApart) {
+			return fmt.Errorf("%w: unit %d of %s of the pruned model is none of the dense one's in order (nearest: %d, %.2f apart)", ErrDifferent, u, dim, best, apart)
+		}
+		m.Kept[dim], last = append(m.Kept[dim], best), best
+		m.Worst = max(m.Worst, apart)
+	}
+	return nil
+}
+
+// squares are the sums of squares of the units of w.
+func squares(be backend.Backend, w backend.Buffer, units int) []float64 {
+	sums := make([]float64, units)
+	be.UnitSumSquares(sums, w, backend.Units{Rows: units, Cols: w.Len() / units, Axis: 0, Width: 1})
+	return sums
+}

@@ -1,0 +1,92 @@
+package verify
+
+import (
+	"context"
+	"math"
+
+	"moreau/internal/backend"
+	"moreau/internal/model"
+	"moreau/internal/transformer"
+)
+
+// Difference is how far the logits of the two models are apart.
+type Difference struct {
+	MaxAbs  float64 `json:"max_abs"`  // of the differences
+	Largest float64 `json:"largest"`  // logit of the masked dense model, absolute
+	RMS     float64 `json:"rms"`      // of the differences
+	RMSOf   float64 `json:"rms_of"`   // the masked dense model's logits
+	SameTop int     `json:"same_top"` // positions at which both have the same largest logit
+	Rows    int     `json:"rows"`     // positions
+}
+
+// Relative is the RMS difference as a share of the RMS logit.
+func (d Difference) Relative() float64 { return d.RMS / d.RMSOf }
+
+// Compare runs a batch through the dense model with the units that are not in m
+// masked, and through the pruned model.
+func Compare(ctx context.Context, be backend.Backend, dense, pruned Model, m *Match, b transformer.Batch) (Difference, error) {
+	want, err := logits(ctx, be, dense.Config, &masked{transformer.NewStored(be, dense.Weights), be, m}, b)
+	if err != nil {
+		return Difference{}, err
+	}
+	got, err := logits(ctx, be, pruned.Config, transformer.NewStored(be, pruned.Weights), b)
+	if err != nil {
+		return Difference{}, err
+	}
+	return difference(got, want, dense.Config.VocabSize), nil
+}
+
+func logits(ctx context.Context, be backend.Backend, cfg *model.Config, w transformer.WeightSource, b transformer.Batch) (all []float32, err error) {
+	err = transformer.New(be, cfg).Logits(ctx, b, w, func(rows []float32) error {
+		all = append(all, rows...)
+		return nil
+	})
+	return all, err
+}
+
+func difference(got, want []float32, V int) Difference {
+	d := Difference{Rows: len(want) / V}
+	for i := range want {
+		off, of := float64(got[i])-float64(want[i]), float64(want[i])
+		d.MaxAbs, d.Largest = math.Max(d.MaxAbs, math.Abs(off)), math.Max(d.Largest, math.Abs(of)) // NaN stays
+		d.RMS, d.RMSOf = d.RMS+off*off, d.RMSOf+of*of
+	}
+	d.RMS, d.RMSOf = math.Sqrt(d.RMS/float64(len(want))), math.Sqrt(d.RMSOf/float64(len(want)))
+	for row := 0; row < len(want); row += V {
+		if top(got[row:row+V]) == top(want[row:row+V]) {
+			d.SameTop++
+		}
+	}
+	return d
+}
+
+func top(x []float32) (at int) {
+	for i, v := range x {
+		if v > x[at] {
+			at = i
+		}
+	}
+	return at
+}
+
+// masked gives the dense model's weights with the columns of o_proj and down_proj
+// that belong to units which went set to 0: what these units compute has no effect.
+type masked struct {
+	transformer.WeightSource
+	be backend.Backend
+	m  *Match
+}
+
+func (s *masked) Weight(p model.Param) (backend.Buffer, error) {
+	b, err := s.WeightSource.Weight(p)
+	if err != nil || (p.Role != model.O && p.Role != model.Down) {
+		return b, err
+	}
+	axis := p.Axes[1]
+	factors := make([]float32, axis.Dim.Units)
+	for _, u := range s.m.Kept[axis.Dim] {
+		factors[u] = 1
+	}
+	s.be.UnitScale(b, factors, backend.Units{Rows: p.Axes[0].Size(), Cols: axis.Size(), Axis: 1, Width: axis.Width})
+	return b, nil
+}
