@@ -34,7 +34,7 @@ func Ops(cfg *model.Config, B, T int) []Op {
 }
 
 // Linear are the products of a linear layer of N rows, I inputs and O outputs:
-// forward, dx and dw.
+// forward, dx and dw, the gradients into buffers of zeros, as most are in a pass.
 func Linear(N, I, O int) []Op {
 	shape, flops := fmt.Sprintf("%d x %d -> %d", N, I, O), 2*float64(N)*float64(I)*float64(O)
 	return []Op{
@@ -44,11 +44,17 @@ func Linear(N, I, O int) []Op {
 		}},
 		{"linear/dx", shape, flops, GFLOPS, func(a *arena) func() {
 			dx, dout, w := a.draws(N*I), a.draws(N*O), a.draws(O*I)
-			return func() { a.be.LinearBackward(dx, nil, dout, nil, w, N, I, O) }
+			return func() {
+				a.be.Zero(dx)
+				a.be.LinearBackward(dx, nil, dout, nil, w, N, I, O)
+			}
 		}},
 		{"linear/dw", shape, flops, GFLOPS, func(a *arena) func() {
 			dw, dout, x := a.draws(O*I), a.draws(N*O), a.draws(N*I)
-			return func() { a.be.LinearBackward(nil, dw, dout, x, nil, N, I, O) }
+			return func() {
+				a.be.Zero(dw)
+				a.be.LinearBackward(nil, dw, dout, x, nil, N, I, O)
+			}
 		}},
 	}
 }
