@@ -1,0 +1,49 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moreau/internal/checkpoint"
+	"moreau/internal/tensor"
+)
+
+func TestVerify(t *testing.T) {
+	for _, dtype := range []string{"f32", "f16", "bf16"} {
+		for _, name := range []string{"out.gguf", "folder"} {
+			out := filepath.Join(t.TempDir(), name)
+			must(t, "prune", stories, "--ratio", "20%", "--method", "l1", "--no-eval", "--dtype", dtype, "-o", out)
+			if got := must(t, "verify", stories, out).stdout; !strings.Contains(got, "PASS") {
+				t.Errorf("%s, %s: %s", dtype, name, got)
+			}
+		}
+	}
+}
+
+// A model whose weights are other than the mask says does not pass.
+func TestVerifyFails(t *testing.T) {
+	dir := t.TempDir()
+	small, other := filepath.Join(dir, "small.gguf"), filepath.Join(dir, "other.gguf")
+	must(t, "prune", stories, "--ratio", "20%", "--method", "l1", "--no-eval", "--dtype", "f32", "-o", small)
+	tampered := filepath.Join(dir, "folder")
+	must(t, "convert", small, "-o", tampered)
+	weights(func(m checkpoint.Memory) {
+		const name = "model.layers.2.mlp.down_proj.weight"
+		values := m[name].Float32()
+		for i := range values {
+			values[i] *= 1.05
+		}
+		m[name] = tensor.FromFloat32(tensor.F32, m[name].Shape, values)
+	})(t, tampered)
+	r := run(t.Context(), "verify", stories, tampered, "--json")
+	var v verified
+	if err := json.Unmarshal([]byte(r.stdout), &v); err != nil || v.Pass || r.code != exitFailure {
+		t.Errorf("code %d, %s, %s", r.code, r.stdout, r.message)
+	}
+	must(t, "synth", "--like", stories, "-o", other, "--dtype", "f32")
+	refused(t, exitInput, []string{"do not belong together"}, "verify", stories, other)
+	refused(t, exitInput, []string{"do not belong together"}, "verify", small, stories)
+	refused(t, exitUsage, []string{"two models"}, "verify", stories)
+}
