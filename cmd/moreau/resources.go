@@ -92,8 +92,8 @@ func (s *scoring) place(cfg *model.Config, out string) error {
 		if need > most {
 			return usageError{fmt.Errorf("--memory %s: the run needs %s even with its state on disk; lower --rows or --seq-len, or allow more", o.Memory, size(need))}
 		}
-		s.keep = (most - need) * 3 / 4
-		debug.SetMemoryLimit(most)
+		s.keep = (most - need) * 5 / 8
+		debug.SetMemoryLimit(most / 8 * 7)
 	}
 	journal := &moreau.Journal{Path: filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".moreau-state"), Every: o.JournalEvery}
 	if s.scratch != nil {
