@@ -141,6 +141,7 @@ func TestWeightsThatAreNotFinite(t *testing.T) {
 		}
 		refused(t, exitInput, words, "eval", dir, "--ids", ids)
 		refused(t, exitInput, words, "generate", dir, "--ids", ids, "--json")
+		refused(t, exitInput, words, "convert", dir, "--dtype", "q4_k", "-o", out+".gguf")
 		only(t, filepath.Dir(out))
 	}
 }

@@ -4,13 +4,17 @@ import (
 	"errors"
 	"fmt"
 
+	"moreau/internal/export"
 	"moreau/internal/load"
 	"moreau/internal/transformer"
 )
 
-// blame looks for the tensor at fault when results are not finite; all weights
-// are read for that, so only then.
+// blame names the model whose weights are at fault. It looks for the tensor when
+// results are not finite; all weights are read for that, so only then.
 func blame(m *load.Model, err error) error {
+	if _, ok := errors.AsType[*export.ValueError](err); ok {
+		return inputError{fmt.Errorf("%s: %w", m.Path, err)}
+	}
 	if !errors.Is(err, transformer.ErrNotFinite) {
 		return err
 	}

@@ -30,8 +30,12 @@ type outOptions struct {
 func (o *outOptions) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&o.Out, "out", "o", "", "output: a .gguf file or a Hugging Face folder")
-	f.Var((*dtypeFlag)(o), "dtype", "type of the weights written: f32, f16, bf16 (default: as stored; quantised become f16)")
+	f.Var((*dtypeFlag)(o), "dtype", dtypeUsage("as stored; quantised become f16"))
 	f.BoolVar(&o.Force, "force", false, "replace the output if it exists")
+}
+
+func dtypeUsage(otherwise string) string {
+	return fmt.Sprintf("type of the weights written: %s; blocks of q* fit .gguf files alone (default: %s)", export.DTypeNames(), otherwise)
 }
 
 // dtypeFlag parses --dtype.
@@ -42,8 +46,8 @@ func (d *dtypeFlag) Type() string   { return "dtype" }
 
 func (d *dtypeFlag) Set(s string) error {
 	t, err := tensor.ParseDType(strings.ToUpper(s))
-	if err != nil || !t.Float() {
-		return fmt.Errorf("want f32, f16 or bf16")
+	if err != nil || !t.Encodable() {
+		return fmt.Errorf("want %s", export.DTypeNames())
 	}
 	d.DType, d.dtype = s, &t
 	return nil
@@ -66,6 +70,9 @@ func runConvert(ctx context.Context, path string, o *outOptions, g *globals, std
 	if o.Out == "" {
 		return usageError{fmt.Errorf("say where the model goes: -o OUT")}
 	}
+	if err := within("threads", g.Threads, 0, mostThreads); err != nil {
+		return err
+	}
 	if err := o.check(path); err != nil {
 		return err
 	}
@@ -78,12 +85,12 @@ func runConvert(ctx context.Context, path string, o *outOptions, g *globals, std
 	if err != nil {
 		return err
 	}
-	plan, err := planExport(e, o)
+	plan, err := planExport(e, o, g.Threads)
 	if err != nil {
 		return err
 	}
 	if err := writeModel(ctx, plan, stderr); err != nil {
-		return err
+		return blame(m, err)
 	}
 	if g.JSON {
 		return printJSON(stdout, plan)

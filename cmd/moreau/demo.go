@@ -145,7 +145,7 @@ func (d *demo) add(method string, cfg *model.Config, plan *prune.Plan) error {
 	if d.last, err = exportModel(d.m, cfg, weights, d.Out); err != nil {
 		return err
 	}
-	out, err := planExport(d.last, d.outOptions())
+	out, err := planExport(d.last, d.outOptions(), d.Threads)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (d *demo) outOptions() *outOptions { return &outOptions{Out: d.Out, Force: 
 
 // finish writes the last model and prints the table and two samples.
 func (d *demo) finish(stdout io.Writer) error {
-	out, err := planExport(d.last, d.outOptions())
+	out, err := planExport(d.last, d.outOptions(), d.Threads)
 	if err != nil {
 		return err
 	}

@@ -55,8 +55,8 @@ func (o *outOptions) check(model string) error {
 func isGGUF(path string) bool { return strings.EqualFold(filepath.Ext(path), ".gguf") }
 
 // planExport plans where and how e is written; what has no place there is an output error.
-func planExport(e export.Model, o *outOptions) (*export.Plan, error) {
-	plan, err := export.NewPlan(e, o.Out, export.Options{DType: o.dtype, Force: o.Force})
+func planExport(e export.Model, o *outOptions, threads int) (*export.Plan, error) {
+	plan, err := export.NewPlan(e, o.Out, export.Options{DType: o.dtype, Threads: threads, Force: o.Force})
 	if err != nil {
 		return nil, outputError{err}
 	}

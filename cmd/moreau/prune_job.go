@@ -107,7 +107,7 @@ func (j *pruneJob) place(pruned checkpoint.Checkpoint, before, after []measured)
 		return err
 	}
 	e.Card = j.card(before, after)
-	j.out, err = planExport(e, &j.outOptions)
+	j.out, err = planExport(e, &j.outOptions, j.Threads)
 	return err
 }
 
@@ -163,7 +163,7 @@ func (j *pruneJob) write(pruned checkpoint.Checkpoint, before, after []measured)
 		return err
 	}
 	if err := writeModel(j.ctx, j.out, j.stderr); err != nil || j.SavePlan == "" {
-		return err
+		return blame(j.m, err)
 	}
 	data, err := j.cut.Encode()
 	if err != nil {

@@ -29,7 +29,7 @@ func (o *synthOptions) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.Like, "like", "", "geometry: "+strings.Join(synth.Names(), ", ")+", or a MODEL (a folder may hold config.json alone)")
 	o.Out.AddFlags(cmd)
-	f.Lookup("dtype").Usage = "type of the weights written: f32, f16, bf16 (default: f16)"
+	f.Lookup("dtype").Usage = dtypeUsage("f16")
 }
 
 const synthHelp = `synth writes a random model of a given geometry, to try out memory and time at
@@ -70,11 +70,11 @@ func runSynth(ctx context.Context, o *synthOptions, g *globals, stdout, stderr i
 		return err
 	}
 	d := tensor.F16
-	if o.Out.dtype != nil {
+	if o.Out.dtype != nil && o.Out.dtype.Float() { // blocks are made of F16
 		d = *o.Out.dtype
 	}
 	e := export.Model{Name: "random " + filepath.Base(o.Like), Config: cfg, Weights: synth.New(cfg, d, g.Seed, g.Threads), Raw: raw}
-	plan, err := planExport(e, &o.Out)
+	plan, err := planExport(e, &o.Out, g.Threads)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,8 @@ type Model struct {
 
 // Options are the choices of the person who writes.
 type Options struct {
-	DType      *tensor.DType // F32, F16 or BF16; nil keeps what is stored, block types become F16
+	DType      *tensor.DType // one of DTypeNames; nil keeps what is stored, block types become F16
+	Threads    int           // that encode; 0: one a core
 	Force      bool          // replace an older file or model folder
 	ShardBytes int64         // largest safetensors file of a folder, in bytes of data; 0: 5 GB
 }
@@ -51,9 +52,11 @@ type Plan struct {
 	Format string       `json:"format"` // GGUF or HF
 	Class  string       `json:"class"`  // llama or deci; LlamaForCausalLM, MistralForCausalLM or PrunedLlamaForCausalLM
 	Remote bool         `json:"remote"` // the folder brings its own Python code: users pass trust_remote_code=True
-	DType  tensor.DType `json:"-"`      // of most of the weights
+	DType  tensor.DType `json:"-"`      // asked for, else of most of the weights
 	Files  []File       `json:"files"`
 	Bytes  int64        `json:"bytes"` // sum over Files
+
+	Fallbacks []Fallback `json:"fallbacks,omitempty"` // matrices that block types do not fit
 
 	force bool
 }
@@ -74,11 +77,11 @@ var notModels = []string{".safetensors", ".bin", ".pt", ".pth", ".onnx", ".json"
 // (output.ErrExists), what does not fit on the disk, and what the format cannot hold.
 func NewPlan(m Model, path string, o Options) (*Plan, error) {
 	p := &Plan{Path: path, force: o.Force}
-	weights, err := newCast(m, o.DType)
+	weights, err := newCast(m, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	p.DType = weights.most()
+	p.DType, p.Fallbacks = weights.main(), weights.fallbacks()
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case ext == ".gguf":
 		err = p.planGGUF(m, weights)
@@ -155,7 +158,7 @@ func (p *Plan) String() string {
 		class += " (brings its own code: load with trust_remote_code=True)"
 	}
 	if p.Format == GGUF {
-		return fmt.Sprintf("%s: GGUF, architecture %s, %s, %d bytes", p.Path, class, p.DType, p.Bytes)
+		return fmt.Sprintf("%s: GGUF, architecture %s, %s, %d bytes", p.Path, class, p.DType, p.Bytes) + fallbackNote(p.Fallbacks)
 	}
 	return fmt.Sprintf("%s: Hugging Face folder, %s, %s, %d files, %d bytes", p.Path, class, p.DType, len(p.Files), p.Bytes)
 }

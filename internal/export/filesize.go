@@ -33,7 +33,8 @@ func (c *counter) Write(p []byte) (int, error) {
 func dataBytes(infos []checkpoint.Info, align int64) int64 {
 	var n int64
 	for _, info := range infos {
-		n += (int64(tensor.Count(info.Shape)*info.DType.BlockBytes()) + align - 1) / align * align
+		size := int64(tensor.Count(info.Shape) / info.DType.BlockSize() * info.DType.BlockBytes())
+		n += (size + align - 1) / align * align
 	}
 	return n
 }

@@ -19,6 +19,9 @@ func ggufKeys(m Model, arch string, d tensor.DType) ([]checkpoint.KeyValue, erro
 		{Key: "general.name", Value: m.Name},
 		{Key: "general.file_type", Value: fileType(d)},
 	}
+	if d.Quantized() {
+		kv = append(kv, checkpoint.KeyValue{Key: "general.quantization_version", Value: uint32(2)}) // GGML_QNT_VERSION
+	}
 	add := func(key string, value any) {
 		kv = append(kv, checkpoint.KeyValue{Key: arch + "." + key, Value: value})
 	}
@@ -41,15 +44,6 @@ func ggufKeys(m Model, arch string, d tensor.DType) ([]checkpoint.KeyValue, erro
 	}
 	vocab, err := vocabKeys(m)
 	return append(kv, vocab...), err
-}
-
-func fileType(d tensor.DType) uint32 {
-	for _, row := range dtypes {
-		if row.dtype == d {
-			return row.fileType
-		}
-	}
-	panic("export: no file type for " + d.String())
 }
 
 // perLayer is one number, or one a layer where they differ.

@@ -20,6 +20,9 @@ var remote embed.FS
 // planHF plans a folder of a stock class, or one with its own code where layers differ.
 func (p *Plan) planHF(m Model, weights *cast, shardBytes int64) error {
 	p.Format = HF
+	if p.DType.Quantized() {
+		return fmt.Errorf("a Hugging Face folder does not hold %s blocks; write a .gguf file, or choose f32, f16 or bf16", p.DType)
+	}
 	if s := m.Config.Rope.Scaling; s != nil && s.Type == "factors" {
 		return fmt.Errorf("config.json has no place for the model's own RoPE factors; write a .gguf file")
 	}

@@ -53,15 +53,6 @@ func hfConfig(m Model, arch hfArch, d tensor.DType) ([]byte, error) {
 	return indented(o)
 }
 
-func torchDType(d tensor.DType) string {
-	for _, row := range dtypes {
-		if row.dtype == d {
-			return row.torch
-		}
-	}
-	panic("export: no torch name for " + d.String())
-}
-
 func sizes(c *model.Config) object {
 	all := c.Layers[0]
 	if !c.Uniform() {

@@ -78,11 +78,12 @@ func TestDecodeF64(t *testing.T) {
 func TestDecodePanics(t *testing.T) {
 	x := FromFloat32(F32, []int{4}, make([]float32, 4))
 	for name, f := range map[string]func(){
-		"outside":  func() { x.Decode(make([]float32, 2), 3) },
-		"negative": func() { x.Decode(make([]float32, 2), -1) },
-		"integers": func() { New(I8, []int{1}, []byte{1}).Float32() },
-		"encode":   func() { Encode(Q8_0, nil) },
-		"size":     func() { New(F32, []int{2}, make([]byte, 7)) },
+		"outside":    func() { x.Decode(make([]float32, 2), 3) },
+		"negative":   func() { x.Decode(make([]float32, 2), -1) },
+		"integers":   func() { New(I8, []int{1}, []byte{1}).Float32() },
+		"part block": func() { Encode(Q8_0, make([]float32, 33)) },
+		"encode":     func() { Encode(Q5_0, nil) },
+		"size":       func() { New(F32, []int{2}, make([]byte, 7)) },
 	} {
 		func() {
 			defer func() {
@@ -144,7 +145,7 @@ func BenchmarkEncode(b *testing.B) {
 	for i := range src {
 		src[i] = float32(i-1<<15) / 1e5
 	}
-	for _, d := range []DType{F32, F16, BF16} {
+	for _, d := range append([]DType{F32, F16, BF16}, encodable...) {
 		b.Run(d.String(), func(b *testing.B) {
 			b.SetBytes(4 << 16)
 			for b.Loop() {

@@ -90,6 +90,12 @@ func (d DType) Quantized() bool { return dtypes[d].values > 1 }
 // Decodable reports whether Decode understands d: every type of real numbers.
 func (d DType) Decodable() bool { return d <= F64 || d.Quantized() }
 
+// Encodable reports whether Encode writes d: F32, F16, BF16 and the block types
+// that llama.cpp uses most.
+func (d DType) Encodable() bool {
+	return d.Float() || d == Q4_0 || d == Q4_1 || d == Q8_0 || d == Q4_K || d == Q6_K
+}
+
 // Bytes is the size in bytes of a tensor of this shape. It fails when a
 // dimension is negative, when the size overflows, or when the last axis is not
 // a whole number of blocks; a zero dimension gives 0 bytes.

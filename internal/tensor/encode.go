@@ -5,13 +5,37 @@ import (
 	"math"
 )
 
-// Encode converts values to the bytes of F32, F16 or BF16, rounding to nearest
-// even. It panics for any other dtype.
+// Encode converts values to the bytes of an Encodable dtype: F32, F16 and BF16
+// rounded to nearest even, block types to the very bytes of llama.cpp
+// (quantize_row_*_ref of ggml-quants.c, x86-64, no importance matrix). Blocks do
+// not depend on each other, so parts of a tensor can be encoded at once. It
+// panics for any other dtype and for values that do not fill whole blocks.
+//
+// Blocks cannot hold NaN, infinities, or values whose scale is beyond F16: what
+// they decode to is then not finite.
 func Encode(d DType, src []float32) []byte {
-	if !d.Float() {
-		panic(fmt.Sprintf("tensor: cannot encode %s", d))
+	if !d.Encodable() || len(src)%d.BlockSize() != 0 {
+		panic(fmt.Sprintf("tensor: cannot encode %d values as %s", len(src), d))
 	}
-	dst := make([]byte, len(src)*d.BlockBytes())
+	dst := make([]byte, len(src)/d.BlockSize()*d.BlockBytes())
+	switch d {
+	case Q4_0:
+		encodeQ4_0(dst, src)
+	case Q4_1:
+		encodeQ4_1(dst, src)
+	case Q8_0:
+		encodeQ8_0(dst, src)
+	case Q4_K:
+		encodeQ4_K(dst, src)
+	case Q6_K:
+		encodeQ6_K(dst, src)
+	default:
+		encodePlain(d, dst, src)
+	}
+	return dst
+}
+
+func encodePlain(d DType, dst []byte, src []float32) {
 	for i, v := range src {
 		switch d {
 		case F32:
@@ -22,10 +46,9 @@ func Encode(d DType, src []float32) []byte {
 			le.PutUint16(dst[2*i:], ToBF16(v))
 		}
 	}
-	return dst
 }
 
-// FromFloat32 makes a tensor of dtype F32, F16 or BF16 from Count(shape) values.
+// FromFloat32 makes a tensor of an Encodable dtype from Count(shape) values.
 func FromFloat32(d DType, shape []int, vals []float32) Tensor {
 	return New(d, shape, Encode(d, vals))
 }

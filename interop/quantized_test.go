@@ -1,0 +1,59 @@
+package interop
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hybridgroup/yzma/pkg/llama"
+)
+
+// wideConfig is a Llama whose rows of 256 and 512 values fit every block type.
+const wideConfig = `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 512, "hidden_size": 256,
+"intermediate_size": 512, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512,
+"rms_norm_eps": 1e-5, "hidden_act": "silu", "rope_theta": 10000.0, "tie_word_embeddings": false}`
+
+// roundedDiff is the share of the largest logit by which one may differ; up to
+// 0.08 was measured.
+const roundedDiff = 0.2
+
+// llama.cpp loads files of every block type and computes what moreau computes
+// of them, but for its rounding of activations to 8 bits.
+func TestLlamaCppQuantized(t *testing.T) {
+	needLlamaCpp(t)
+	config := t.TempDir()
+	if err := os.WriteFile(filepath.Join(config, "config.json"), []byte(wideConfig), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	pruned := prune(stories, "--layer-ratio", "40%", "--layers", "1..3")
+	rows := tokens(3, 24)
+	for _, c := range []struct {
+		name string
+		args []string
+	}{{"dense", []string{"convert", stories}}, {"pruned", pruned}, {"wide", []string{"synth", "--like", config}}, {"SmolLM2", []string{"convert", smol}}} {
+		for _, q := range quants {
+			t.Run(c.name+"/"+q.dtype.String(), func(t *testing.T) {
+				if _, err := os.Stat(smol); c.args[1] == smol && (err != nil || testing.Short()) {
+					t.Skipf("SKIPPED: needs %s, and no -short", smol)
+				}
+				path := filepath.Join(t.TempDir(), "model.gguf")
+				moreau(t, append(c.args, "--dtype", strings.ToLower(q.dtype.String()), "-o", path)...)
+				model := openLlamaCpp(t, path)
+				if kind, _ := llama.ModelMetaValStr(model, "general.file_type"); kind != q.fileType {
+					t.Errorf("file type %s, want %s", kind, q.fileType)
+				}
+				want := moreauLogits(t, path, writeJSON(t, rows))
+				compare(t, allLogits(t, model, rows), want, roundedDiff*float64(largest(want)))
+			})
+		}
+	}
+}
+
+func largest(x []float32) float32 {
+	var most float32
+	for _, v := range x {
+		most = max(most, v, -v)
+	}
+	return most
+}
