@@ -5,12 +5,19 @@
 package interop
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"moreau/internal/checkpoint"
+	"moreau/internal/model"
+	"moreau/internal/tensor"
 )
 
 // cases are the models that every program is given: what moreau is told, and
@@ -18,9 +25,10 @@ import (
 var cases = []struct {
 	name   string
 	args   []string
-	arch   string // general.architecture of the GGUF file
+	arch   string // general.architecture of the GGUF file; "": there is none
 	class  string // of transformers
 	remote bool   // trust_remote_code is needed
+	window int    // sliding window of the folder: the GGUF file computes the same up to its length
 	large  bool   // minutes, and large files: not with -short
 }{
 	{name: "dense", args: []string{"convert", stories}, arch: "llama", class: "LlamaForCausalLM"},
@@ -29,12 +37,29 @@ var cases = []struct {
 	{name: "layers-differ", args: prune(stories, "--layer-ratio", "40%", "--layers", "1..3"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
 	{name: "rope-scaled", args: []string{"convert", rope3}, arch: "llama", class: "LlamaForCausalLM"},
 	{name: "rope-scaled-layers-differ", args: prune(rope3, "--layer-ratio", "50%", "--layers", "0..1"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
+	{name: "mistral-window", args: []string{"convert", mistral}, arch: "llama", class: "MistralForCausalLM", window: 7},
+	{name: "mistral-window-uniform", args: prune(mistral, "--layer-ratio", "50%", "--layers", "0..1"), arch: "llama", class: "MistralForCausalLM", window: 7},
+	{name: "mistral-window-layers-differ", args: prune(mistral, "--layer-ratio", "50%", "--layers", "0..0"), arch: "deci", class: "PrunedMistralForCausalLM", remote: true, window: 7},
+	{name: "qwen2", args: []string{"convert", qwen2}, arch: "qwen2", class: "Qwen2ForCausalLM"},
+	{name: "qwen2-uniform", args: prune(qwen2, "--layer-ratio", "40%", "--layers", "0..1"), arch: "llama", class: "Qwen2ForCausalLM"},
+	{name: "qwen2-uniform-mlp", args: prune(qwen2, "--layer-ratio", "20%", "--layers", "0..1"), arch: "qwen2", class: "Qwen2ForCausalLM"},
+	{name: "qwen2-layers-differ", args: prune(qwen2, "--layer-ratio", "40%", "--layers", "0..0"), arch: "deci", class: "PrunedQwen2ForCausalLM", remote: true},
+	{name: "qwen3", args: []string{"convert", qwen3}, arch: "qwen3", class: "Qwen3ForCausalLM"},
+	{name: "qwen3-uniform", args: prune(qwen3, "--layer-ratio", "50%", "--layers", "0..1"), arch: "qwen3", class: "Qwen3ForCausalLM"},
+	{name: "qwen3-layers-differ", args: prune(qwen3, "--layer-ratio", "50%", "--layers", "0..0"), class: "PrunedQwen3ForCausalLM", remote: true},
+	{name: "llama-biases", args: []string{"convert", biased}, arch: "llama", class: "LlamaForCausalLM"},
+	{name: "llama-biases-6-heads-of-64", args: prune(biased, "--layer-ratio", "25%", "--layers", "0..1"), arch: "llama", class: "PrunedLlamaForCausalLM", remote: true},
+	{name: "llama-biases-layers-differ", args: prune(biased, "--layer-ratio", "25%", "--layers", "0..0"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
 	{name: "SmolLM2", args: prune(smol, "--ratio", "20%"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true, large: true},
 }
 
 const (
 	stories = "builtin:stories260K"
 	rope3   = "../testdata/golden/llama_gqa_rope3" // llama3 RoPE scaling, no tokenizer
+	mistral = "../../shared/golden/mistral_window" // sliding window of 7
+	qwen2   = "../../shared/golden/qwen2_bias"     // biases of q, k, v
+	qwen3   = "../../shared/golden/qwen3_qknorm"   // norms of the heads of q and k
+	biased  = "biases"                             // made by the test: a Llama with biases of all projections
 	smol    = "../../shared/data/models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf"
 )
 
@@ -85,15 +110,51 @@ func eachCase(t *testing.T, test func(t *testing.T, c int, gguf, folder string))
 			if c.large && testing.Short() {
 				t.Skip("SKIPPED: a large model, and -short was given")
 			}
-			if _, err := os.Stat(c.args[1]); err != nil && c.args[1] != stories {
-				t.Skipf("SKIPPED: needs %s", c.args[1])
+			args := slices.Clone(c.args)
+			if args[1] == biased {
+				args[1] = biasedLlama(t)
+			}
+			if _, err := os.Stat(args[1]); err != nil && args[1] != stories {
+				t.Skipf("SKIPPED: needs %s", args[1])
 			}
 			gguf, folder := filepath.Join(t.TempDir(), "model.gguf"), filepath.Join(t.TempDir(), "model")
-			moreau(t, append(c.args, "--dtype", "f32", "-o", gguf)...)
-			moreau(t, append(c.args, "--dtype", "f32", "-o", folder)...)
+			moreau(t, append(args, "--dtype", "f32", "-o", folder)...)
+			if c.arch != "" {
+				moreau(t, append(args, "--dtype", "f32", "-o", gguf)...)
+			}
 			test(t, i, gguf, folder)
 		})
 	}
+}
+
+// biasedLlama is a folder with a random Llama that has all biases.
+func biasedLlama(t *testing.T) string {
+	t.Helper()
+	config := []byte(`{"model_type": "llama", "attention_bias": true, "mlp_bias": true, "vocab_size": 256, "hidden_size": 64, "intermediate_size": 96,
+		"num_hidden_layers": 2, "num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 128, "rms_norm_eps": 1e-5}`)
+	cfg, err := model.FromHF(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	draws, weights := rand.New(rand.NewPCG(1, 2)), checkpoint.Memory{}
+	for _, p := range cfg.Params() {
+		vals := make([]float32, p.Len())
+		for i := range vals {
+			vals[i] = float32(0.3 * draws.NormFloat64())
+		}
+		weights[p.Name] = tensor.FromFloat32(tensor.F32, p.Shape(), vals)
+	}
+	var file bytes.Buffer
+	if err := checkpoint.WriteSafetensors(&file, weights.Tensors(), weights.Read, map[string]string{"format": "pt"}); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, data := range map[string][]byte{"config.json": config, "model.safetensors": file.Bytes()} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // tokens are rows of token ids below 250, which every model has.

@@ -49,7 +49,11 @@ func TestTransformers(t *testing.T) {
 		if got.Tokens != nil {
 			compareTokens(t, got.Tokens, folder)
 		}
-		compare(t, readLogits(t, out), moreauLogits(t, gguf, ids), f32Diff)
+		reference := gguf
+		if cases[c].arch == "" || cases[c].window > 0 {
+			reference = folder // the file does not compute it, or not as far
+		}
+		compare(t, readLogits(t, out), moreauLogits(t, reference, ids), f32Diff)
 	})
 }
 

@@ -39,12 +39,14 @@ func TestEval(t *testing.T) {
 
 func TestLogitsAreTheGoldenOnes(t *testing.T) {
 	for _, family := range goldentest.Families {
-		out := filepath.Join(t.TempDir(), "logits.safetensors")
-		must(t, "logits", golden(family), "--ids", idsFile(t, family), "-o", out)
-		got := memory(t, out)["logits"].Float32()
-		if d := goldentest.MaxAbs(got, goldentest.Open(t, family).Float32(t, "logits")); !(d <= 1e-4) {
-			t.Errorf("%s: logits differ by %g", family, d)
-		}
+		t.Run(family, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "logits.safetensors")
+			must(t, "logits", goldentest.Dir(t, family), "--ids", idsFile(t, family), "-o", out)
+			got := memory(t, out)["logits"].Float32()
+			if d := goldentest.MaxAbs(got, goldentest.Open(t, family).Float32(t, "logits")); !(d <= 1e-4) {
+				t.Errorf("logits differ by %g", d)
+			}
+		})
 	}
 }
 

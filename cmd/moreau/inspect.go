@@ -36,6 +36,7 @@ type inspection struct {
 	HiddenSize   int              `json:"hidden_size"`
 	HeadDim      int              `json:"head_dim"`
 	MaxPositions int              `json:"max_positions"`
+	Window       int              `json:"sliding_window,omitempty"`
 	RopeTheta    float64          `json:"rope_theta"`
 	RopeScaling  string           `json:"rope_scaling,omitempty"`
 	Tied         bool             `json:"tied_embeddings"`
@@ -71,7 +72,7 @@ func runInspect(w io.Writer, path string, g *globals) error {
 func inspectModel(m *load.Model) inspection {
 	c := m.Config
 	r := inspection{Path: m.Path, Format: m.Format, Family: c.Family.Name, Parameters: c.ParamCount(), DTypes: map[string]int64{},
-		VocabSize: c.VocabSize, HiddenSize: c.HiddenSize, HeadDim: c.HeadDim, MaxPositions: c.MaxPositions,
+		VocabSize: c.VocabSize, HiddenSize: c.HiddenSize, HeadDim: c.HeadDim, MaxPositions: c.MaxPositions, Window: c.Window(),
 		RopeTheta: c.Rope.Theta, Tied: c.Tied, KVBytes: c.KVBytes(), Tokenizer: describeTokenizer(m),
 		EvalBytes: resident(transformer.PassBytes(c, 16, 128, transformer.NoGradients))}
 	if c.Rope.Scaling != nil {
@@ -118,11 +119,15 @@ func printInspection(w io.Writer, r inspection) {
 	if r.RopeScaling != "" {
 		rope += ", scaling " + r.RopeScaling
 	}
+	window := ""
+	if r.Window > 0 {
+		window = fmt.Sprintf(", sliding window %d", r.Window)
+	}
 	table(w,
 		"model\t"+r.Path+" ("+string(r.Format)+", family "+r.Family+")",
 		fmt.Sprintf("parameters\t%s, embeddings %s", count(r.Parameters), tied),
 		fmt.Sprintf("weights\t%s: %s", size(r.Bytes), dtypes(r.DTypes)),
-		fmt.Sprintf("sizes\thidden %d, head size %d, vocabulary %d, context %d", r.HiddenSize, r.HeadDim, r.VocabSize, r.MaxPositions),
+		fmt.Sprintf("sizes\thidden %d, head size %d, vocabulary %d, context %d%s", r.HiddenSize, r.HeadDim, r.VocabSize, r.MaxPositions, window),
 		"rope\t"+rope,
 		fmt.Sprintf("KV cache\t%s a token at 16 bits", size(r.KVBytes)),
 		"tokenizer\t"+r.Tokenizer,

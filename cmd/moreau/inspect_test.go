@@ -14,6 +14,7 @@ func TestInspect(t *testing.T) {
 		{stories, "gguf", 260_032, []string{"260,032", "embeddings tied", "llama, default, 512 tokens", "protected by default"}},
 		{golden("llama_mha"), "hf", 102_720, []string{"102,720", "embeddings untied", "none ("}},
 		{golden("llama_gqa_rope3"), "hf", 84_048, []string{"scaling llama3"}},
+		{folder(t, config("model_type", "mistral", "sliding_window", 7)), "hf", 102_720, []string{"family mistral", "context 128, sliding window 7"}},
 	} {
 		text := must(t, "inspect", tt.model).stdout
 		for _, w := range tt.words {

@@ -63,6 +63,11 @@ type Decoder interface {
 	// dx or dw may be nil (w is then unused with dx nil, x with dw nil, and may be nil too).
 	LinearBackward(dx, dw, dout, x, w Buffer, N, I, O int)
 
+	// BiasForward: x[n,:] += bias[C] for every row of x[N,C], in place.
+	BiasForward(x, bias Buffer, N, C int)
+	// BiasBackward: dbias[C] += Σ_n dout[n,:] of dout[N,C].
+	BiasBackward(dbias, dout Buffer, N, C int)
+
 	// RMSNormForward: out[n,:] = x[n,:] · rstd[n] · w, rstd[n] = 1/sqrt(mean(x[n,:]²) + eps).
 	RMSNormForward(out, rstd, x, w Buffer, N, C int, eps float32)
 	// RMSNormBackward adds to dx[N,C] and dw[C]; either may be nil.
@@ -99,9 +104,11 @@ type Decoder interface {
 
 // AttentionShape are the sizes of one attention: q[B,T,H,D], k and v[B,S,K,D].
 // Query t stands at position S-T+t and sees keys 0..S-T+t; H is a multiple of K
-// and query head h uses KV head h/(H/K). T < S continues a KV cache.
+// and query head h uses KV head h/(H/K). T < S continues a KV cache. With a Window,
+// a query sees only the last Window of those keys.
 type AttentionShape struct {
 	B, T, S, H, K, D int
+	Window           int     // 0: all keys
 	Scale            float32 // of the scores, usually 1/sqrt(D)
 }
 

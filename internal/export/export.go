@@ -49,10 +49,11 @@ const (
 // Plan says what Write will write.
 type Plan struct {
 	Path   string       `json:"path"`
-	Format string       `json:"format"` // GGUF or HF
-	Class  string       `json:"class"`  // llama or deci; LlamaForCausalLM, MistralForCausalLM or PrunedLlamaForCausalLM
-	Remote bool         `json:"remote"` // the folder brings its own Python code: users pass trust_remote_code=True
-	DType  tensor.DType `json:"-"`      // asked for, else of most of the weights
+	Format string       `json:"format"`           // GGUF or HF
+	Class  string       `json:"class"`            // llama, deci, qwen2 or qwen3; LlamaForCausalLM, PrunedLlamaForCausalLM and the like
+	Remote bool         `json:"remote"`           // the folder brings its own Python code: users pass trust_remote_code=True
+	DType  tensor.DType `json:"-"`                // asked for, else of most of the weights
+	Window int          `json:"window,omitempty"` // sliding window that the file has no place for, and whose length its context is cut to; 0: none
 	Files  []File       `json:"files"`
 	Bytes  int64        `json:"bytes"` // sum over Files
 
@@ -156,6 +157,9 @@ func (p *Plan) String() string {
 	class := p.Class
 	if p.Remote {
 		class += " (brings its own code: load with trust_remote_code=True)"
+	}
+	if p.Window > 0 {
+		class += fmt.Sprintf(" (context cut to the sliding window of %d tokens)", p.Window)
 	}
 	if p.Format == GGUF {
 		return fmt.Sprintf("%s: GGUF, architecture %s, %s, %d bytes", p.Path, class, p.DType, p.Bytes) + fallbackNote(p.Fallbacks)

@@ -16,13 +16,13 @@ const (
 	ggufAlign = 32  // what checkpoint.WriteGGUF pads tensors to, in bytes
 )
 
-// planGGUF plans a file of architecture llama, or deci where layers differ: of
-// llama.cpp's architectures that compute a Llama, only deci reads sizes layer by layer.
-func (p *Plan) planGGUF(m Model, weights *cast) error {
-	p.Format, p.Class = GGUF, "llama"
-	if !m.Config.Uniform() {
-		p.Class = "deci"
+// planGGUF plans a file of the architecture that computes the model.
+func (p *Plan) planGGUF(m Model, weights *cast) (err error) {
+	p.Format = GGUF
+	if p.Class, err = ggufArch(m.Config); err != nil {
+		return err
 	}
+	p.Window = m.Config.Window()
 	if n := len(m.Config.Layers); n > maxLayers {
 		return fmt.Errorf("llama.cpp reads at most %d layers, the model has %d; write a Hugging Face folder", maxLayers, n)
 	}
@@ -31,7 +31,7 @@ func (p *Plan) planGGUF(m Model, weights *cast) error {
 	if err != nil {
 		return err
 	}
-	renamed, err := ggufNames(m.Config, weights)
+	renamed, err := ggufNames(m.Config, weights, p.Class)
 	if err != nil {
 		return err
 	}
@@ -49,11 +49,40 @@ func (p *Plan) planGGUF(m Model, weights *cast) error {
 	return err
 }
 
+// ggufArch is the architecture of llama.cpp that computes c. Of those that compute
+// a Llama, with or without biases, only deci reads sizes layer by layer; qwen2 wants
+// heads that divide the hidden size, and neither it nor qwen3 reads RoPE factors.
+func ggufArch(c *model.Config) (string, error) {
+	norms, scaled := c.Has(model.QNorm), ropeFactors(c) != nil
+	switch {
+	case norms && !c.Uniform():
+		return "", fmt.Errorf("llama.cpp has no architecture for norms of q and k in layers that differ; cut all layers alike (--uniform) or write a Hugging Face folder")
+	case norms && scaled:
+		return "", fmt.Errorf("llama.cpp has no architecture for norms of q and k with RoPE factors; write a Hugging Face folder")
+	case norms:
+		return "qwen3", nil
+	case !c.Uniform():
+		return "deci", nil
+	case c.Family.Name == "qwen2" && c.Layers[0].Heads*c.HeadDim == c.HiddenSize && !scaled:
+		return "qwen2", nil
+	}
+	return "llama", nil
+}
+
+// ggufContext is the context length of the file: llama and deci know no sliding
+// window, but compute the same up to its length.
+func ggufContext(c *model.Config) int {
+	if w := c.Window(); w > 0 {
+		return min(w, c.MaxPositions)
+	}
+	return c.MaxPositions
+}
+
 // ggufNames is the weights under GGUF names, q and k in GGUF's row order.
-func ggufNames(cfg *model.Config, weights *cast) (checkpoint.Checkpoint, error) {
+func ggufNames(cfg *model.Config, weights *cast, arch string) (checkpoint.Checkpoint, error) {
 	names := map[string]checkpoint.Entry{}
 	for _, p := range weights.params {
-		names[cfg.Family.GGUFName(p)] = checkpoint.Entry{Name: p.Name, Rows: ropeRows(cfg, p)}
+		names[cfg.Family.GGUFName(p)] = checkpoint.Entry{Name: p.Name, Rows: ropeRows(cfg, p, arch)}
 	}
 	return checkpoint.Rename(weights, names)
 }
@@ -67,12 +96,16 @@ func ggufInfos(cfg *model.Config, weights *cast) []checkpoint.Info {
 	return infos
 }
 
-// ropeRows is the row order in which llama.cpp rotates neighbours; each layer has its own head counts.
-func ropeRows(cfg *model.Config, p model.Param) []int {
+// ropeRows is the row order in which llama.cpp rotates neighbours, each layer by
+// its own head counts; nil where arch keeps that of Hugging Face.
+func ropeRows(cfg *model.Config, p model.Param, arch string) []int {
+	if !model.PairedRows(arch) {
+		return nil
+	}
 	switch p.Role {
-	case model.Q:
+	case model.Q, model.QBias:
 		return checkpoint.RopePermute(cfg.Layers[p.Layer].Heads, cfg.HeadDim)
-	case model.K:
+	case model.K, model.KBias:
 		return checkpoint.RopePermute(cfg.Layers[p.Layer].KVHeads, cfg.HeadDim)
 	}
 	return nil

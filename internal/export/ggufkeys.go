@@ -26,7 +26,7 @@ func ggufKeys(m Model, arch string, d tensor.DType) ([]checkpoint.KeyValue, erro
 		kv = append(kv, checkpoint.KeyValue{Key: arch + "." + key, Value: value})
 	}
 	add("block_count", uint32(len(c.Layers)))
-	add("context_length", uint32(c.MaxPositions))
+	add("context_length", uint32(ggufContext(c)))
 	add("embedding_length", uint32(c.HiddenSize))
 	add("vocab_size", uint32(c.VocabSize))
 	add("feed_forward_length", perLayer(c, func(l model.Layer) int { return l.Intermediate }))

@@ -12,7 +12,8 @@ import (
 )
 
 // remote is the Python code of a folder whose layers differ: no class of
-// transformers builds such a Llama.
+// transformers builds such a Llama. With another family's name for Llama's it
+// builds such a model of that family.
 //
 //go:embed remote/*.py
 var remote embed.FS
@@ -26,8 +27,11 @@ func (p *Plan) planHF(m Model, weights *cast, shardBytes int64) error {
 	if s := m.Config.Rope.Scaling; s != nil && s.Type == "factors" {
 		return fmt.Errorf("config.json has no place for the model's own RoPE factors; write a .gguf file")
 	}
-	class := hfClass(m)
-	p.Class, p.Remote = class.causal, class.remote
+	class, err := hfClass(m.Config)
+	if err != nil {
+		return err
+	}
+	p.Class, p.Remote = class.causal(), class.remote
 	files, err := shards(weights, shardBytes)
 	if err != nil {
 		return err
@@ -38,7 +42,7 @@ func (p *Plan) planHF(m Model, weights *cast, shardBytes int64) error {
 	}
 	files = append(files, contents("config.json", config))
 	if class.remote {
-		files = append(files, remoteFiles()...)
+		files = append(files, remoteFiles(class)...)
 	}
 	carried, err := carriedFiles(m)
 	if err != nil {
@@ -49,39 +53,74 @@ func (p *Plan) planHF(m Model, weights *cast, shardBytes int64) error {
 	return nil
 }
 
-// hfArch is a class of transformers.
+// hfArch is a class of transformers, or one of our own over it.
 type hfArch struct {
-	modelType, causal string
-	remote            bool
+	base   string // its family, as class names spell it: "Llama"
+	remote bool
 }
 
-var (
-	llamaArch   = hfArch{"llama", "LlamaForCausalLM", false}
-	mistralArch = hfArch{"mistral", "MistralForCausalLM", false}
-	prunedArch  = hfArch{"pruned_llama", "PrunedLlamaForCausalLM", true}
-)
-
-// hfClass picks the class. Mistral without a sliding window computes what Llama
-// does; it stands in where the hidden size is no multiple of the heads, which
-// LlamaConfig.validate_architecture refuses since transformers 5.4.
-func hfClass(m Model) hfArch {
-	switch {
-	case !m.Config.Uniform():
-		return prunedArch
-	case sourceType(m) == mistralArch.modelType || m.Config.HiddenSize%m.Config.Layers[0].Heads != 0:
-		return mistralArch
+// modelType is config.json's: "llama", "pruned_llama".
+func (a hfArch) modelType() string {
+	if a.remote {
+		return "pruned_" + strings.ToLower(a.base)
 	}
-	return llamaArch
+	return strings.ToLower(a.base)
 }
 
-func remoteFiles() []File {
+// causal is the name of the class.
+func (a hfArch) causal() string {
+	if a.remote {
+		return "Pruned" + a.base + "ForCausalLM"
+	}
+	return a.base + "ForCausalLM"
+}
+
+// hfClass picks the class: our own where layers differ. Mistral without a sliding
+// window computes what Llama does; it stands in where the hidden size is no
+// multiple of the heads, which LlamaConfig.validate_architecture refuses since
+// transformers 5.4, and which our own class gets around where there are biases.
+func hfClass(c *model.Config) (hfArch, error) {
+	base, err := hfBase(c)
+	a := hfArch{base, !c.Uniform()}
+	if base == "Llama" && !a.remote {
+		divides := c.HiddenSize%c.Layers[0].Heads == 0
+		switch {
+		case c.Biases() != 0:
+			a.remote = !divides
+		case c.Family.Name == "mistral" || !divides:
+			a.base = "Mistral"
+		}
+	}
+	return a, err
+}
+
+// hfBase is the family of transformers that computes a layer of c.
+func hfBase(c *model.Config) (string, error) {
+	inputs := model.RolesOf(model.QBias, model.KBias, model.VBias)
+	attention, biases := inputs|model.RolesOf(model.OBias), c.Biases()
+	switch {
+	case c.Has(model.QNorm):
+		return "Qwen3", nil
+	case c.Window() > 0:
+		return "Mistral", nil
+	case biases == inputs:
+		return "Qwen2", nil
+	case biases == 0, biases == attention, biases == model.Biases, biases == model.Biases&^attention:
+		return "Llama", nil
+	}
+	return "", fmt.Errorf("no class of transformers has biases in just these projections; write a .gguf file")
+}
+
+// remoteFiles is the code of our own class over that of a family.
+func remoteFiles(a hfArch) []File {
 	var files []File
+	family := strings.NewReplacer("Llama", a.base, "llama", strings.ToLower(a.base))
 	for _, name := range []string{"configuration_pruned_llama.py", "modeling_pruned_llama.py"} {
 		data, err := remote.ReadFile("remote/" + name)
 		if err != nil {
 			panic("export: " + err.Error()) // it is embedded
 		}
-		files = append(files, contents(name, data))
+		files = append(files, contents(family.Replace(name), []byte(family.Replace(string(data)))))
 	}
 	return files
 }
@@ -94,7 +133,7 @@ func contents(name string, data []byte) File {
 	}}
 }
 
-// globalSizes are sizes for the fields of pruned_llama that stand for all
+// globalSizes are sizes for the fields of pruned_* models that stand for all
 // layers, which LlamaConfig checks: the largest layer's, with more KV groups
 // until the heads divide the hidden size (one head always does).
 func globalSizes(c *model.Config) model.Layer {

@@ -28,34 +28,32 @@ type object map[string]any
 // hfConfig is config.json: the source's, where there is one, with what the
 // model's configuration says written over it.
 func hfConfig(m Model, arch hfArch, d tensor.DType) ([]byte, error) {
-	o := object{"initializer_range": 0.02, "use_cache": true, "attention_bias": false, "mlp_bias": false}
+	o := object{"initializer_range": 0.02, "use_cache": true}
 	for key, value := range m.Raw {
 		o[key] = value
 	}
 	for _, key := range stale {
 		delete(o, key)
 	}
-	maps.Copy(o, sizes(m.Config))
-	o["architectures"], o["model_type"] = []string{arch.causal}, arch.modelType
+	maps.Copy(o, sizes(m.Config, arch))
+	o["architectures"], o["model_type"] = []string{arch.causal()}, arch.modelType()
 	o["torch_dtype"] = torchDType(d)
 	rope(o, m.Config.Rope)
 	if m.Raw == nil {
 		maps.Copy(o, specialIDs(m))
 	}
-	switch arch {
-	case prunedArch:
-		maps.Copy(o, layerSizes(m.Config))
-	case mistralArch:
-		if _, ok := o["sliding_window"]; !ok {
-			o["sliding_window"] = nil // MistralConfig's default is 4096
-		}
+	if arch.remote {
+		maps.Copy(o, layerSizes(m.Config, arch))
+	}
+	if arch.base == "Mistral" {
+		window(o, m.Config)
 	}
 	return indented(o)
 }
 
-func sizes(c *model.Config) object {
+func sizes(c *model.Config, arch hfArch) object {
 	all := c.Layers[0]
-	if !c.Uniform() {
+	if arch.remote {
 		all = globalSizes(c)
 	}
 	return object{
@@ -70,19 +68,32 @@ func sizes(c *model.Config) object {
 		"rms_norm_eps":            float(c.NormEps),
 		"hidden_act":              "silu",
 		"tie_word_embeddings":     c.Tied,
+		"attention_bias":          c.Has(model.OBias), // Qwen 2 has its own without asking
+		"mlp_bias":                c.Has(model.DownBias),
 	}
 }
 
-// layerSizes is what pruned_llama has beyond a Llama.
-func layerSizes(c *model.Config) object {
+// window writes sliding_window: null where queries see all keys, since
+// MistralConfig's default is 4096, but for a source's that is no shorter than the context.
+func window(o object, c *model.Config) {
+	if n := c.Window(); n > 0 {
+		o["sliding_window"] = n
+	} else if _, ok := o["sliding_window"]; !ok || c.Family.Name != "mistral" {
+		o["sliding_window"] = nil
+	}
+}
+
+// layerSizes is what a pruned_llama has beyond a Llama.
+func layerSizes(c *model.Config, arch hfArch) object {
 	var heads, kv, mlp []int
 	for _, l := range c.Layers {
 		heads, kv, mlp = append(heads, l.Heads), append(kv, l.KVHeads), append(mlp, l.Intermediate)
 	}
+	class := "Pruned" + arch.base
 	auto := map[string]string{
-		"AutoConfig":           "configuration_pruned_llama.PrunedLlamaConfig",
-		"AutoModel":            "modeling_pruned_llama.PrunedLlamaModel",
-		"AutoModelForCausalLM": "modeling_pruned_llama.PrunedLlamaForCausalLM",
+		"AutoConfig":           "configuration_" + arch.modelType() + "." + class + "Config",
+		"AutoModel":            "modeling_" + arch.modelType() + "." + class + "Model",
+		"AutoModelForCausalLM": "modeling_" + arch.modelType() + "." + arch.causal(),
 	}
 	return object{headsPerLayer: heads, kvHeadsPerLayer: kv, intermediatePerLayer: mlp, "auto_map": auto}
 }
@@ -136,13 +147,6 @@ func specialIDs(m Model) object {
 		}
 	}
 	return o
-}
-
-// sourceType is the model_type of a Hugging Face source.
-func sourceType(m Model) string {
-	var name string
-	json.Unmarshal(m.Raw["model_type"], &name) // "" for other sources
-	return name
 }
 
 func indented(v any) ([]byte, error) {

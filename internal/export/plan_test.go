@@ -45,23 +45,22 @@ func config(t *testing.T, dir string) map[string]any {
 
 func TestClasses(t *testing.T) {
 	even, odd := model.Layer{Heads: 4, KVHeads: 2, Intermediate: 8}, model.Layer{Heads: 6, KVHeads: 3, Intermediate: 8}
-	mistral := map[string]json.RawMessage{"model_type": json.RawMessage(`"mistral"`)}
 	for _, c := range []struct {
 		name        string
 		layers      []model.Layer
-		raw         map[string]json.RawMessage
+		family      string
 		arch, class string
 		heads       float64 // num_attention_heads, which must divide the hidden size of 64 but for Mistral
 	}{
-		{"stock", []model.Layer{even, even}, nil, "llama", "LlamaForCausalLM", 4},
-		{"6 heads of 64", []model.Layer{odd, odd}, nil, "llama", "MistralForCausalLM", 6},
-		{"mistral source", []model.Layer{even, even}, mistral, "llama", "MistralForCausalLM", 4},
-		{"layers differ", []model.Layer{even, odd}, nil, "deci", "PrunedLlamaForCausalLM", 8},
-		{"odd group", []model.Layer{{Heads: 3, KVHeads: 1, Intermediate: 8}, {Heads: 6, KVHeads: 2, Intermediate: 8}}, nil, "deci", "PrunedLlamaForCausalLM", 1},
+		{"stock", []model.Layer{even, even}, "llama", "llama", "LlamaForCausalLM", 4},
+		{"6 heads of 64", []model.Layer{odd, odd}, "llama", "llama", "MistralForCausalLM", 6},
+		{"mistral source", []model.Layer{even, even}, "mistral", "llama", "MistralForCausalLM", 4},
+		{"layers differ", []model.Layer{even, odd}, "llama", "deci", "PrunedLlamaForCausalLM", 8},
+		{"odd group", []model.Layer{{Heads: 3, KVHeads: 1, Intermediate: 8}, {Heads: 6, KVHeads: 2, Intermediate: 8}}, "llama", "deci", "PrunedLlamaForCausalLM", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := sized(t, c.layers...)
-			m.Raw = c.raw
+			m.Config.Family = model.Families[slices.IndexFunc(model.Families, func(f *model.Family) bool { return f.Name == c.family })]
 			dir := t.TempDir()
 			if p := write(t, m, filepath.Join(dir, "out.gguf"), Options{}); p.Class != c.arch {
 				t.Errorf("architecture %s, want %s", p.Class, c.arch)

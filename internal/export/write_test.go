@@ -90,33 +90,43 @@ func same(t *testing.T, got *load.Model, want Model) {
 }
 
 func TestReadBack(t *testing.T) {
-	models := map[string]Model{"stories": stories(t)}
+	models := map[string]func(t *testing.T) Model{"stories": stories}
 	for _, family := range goldentest.Families {
-		g := goldentest.Open(t, family)
-		models[family] = Model{Config: g.Config, Weights: g.Weights}
-		models[family+"_pruned"] = prunedGolden(t, family)
+		models[family] = func(t *testing.T) Model {
+			g := goldentest.Open(t, family)
+			return Model{Config: g.Config, Weights: g.Weights}
+		}
+		models[family+"_pruned"] = func(t *testing.T) Model { return prunedGolden(t, family) }
 	}
-	for name, m := range models {
+	for name, model := range models {
 		for _, suffix := range []string{".gguf", ""} {
 			t.Run(name+suffix, func(t *testing.T) {
-				path := filepath.Join(t.TempDir(), "out"+suffix)
-				write(t, m, path, Options{})
-				back := open(t, path)
-				same(t, back, m)
-				for i, f := range back.Config.Rope.Divisors(back.Config.HeadDim) {
-					if want := m.Config.Rope.Divisors(m.Config.HeadDim)[i]; float32(f) != float32(want) {
-						t.Errorf("RoPE divisor %d is %g, want %g", i, f, want)
-					}
+				m := model(t)
+				if suffix != "" && (m.Config.Window() > 0 || name == "qwen3_qknorm_pruned") {
+					t.Skip("GGUF cannot hold it: TestFamilies")
 				}
-				if m.Vocab == nil {
-					return
-				}
-				v, err := back.Vocab()
-				if err != nil || !reflect.DeepEqual(v.Tokens, m.Vocab.Tokens) {
-					t.Errorf("the tokenizer came back otherwise (%v)", err)
-				}
+				readBack(t, m, suffix)
 			})
 		}
+	}
+}
+
+func readBack(t *testing.T, m Model, suffix string) {
+	path := filepath.Join(t.TempDir(), "out"+suffix)
+	write(t, m, path, Options{})
+	back := open(t, path)
+	same(t, back, m)
+	for i, f := range back.Config.Rope.Divisors(back.Config.HeadDim) {
+		if want := m.Config.Rope.Divisors(m.Config.HeadDim)[i]; float32(f) != float32(want) {
+			t.Errorf("RoPE divisor %d is %g, want %g", i, f, want)
+		}
+	}
+	if m.Vocab == nil {
+		return
+	}
+	v, err := back.Vocab()
+	if err != nil || !reflect.DeepEqual(v.Tokens, m.Vocab.Tokens) {
+		t.Errorf("the tokenizer came back otherwise (%v)", err)
 	}
 }
 

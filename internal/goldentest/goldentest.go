@@ -16,8 +16,8 @@ import (
 	"moreau/internal/transformer"
 )
 
-// Families are the golden models in the repository.
-var Families = []string{"llama_mha", "llama_gqa_rope3"}
+// Families are the golden models: two in the repository, the others in shared/golden.
+var Families = []string{"llama_mha", "llama_gqa_rope3", "mistral_window", "qwen2_bias", "qwen3_qknorm"}
 
 // Golden is one golden model with its expected results.
 type Golden struct {
@@ -44,10 +44,20 @@ func Shared(t testing.TB, path ...string) string {
 	return full
 }
 
-// Open opens a golden model of the repository.
+// Open opens a golden model; the test is skipped where it is absent.
 func Open(t testing.TB, family string) *Golden {
 	t.Helper()
-	return OpenDir(t, filepath.Join(Root(), "testdata", "golden", family))
+	return OpenDir(t, Dir(t, family))
+}
+
+// Dir is the folder of a golden model; the test is skipped where it is absent.
+func Dir(t testing.TB, family string) string {
+	t.Helper()
+	dir := filepath.Join(Root(), "testdata", "golden", family)
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	return Shared(t, "golden", family)
 }
 
 // OpenDir opens config.json, model.safetensors and golden.safetensors of a folder.

@@ -31,22 +31,23 @@ func fromGGUF(path string, g *checkpoint.GGUF) (*Model, error) {
 	if !ok || len(embed.Shape) != 2 {
 		return nil, fmt.Errorf("no token_embd.weight: the file holds no whole model")
 	}
-	_, untied := infos["output.weight"]
 	factors, err := ropeFactors(g, infos)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := model.FromGGUF(g, !untied, embed.Shape[0], factors)
+	has := func(tensor string) bool { _, ok := infos[tensor]; return ok }
+	cfg, err := model.FromGGUF(g, has, embed.Shape[0], factors)
 	if err != nil {
 		return nil, err
 	}
+	arch, _ := g.String("general.architecture")
 	names := map[string]checkpoint.Entry{}
 	for _, p := range cfg.Params() {
 		name := cfg.Family.GGUFName(p)
 		if _, ok := infos[name]; !ok {
 			return nil, fmt.Errorf("tensor %s is missing; the file is not complete, download or convert it again", name)
 		}
-		names[p.Name] = checkpoint.Entry{Name: name, Rows: ropeRows(cfg, p)}
+		names[p.Name] = checkpoint.Entry{Name: name, Rows: ropeRows(cfg, p, arch)}
 	}
 	if err := onlyKnown(cfg, infos); err != nil {
 		return nil, err
@@ -68,11 +69,15 @@ func fromGGUF(path string, g *checkpoint.GGUF) (*Model, error) {
 	return &Model{Path: path, Format: GGUF, Config: cfg, Weights: weights, Vocab: vocab}, nil
 }
 
-func ropeRows(cfg *model.Config, p model.Param) []int {
+// ropeRows undoes the row order of the pairs, nil where the rows stand as in Hugging Face models.
+func ropeRows(cfg *model.Config, p model.Param, arch string) []int {
+	if !model.PairedRows(arch) {
+		return nil
+	}
 	switch p.Role {
-	case model.Q:
+	case model.Q, model.QBias:
 		return checkpoint.RopeUnpermute(cfg.Layers[p.Layer].Heads, cfg.HeadDim)
-	case model.K:
+	case model.K, model.KBias:
 		return checkpoint.RopeUnpermute(cfg.Layers[p.Layer].KVHeads, cfg.HeadDim)
 	}
 	return nil

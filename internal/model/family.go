@@ -22,7 +22,34 @@ const (
 	Down
 	FinalNorm
 	Head
+
+	QNorm // RMSNorm of each query head, over the head size
+	KNorm
+	QBias
+	KBias
+	VBias
+	OBias
+	GateBias
+	UpBias
+	DownBias
 )
+
+// Roles is a set of roles.
+type Roles uint64
+
+// Biases are the roles of all biases.
+var Biases = RolesOf(QBias, KBias, VBias, OBias, GateBias, UpBias, DownBias)
+
+// RolesOf is the set of these.
+func RolesOf(roles ...Role) (s Roles) {
+	for _, r := range roles {
+		s |= 1 << r
+	}
+	return s
+}
+
+// Has says whether r is in the set.
+func (s Roles) Has(r Role) bool { return s>>r&1 == 1 }
 
 // layout is one row of a family's parameter table.
 type layout struct {
@@ -39,10 +66,11 @@ type Family struct {
 	GGUFArchs  []string // general.architecture
 
 	before, layer, after []layout
+	optional             Roles // rows of the table that only some models have: those in Config.Optional
 }
 
 // Families is every architecture the program knows.
-var Families = []*Family{&llama}
+var Families = []*Family{&llama, &mistral, &qwen2, &qwen3}
 
 // familyOf finds the family that lists name, or says what is known.
 func familyOf(name string, names func(*Family) []string) (*Family, error) {
@@ -54,6 +82,16 @@ func familyOf(name string, names func(*Family) []string) (*Family, error) {
 		known = append(known, names(f)...)
 	}
 	return nil, fmt.Errorf("architecture %q is not supported, known are %s", name, strings.Join(known, ", "))
+}
+
+// found is the optional rows of the table that the first layer of a file has, by GGUF name.
+func (f *Family) found(has func(name string) bool) (s Roles) {
+	for _, y := range f.layer {
+		if f.optional.Has(y.role) && has(y.layerName(y.gguf, 0)) {
+			s |= RolesOf(y.role)
+		}
+	}
+	return s
 }
 
 // GGUFName is the name of p in a GGUF file.
@@ -97,11 +135,33 @@ func (c *Config) Params() []Param {
 	return ps
 }
 
+// Has says whether the layers of c have a parameter of that role.
+func (c *Config) Has(r Role) bool {
+	for _, y := range c.Family.layer {
+		if y.role == r {
+			return !c.Family.optional.Has(r) || c.Optional.Has(r)
+		}
+	}
+	return false
+}
+
+// Biases is the roles of the biases that the layers of c have.
+func (c *Config) Biases() (s Roles) {
+	for _, y := range c.Family.layer {
+		if Biases.Has(y.role) && c.Has(y.role) {
+			s |= RolesOf(y.role)
+		}
+	}
+	return s
+}
+
 // LayerParams lists the parameters of one layer in storage order.
 func (c *Config) LayerParams(layer int) []Param {
-	ps := make([]Param, len(c.Family.layer))
-	for i, y := range c.Family.layer {
-		ps[i] = y.param(c, layer)
+	var ps []Param
+	for _, y := range c.Family.layer {
+		if c.Has(y.role) {
+			ps = append(ps, y.param(c, layer))
+		}
 	}
 	return ps
 }

@@ -1,6 +1,9 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Metadata is the typed view of a GGUF file's keys that FromGGUF needs; every
 // method reports whether the key is there with a fitting type.
@@ -11,17 +14,21 @@ type Metadata interface {
 	Float(key string) (float64, bool)
 }
 
-// FromGGUF reads the model's sizes from GGUF metadata. tied says that the file
-// has no output.weight; vocab is the number of embedding rows; factors is the
-// contents of rope_freqs.weight, nil when absent.
-func FromGGUF(m Metadata, tied bool, vocab int, factors []float64) (*Config, error) {
+// PairedRows says whether files of architecture arch have the rows of q and k,
+// and their biases, with the two halves of each rotated pair side by side.
+func PairedRows(arch string) bool { return slices.Contains(llama.GGUFArchs, arch) }
+
+// FromGGUF reads the model's sizes from GGUF metadata. has says which tensors the
+// file has; vocab is the number of embedding rows; factors is the contents of
+// rope_freqs.weight, nil when absent.
+func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, factors []float64) (*Config, error) {
 	arch, _ := m.String("general.architecture")
 	family, err := familyOf(arch, func(f *Family) []string { return f.GGUFArchs })
 	if err != nil {
 		return nil, err
 	}
 	k := keys{m: m, arch: arch}
-	c := &Config{Family: family, VocabSize: vocab, Tied: tied,
+	c := &Config{Family: family, VocabSize: vocab, Tied: !has(headRow.gguf), Optional: family.found(has),
 		HiddenSize:   k.size("embedding_length"),
 		MaxPositions: k.size("context_length"),
 		NormEps:      k.float("attention.layer_norm_rms_epsilon"),
@@ -104,7 +111,7 @@ func (k *keys) layers() []Layer {
 	ff := k.perLayer("feed_forward_length", n)
 	layers := make([]Layer, n)
 	for i := range layers {
-		layers[i] = Layer{heads[i], kv[i], ff[i]}
+		layers[i] = Layer{Heads: heads[i], KVHeads: kv[i], Intermediate: ff[i]}
 	}
 	return layers
 }

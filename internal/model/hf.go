@@ -3,6 +3,7 @@ package model
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // hfConfig is what is read of a Hugging Face config.json.
@@ -22,11 +23,12 @@ type hfConfig struct {
 	AttentionBias    bool     `json:"attention_bias"`
 	MLPBias          bool     `json:"mlp_bias"`
 	SlidingWindow    *int     `json:"sliding_window"`
+	UseSlidingWindow bool     `json:"use_sliding_window"`
 	RopeTheta        *float64 `json:"rope_theta"`
 	RopeScaling      *hfRope  `json:"rope_scaling"`
 	RopeParameters   *hfRope  `json:"rope_parameters"`
 
-	// Own fields of model_type pruned_llama.
+	// Own fields of the model types pruned_*.
 	HeadsPerLayer        []int `json:"num_attention_heads_per_layer"`
 	KVHeadsPerLayer      []int `json:"num_key_value_heads_per_layer"`
 	IntermediatePerLayer []int `json:"intermediate_size_per_layer"`
@@ -43,9 +45,10 @@ type hfRope struct {
 }
 
 // FromHF reads a Hugging Face config.json. Defaults of absent fields are those
-// of transformers' LlamaConfig and MistralConfig.
+// of transformers' configurations of the family.
 func FromHF(data []byte) (*Config, error) {
-	var h hfConfig
+	window := 4096 // of a Mistral that does not say null
+	h := hfConfig{SlidingWindow: &window}
 	if err := json.Unmarshal(data, &h); err != nil {
 		return nil, fmt.Errorf("not a model configuration: %w", err)
 	}
@@ -53,11 +56,11 @@ func FromHF(data []byte) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.supported(); err != nil {
+	if err := h.supported(family); err != nil {
 		return nil, err
 	}
-	c := &Config{Family: family, VocabSize: h.VocabSize, HiddenSize: h.HiddenSize, HeadDim: h.headDim(),
-		MaxPositions: h.MaxPositions, NormEps: 1e-6, Rope: h.rope(), Tied: h.Tied}
+	c := &Config{Family: family, VocabSize: h.VocabSize, HiddenSize: h.HiddenSize, HeadDim: h.headDim(family),
+		MaxPositions: h.MaxPositions, NormEps: 1e-6, Rope: h.rope(), Tied: h.Tied, Optional: h.optional()}
 	if h.NormEps != nil {
 		c.NormEps = *h.NormEps
 	}
@@ -67,26 +70,52 @@ func FromHF(data []byte) (*Config, error) {
 	if c.Layers, err = h.layers(); err != nil {
 		return nil, err
 	}
+	if family == &mistral {
+		h.slide(c)
+	}
 	return c, c.Validate()
 }
 
 // supported refuses what would silently compute something else.
-func (h *hfConfig) supported() error {
+func (h *hfConfig) supported(f *Family) error {
 	switch {
 	case h.HiddenAct != "" && h.HiddenAct != "silu":
 		return fmt.Errorf("hidden_act %q is not supported, known is silu", h.HiddenAct)
-	case h.AttentionBias || h.MLPBias:
+	case (h.AttentionBias || h.MLPBias) && f != &llama:
 		return fmt.Errorf("attention_bias and mlp_bias are not supported for %s", h.ModelType)
-	case h.ModelType == "mistral" && h.SlidingWindow != nil && *h.SlidingWindow < h.MaxPositions:
-		return fmt.Errorf("sliding_window %d is not supported, only null is", *h.SlidingWindow)
+	case h.UseSlidingWindow && f != &mistral:
+		return fmt.Errorf("use_sliding_window is not supported for %s, only false is", h.ModelType)
 	}
 	return nil
 }
 
-func (h *hfConfig) headDim() int {
+// optional is the biases that a Llama may have.
+func (h *hfConfig) optional() (s Roles) {
+	if h.AttentionBias {
+		s |= RolesOf(QBias, KBias, VBias, OBias)
+	}
+	if h.MLPBias {
+		s |= RolesOf(GateBias, UpBias, DownBias)
+	}
+	return s
+}
+
+// slide gives the layers the window of sliding_window; one as long as the context hides nothing.
+func (h *hfConfig) slide(c *Config) {
+	if h.SlidingWindow == nil || *h.SlidingWindow >= c.MaxPositions {
+		return
+	}
+	for i := range c.Layers {
+		c.Layers[i].Window = *h.SlidingWindow
+	}
+}
+
+func (h *hfConfig) headDim(f *Family) int {
 	switch {
 	case h.HeadDim != nil:
 		return *h.HeadDim
+	case f == &qwen3:
+		return 128 // Qwen3Config
 	case h.NumHeads > 0:
 		return h.HiddenSize / h.NumHeads
 	}
@@ -128,16 +157,16 @@ func (h *hfConfig) layers() ([]Layer, error) {
 	}
 	layers := make([]Layer, h.NumLayers)
 	for i := range layers {
-		layers[i] = Layer{h.NumHeads, kv, h.IntermediateSize}
+		layers[i] = Layer{Heads: h.NumHeads, KVHeads: kv, Intermediate: h.IntermediateSize}
 	}
-	if h.ModelType != "pruned_llama" {
+	if !strings.HasPrefix(h.ModelType, "pruned_") {
 		return layers, nil
 	}
 	if len(h.HeadsPerLayer) != h.NumLayers || len(h.KVHeadsPerLayer) != h.NumLayers || len(h.IntermediatePerLayer) != h.NumLayers {
-		return nil, fmt.Errorf("the per-layer lists of a pruned_llama must have %d entries each", h.NumLayers)
+		return nil, fmt.Errorf("the per-layer lists of a %s must have %d entries each", h.ModelType, h.NumLayers)
 	}
 	for i := range layers {
-		layers[i] = Layer{h.HeadsPerLayer[i], h.KVHeadsPerLayer[i], h.IntermediatePerLayer[i]}
+		layers[i] = Layer{Heads: h.HeadsPerLayer[i], KVHeads: h.KVHeadsPerLayer[i], Intermediate: h.IntermediatePerLayer[i]}
 	}
 	return layers, nil
 }

@@ -18,7 +18,8 @@ type Config struct {
 	MaxPositions int // context length the model was trained for
 	NormEps      float64
 	Rope         Rope
-	Tied         bool // lm_head is the embedding
+	Tied         bool  // lm_head is the embedding
+	Optional     Roles // which optional rows of the family's table the model has
 	Layers       []Layer
 }
 
@@ -27,6 +28,7 @@ type Layer struct {
 	Heads        int // query heads, a multiple of KVHeads
 	KVHeads      int // KV groups, the unit of attention pruning
 	Intermediate int // MLP channels
+	Window       int // how many keys a query sees, its own the last; 0: all
 }
 
 // Group is the number of query heads per KV head.
@@ -86,12 +88,26 @@ func (c *Config) Validate() error {
 		if l.Intermediate < 1 || l.Intermediate > most {
 			return fmt.Errorf("layer %d has %d MLP channels, want 1 to %d", i, l.Intermediate, most)
 		}
+		if l.Window < 0 || l.Window > most {
+			return fmt.Errorf("layer %d has a sliding window of %d, want 1 to %d", i, l.Window, most)
+		}
 	}
 	return c.Rope.validate(c.HeadDim)
 }
 
 // AttentionScale is what scores are multiplied by: 1/sqrt(head size).
 func (c *Config) AttentionScale() float32 { return float32(1 / math.Sqrt(float64(c.HeadDim))) }
+
+// Window is the smallest sliding window of a layer, 0 when every layer sees all keys.
+func (c *Config) Window() int {
+	least := 0
+	for _, l := range c.Layers {
+		if l.Window > 0 && (least == 0 || l.Window < least) {
+			least = l.Window
+		}
+	}
+	return least
+}
 
 // WithLayers is a copy of c with other layer sizes.
 func (c *Config) WithLayers(layers []Layer) *Config {

@@ -9,6 +9,7 @@ import (
 
 	"moreau/internal/goldentest"
 	"moreau/internal/model"
+	"moreau/internal/synth"
 )
 
 // config reads a configuration of testdata/configs.
@@ -43,6 +44,35 @@ func TestPublishedPlan(t *testing.T) {
 	}
 	if before, after := p.Before.ParamCount(), p.After.ParamCount(); before != 6738415616 || after != 5422977024 {
 		t.Errorf("%d -> %d parameters, published 6738415616 -> 5422977024", before, after)
+	}
+}
+
+// The published form, a quarter of the heads and channels of each layer that is not
+// protected, on other known geometries; counted by hand from their sizes.
+func TestPublishedForm(t *testing.T) {
+	for name, want := range map[string]struct {
+		layers        string
+		before, after int64
+	}{
+		"llama-7b":  {"4..29", 6_738_415_616, 5_422_977_024},
+		"vicuna-7b": {"4..29", 6_738_415_616, 5_422_977_024},
+		"llama-13b": {"4..37", 13_015_864_320, 13_015_864_320 - 34*5120*(10*4*128+3456*3)},
+		"llama3-8b": {"4..29", 8_030_261_248, 8_030_261_248 - 26*4096*(2*10*128+3584*3)}, // 4 query heads a group
+		"tinyllama": {"3..19", 1_100_048_384, 1_100_048_384 - 17*2048*(1*18*64+1408*3)},  // 8 query heads a group
+	} {
+		cfg, _, err := synth.Geometry(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := both(cfg)
+		b.LayerRatio = 0.25
+		p, err := NewPlan(cfg, nil, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before, after := p.Before.ParamCount(), p.After.ParamCount(); before != want.before || after != want.after || b.Layers.String() != want.layers {
+			t.Errorf("%s: %d -> %d parameters in layers %s, want %d -> %d in %s", name, before, after, b.Layers, want.before, want.after, want.layers)
+		}
 	}
 }
 

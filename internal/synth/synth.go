@@ -32,7 +32,7 @@ type Model struct {
 
 var _ checkpoint.Checkpoint = (*Model)(nil)
 
-// New is a random model: norms 1, matrices normal with deviation 0.02, and those of
+// New is a random model: norms 1, biases 0, matrices normal with deviation 0.02, and those of
 // o_proj and down_proj smaller by sqrt(2 x layers), as in GPT-2, so that the
 // residual stream does not grow with depth. dtype is F32, F16 or BF16; threads 0
 // means all cores.
@@ -66,7 +66,11 @@ func (m *Model) Read(name string) (tensor.Tensor, error) {
 		return tensor.Tensor{}, fmt.Errorf("the model has no tensor %q: %w", name, fs.ErrNotExist)
 	}
 	if len(p.Axes) == 1 {
-		return tensor.FromFloat32(m.dtype, p.Shape(), slices.Repeat([]float32{1}, p.Len())), nil
+		value := float32(1)
+		if model.Biases.Has(p.Role) {
+			value = 0
+		}
+		return tensor.FromFloat32(m.dtype, p.Shape(), slices.Repeat([]float32{value}, p.Len())), nil
 	}
 	draws := m.inner
 	if p.Role == model.O || p.Role == model.Down {

@@ -42,7 +42,11 @@ func layerFloats(cfg *model.Config, l int, N int64, gradients Gradients) int64 {
 		floats += weights
 	}
 	if gradients != NoGradients {
-		floats += N * (C + max(3*f, 2*q+2*kv))
+		attention := 2*q + 2*kv
+		if cfg.Has(model.QNorm) {
+			attention += q
+		}
+		floats += N * (C + max(3*f, attention))
 	}
 	return floats
 }
@@ -50,7 +54,11 @@ func layerFloats(cfg *model.Config, l int, N int64, gradients Gradients) int64 {
 // actFloats is the number of activations of one layer: what layerActs holds.
 func actFloats(cfg *model.Config, l int, N int64) int64 {
 	s, D := cfg.Layers[l], int64(cfg.HeadDim)
-	return N * (3*int64(cfg.HiddenSize) + (2*int64(s.Heads)+2*int64(s.KVHeads))*D + 3*int64(s.Intermediate))
+	heads := 2*int64(s.Heads) + 2*int64(s.KVHeads) // q and its output, k and v
+	if cfg.Has(model.QNorm) {
+		heads += int64(s.Heads) + int64(s.KVHeads) // q and k before their norms
+	}
+	return N * (3*int64(cfg.HiddenSize) + heads*D + 3*int64(s.Intermediate))
 }
 
 // PassFLOPs counts the floating-point operations of the matrix products of one

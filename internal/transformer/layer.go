@@ -38,6 +38,7 @@ func (p *pass) releaseLayer(lw *layerWeights) {
 type layerActs struct {
 	x          backend.Buffer // [N, C] input, the residual stream; owned by the pass
 	xn1, rstd1 backend.Buffer // [N, C], [N]
+	qn, kn     *headNorm      // what the norms of q and k's heads saw; nil without them
 	q, k, v    backend.Buffer // [N, H*D], [N, K*D], [N, K*D], q and k after RoPE
 	att, lse   backend.Buffer // [N, H*D], [B, H, T]
 	xmid       backend.Buffer // [N, C] after attention
@@ -54,7 +55,7 @@ func (p *pass) layerSizes(l int) (q, kv, f int) {
 
 func (p *pass) attentionShape(l int) backend.AttentionShape {
 	s := p.cfg.Layers[l]
-	return backend.AttentionShape{B: p.b.B, T: p.b.T, S: p.first() + p.b.T, H: s.Heads, K: s.KVHeads, D: p.cfg.HeadDim, Scale: p.cfg.AttentionScale()}
+	return backend.AttentionShape{B: p.b.B, T: p.b.T, S: p.first() + p.b.T, H: s.Heads, K: s.KVHeads, D: p.cfg.HeadDim, Window: s.Window, Scale: p.cfg.AttentionScale()}
 }
 
 // layerForward runs one layer on x [N, C] and writes the new residual stream to out.
@@ -71,6 +72,11 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	be.LinearForward(a.q, a.xn1, lw.w[model.Q], N, C, Q)
 	be.LinearForward(a.k, a.xn1, lw.w[model.K], N, C, KV)
 	be.LinearForward(a.v, a.xn1, lw.w[model.V], N, C, KV)
+	p.addBias(lw, model.QBias, a.q)
+	p.addBias(lw, model.KBias, a.k)
+	p.addBias(lw, model.VBias, a.v)
+	a.q, a.qn = p.normHeads(lw, model.QNorm, a.q)
+	a.k, a.kn = p.normHeads(lw, model.KNorm, a.k)
 	be.RoPEForward(a.q, p.cos, p.sin, s.B, s.T, s.H, s.D, p.first())
 	be.RoPEForward(a.k, p.cos, p.sin, s.B, s.T, s.K, s.D, p.first())
 	keys, values := a.k, a.v
@@ -81,6 +87,7 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	be.AttentionForward(a.att, a.lse, a.q, keys, values, s)
 	a.xmid = p.new(N * C)
 	be.LinearForward(a.xmid, a.att, lw.w[model.O], N, Q, C)
+	p.addBias(lw, model.OBias, a.xmid)
 	be.Axpby(a.xmid, 1, x, 1)
 
 	a.xn2, a.rstd2 = p.new(N*C), p.new(N)
@@ -88,9 +95,12 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	a.gate, a.up, a.act = p.new(N*F), p.new(N*F), p.new(N*F)
 	be.LinearForward(a.gate, a.xn2, lw.w[model.Gate], N, C, F)
 	be.LinearForward(a.up, a.xn2, lw.w[model.Up], N, C, F)
+	p.addBias(lw, model.GateBias, a.gate)
+	p.addBias(lw, model.UpBias, a.up)
 	be.SwiGLUForward(a.act, a.gate, a.up)
 	if out != nil {
 		be.LinearForward(out, a.act, lw.w[model.Down], N, F, C)
+		p.addBias(lw, model.DownBias, out)
 		be.Axpby(out, 1, a.xmid, 1)
 	}
 	return a
@@ -117,11 +127,14 @@ func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads,
 	dxn2 := p.new(N * C)
 	defer p.release(dact, dgate, dup, dxn2)
 
+	p.biasGrad(g, model.DownBias, dx)
 	be.LinearBackward(dact, g.d[model.Down], dx, a.act, lw.w[model.Down], N, F, C)
 	if err := p.maskGrad(p.cfg.Dim(l, model.MLP), a.act, dact, 1); err != nil {
 		return err
 	}
 	be.SwiGLUBackward(dgate, dup, dact, a.gate, a.up)
+	p.biasGrad(g, model.GateBias, dgate)
+	p.biasGrad(g, model.UpBias, dup)
 	be.LinearBackward(dxn2, g.d[model.Gate], dgate, a.xn2, lw.w[model.Gate], N, C, F)
 	be.LinearBackward(dxn2, g.d[model.Up], dup, a.xn2, lw.w[model.Up], N, C, F)
 	be.RMSNormBackward(dx, g.d[model.MLPNorm], dxn2, a.xmid, lw.w[model.MLPNorm], a.rstd2, N, C)
@@ -134,8 +147,10 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 	s := p.attentionShape(l)
 	datt, dq, dk, dv := p.new(N*Q), p.new(N*Q), p.new(N*KV), p.new(N*KV)
 	dxn1 := p.new(N * C)
-	defer p.release(datt, dq, dk, dv, dxn1)
+	defer p.release(datt, dv, dxn1)
+	defer func() { p.release(dq, dk) }() // which the norms of heads exchange
 
+	p.biasGrad(g, model.OBias, dx)
 	be.LinearBackward(datt, g.d[model.O], dx, a.att, lw.w[model.O], N, Q, C)
 	if err := p.maskGrad(p.cfg.Dim(l, model.Heads), a.att, datt, Q/s.K); err != nil {
 		return err
@@ -143,6 +158,11 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 	be.AttentionBackward(dq, dk, dv, datt, a.att, a.lse, a.q, a.k, a.v, s)
 	be.RoPEBackward(dq, p.cos, p.sin, s.B, s.T, s.H, s.D, 0)
 	be.RoPEBackward(dk, p.cos, p.sin, s.B, s.T, s.K, s.D, 0)
+	dq = p.normHeadsBackward(lw, g, model.QNorm, dq, a.qn)
+	dk = p.normHeadsBackward(lw, g, model.KNorm, dk, a.kn)
+	p.biasGrad(g, model.QBias, dq)
+	p.biasGrad(g, model.KBias, dk)
+	p.biasGrad(g, model.VBias, dv)
 	be.LinearBackward(dxn1, g.d[model.Q], dq, a.xn1, lw.w[model.Q], N, C, Q)
 	be.LinearBackward(dxn1, g.d[model.K], dk, a.xn1, lw.w[model.K], N, C, KV)
 	be.LinearBackward(dxn1, g.d[model.V], dv, a.xn1, lw.w[model.V], N, C, KV)

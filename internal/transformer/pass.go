@@ -48,6 +48,7 @@ func (p *pass) free() {
 }
 
 func (p *pass) releaseActs(a *layerActs) {
+	p.releaseHeadNorms(a.qn, a.kn)
 	p.release(a.xn1, a.rstd1, a.q, a.k, a.v, a.att, a.lse, a.xmid, a.xn2, a.rstd2, a.gate, a.up, a.act)
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"moreau/internal/backend"
 	"moreau/internal/checkpoint"
@@ -41,16 +42,20 @@ func FindUnits(be backend.Backend, dense, pruned Model) (*Match, error) {
 	}
 	m := &Match{Kept: map[model.Dim][]int{}}
 	for l := range dense.Config.Layers {
-		for i, p := range dense.Config.LayerParams(l) {
-			if p.Role != model.V && p.Role != model.Gate {
-				continue
-			}
-			if err := m.layer(be, dense, pruned, p, pruned.Config.LayerParams(l)[i]); err != nil {
+		for _, role := range []model.Role{model.V, model.Gate} {
+			if err := m.layer(be, dense, pruned, param(dense.Config, l, role), param(pruned.Config, l, role)); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return m, nil
+}
+
+// param is a layer's parameter of that role; the two models may be of families that
+// list them differently.
+func param(c *model.Config, layer int, role model.Role) model.Param {
+	params := c.LayerParams(layer)
+	return params[slices.IndexFunc(params, func(p model.Param) bool { return p.Role == role })]
 }
 
 // related checks what a cut leaves as it is.

@@ -7,13 +7,23 @@ import (
 	"moreau/internal/backend"
 )
 
+// seen is the keys [lo, hi) that query t sees.
+func seen(a backend.AttentionShape, t int) (lo, hi int) {
+	hi = a.S - a.T + t + 1
+	if a.Window > 0 {
+		lo = max(0, hi-a.Window)
+	}
+	return lo, hi
+}
+
 // referenceAttention gives out[B,T,H,D] and lse[B,H,T].
 func referenceAttention(q, k, v []float64, a backend.AttentionShape) (out, lse []float64) {
 	out, lse = make([]float64, len(q)), make([]float64, a.B*a.H*a.T)
 	for i := range a.B * a.T * a.H {
 		b, t, h := i/a.H/a.T, i/a.H%a.T, i%a.H
-		key := func(s int) int { return ((b*a.S+s)*a.K + h/(a.H/a.K)) * a.D }
-		weights := make([]float64, a.S-a.T+t+1)
+		lo, hi := seen(a, t)
+		key := func(s int) int { return ((b*a.S+lo+s)*a.K + h/(a.H/a.K)) * a.D }
+		weights := make([]float64, hi-lo)
 		var sum float64
 		for s := range weights {
 			at := key(s)
@@ -39,7 +49,8 @@ func referenceAttentionBackward(q, k, v, dout []float64, a backend.AttentionShap
 		b, t, h := i/a.H/a.T, i/a.H%a.T, i%a.H
 		query, d := q[i*a.D:(i+1)*a.D], dout[i*a.D:(i+1)*a.D]
 		mean := dot(d, out[i*a.D:(i+1)*a.D])
-		for s := range a.S - a.T + t + 1 {
+		lo, hi := seen(a, t)
+		for s := lo; s < hi; s++ {
 			at := ((b*a.S+s)*a.K + h/(a.H/a.K)) * a.D
 			p := math.Exp(scale*dot(query, k[at:at+a.D]) - lse[(b*a.H+h)*a.T+t])
 			ds := scale * p * (dot(d, v[at:at+a.D]) - mean)
@@ -62,6 +73,12 @@ func attention(s *suite) {
 		{B: 1, T: 1, S: 65, H: 4, K: 2, D: 64},
 		{B: 1, T: 5, S: 70, H: 1, K: 1, D: 128},
 		{B: 1, T: 110, S: 121, H: 2, K: 1, D: 20},
+		{B: 2, T: 7, S: 7, H: 4, K: 2, D: 16, Window: 1},
+		{B: 1, T: 17, S: 19, H: 2, K: 1, D: 17, Window: 5},
+		{B: 1, T: 3, S: 70, H: 2, K: 2, D: 16, Window: 7},
+		{B: 2, T: 110, S: 121, H: 2, K: 1, D: 20, Window: 33}, // whole tiles are out of sight of others
+		{B: 1, T: 200, S: 200, H: 1, K: 1, D: 20, Window: 7},
+		{B: 1, T: 20, S: 20, H: 2, K: 1, D: 16, Window: 20},
 	} {
 		a.Scale = float32(1 / math.Sqrt(float64(a.D)))
 		s.attentionForward(a)
@@ -111,7 +128,12 @@ func (s *suite) attentionBackward(a backend.AttentionShape) {
 
 // attentionCache: queries one by one over a growing cache give what all at once give.
 func attentionCache(s *suite) {
-	a := backend.AttentionShape{B: 1, T: 9, S: 9, H: 4, K: 2, D: 16, Scale: 0.25}
+	for _, window := range []int{0, 3} {
+		s.attentionCache(backend.AttentionShape{B: 1, T: 9, S: 9, H: 4, K: 2, D: 16, Window: window, Scale: 0.25})
+	}
+}
+
+func (s *suite) attentionCache(a backend.AttentionShape) {
 	width, kv := a.H*a.D, a.K*a.D
 	q, k, v := s.buffer(s.values(a.T*width)), s.buffer(s.values(a.S*kv)), s.buffer(s.values(a.S*kv))
 	whole, single, lse := s.junk(a.T*width), s.junk(a.T*width), s.junk(a.H*a.T)

@@ -18,8 +18,8 @@ type attention struct {
 }
 
 func (b *Backend) attention(s backend.AttentionShape) attention {
-	if s.K <= 0 || s.H%s.K != 0 || s.T > s.S {
-		panic("cpu: Attention: H is no multiple of K, or T exceeds S")
+	if s.K <= 0 || s.H%s.K != 0 || s.T > s.S || s.Window < 0 {
+		panic("cpu: Attention: H is no multiple of K, T exceeds S, or the window is negative")
 	}
 	return attention{b, s, s.H * s.D, s.K * s.D, roundUp(queryRows, b.mr)}
 }
@@ -89,30 +89,33 @@ func (b *Backend) AttentionForward(out, lse, q, k, v backend.Buffer, s backend.A
 
 // forwardQuery makes the output of one query of one head, and gives its log-sum-exp.
 func (a attention) forwardQuery(w *worker, out, q []float32, keys, values matrix, t int) float32 {
-	weights := w.scratch(a.seen(t))
+	lo, hi := a.seen(t)
+	weights := w.scratch(hi - lo)
 	for s := range weights {
-		weights[s] = a.dot(q, keys.data[s*keys.rs:][:a.D])
+		weights[s] = a.dot(q, keys.data[(lo+s)*keys.rs:][:a.D])
 	}
 	lse := a.softmax(weights)
 	clear(out)
 	for s, p := range weights {
-		a.axpby(out, p, values.data[s*values.rs:][:a.D], 1)
+		a.axpby(out, p, values.data[(lo+s)*values.rs:][:a.D], 1)
 	}
 	return lse
 }
 
 // forwardTile makes the outputs of the queries from position t on, of one head.
 func (a attention) forwardTile(w *worker, out, lse, q []float32, keys, values panels, t int) {
-	rows, limit := a.extent(t)
-	area := w.scratch(rows*limit + roundUp(rows, a.mr)*max(limit, a.D))
-	weights, packed := area[:rows*limit], area[rows*limit:]
-	a.product(w, packed, weights, limit, rows, limit, a.D, matrix{q, a.qs, 1}, keys, false)
+	rows, from, n := a.extent(t)
+	area := w.scratch(rows*n + roundUp(rows, a.mr)*max(n, a.D))
+	weights, packed := area[:rows*n], area[rows*n:]
+	a.product(w, packed, weights, n, rows, n, a.D, matrix{q, a.qs, 1}, keys.rowsFrom(from), false)
 	for r := range rows {
-		row, seen := weights[r*limit:(r+1)*limit], a.seen(t+r)
-		lse[r] = a.softmax(row[:seen])
-		clear(row[seen:])
+		row := weights[r*n : (r+1)*n]
+		lo, hi := a.seen(t + r)
+		lse[r] = a.softmax(row[lo-from : hi-from])
+		clear(row[:lo-from])
+		clear(row[hi-from:])
 	}
-	a.product(w, packed, out, a.qs, rows, a.D, limit, matrix{weights, limit, 1}, values, false)
+	a.product(w, packed, out, a.qs, rows, a.D, n, matrix{weights, n, 1}, values.depthFrom(from, a.nr), false)
 }
 
 // softmax makes scores weights, and gives the log-sum-exp of the scaled scores.
@@ -123,14 +126,24 @@ func (a attention) softmax(scores []float32) float32 {
 	return shift + float32(math.Log(float64(sum)))
 }
 
-// extent is the queries of the tile at position t, and the keys that some of them see.
-func (a attention) extent(t int) (rows, limit int) {
+// extent is the queries of the tile at position t, and the keys that some of them
+// see: n from position from on, which is a multiple of the width of a panel.
+func (a attention) extent(t int) (rows, from, n int) {
 	rows = min(a.rows, a.T-t)
-	return rows, a.seen(t + rows - 1)
+	lo, _ := a.seen(t)
+	_, hi := a.seen(t + rows - 1)
+	from = lo / a.nr * a.nr
+	return rows, from, hi - from
 }
 
-// seen is how many keys query t sees.
-func (a attention) seen(t int) int { return a.S - a.T + t + 1 }
+// seen is the keys that query t sees: [lo, hi).
+func (a attention) seen(t int) (lo, hi int) {
+	hi = a.S - a.T + t + 1
+	if a.Window > 0 {
+		lo = max(0, hi-a.Window)
+	}
+	return lo, hi
+}
 
 // product: c[m,n] = x·yᵀ (or += with add) with x packed into packed on the way.
 func (a attention) product(w *worker, packed, c []float32, ldc, m, n, k int, x matrix, y panels, add bool) {

@@ -46,10 +46,18 @@ func (b *Backend) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v backend.
 	}
 }
 
-// head makes the gradients of query head i, tile by tile; the queries of the last
-// tile see all keys.
+// head makes the gradients of query head i, tile by tile. The last tile writes the
+// gradients of the keys and values that its queries see, which are all without a
+// window; others add to them.
 func (g *attentionGrads) head(w *worker, i int) {
 	last := (g.T - 1) / g.rows * g.rows
+	if g.Window > 0 {
+		for _, heads := range [][]float32{g.dk, g.dv} {
+			if heads != nil {
+				clear(heads[i*g.S*g.D:][:g.S*g.D])
+			}
+		}
+	}
 	for t := last; t >= 0; t -= g.rows {
 		g.tile(w, i, t, t < last)
 	}
@@ -60,40 +68,43 @@ func (g *attentionGrads) head(w *worker, i int) {
 func (g *attentionGrads) tile(w *worker, head, t int, add bool) {
 	i, h := head/g.H, head%g.H
 	kv := i*g.K + h/(g.H/g.K)
-	rows, limit := g.extent(t)
-	square, wide := rows*limit, roundUp(g.D, g.nr)*rows
-	area := w.scratch(2*square + wide + roundUp(max(rows, limit), g.mr)*max(rows, limit, g.D))
+	rows, from, n := g.extent(t)
+	square, wide := rows*n, roundUp(g.D, g.nr)*rows
+	area := w.scratch(2*square + wide + roundUp(max(rows, n), g.mr)*max(rows, n, g.D))
 	p, ds, right, packed := area[:square], area[square:2*square], area[2*square:][:wide], area[2*square+wide:]
 
 	q, dout := g.query(g.q, i, t, h), g.query(g.dout, i, t, h)
-	g.product(w, packed, p, limit, rows, limit, g.D, matrix{q, g.qs, 1}, g.keys[kv], false)
-	g.product(w, packed, ds, limit, rows, limit, g.D, matrix{dout, g.qs, 1}, g.values[kv], false)
+	g.product(w, packed, p, n, rows, n, g.D, matrix{q, g.qs, 1}, g.keys[kv].rowsFrom(from), false)
+	g.product(w, packed, ds, n, rows, n, g.D, matrix{dout, g.qs, 1}, g.values[kv].rowsFrom(from), false)
 	for r := range rows {
-		pr, dr := p[r*limit:(r+1)*limit], ds[r*limit:(r+1)*limit]
+		lo, hi := g.seen(t + r)
+		pr, dr := p[r*n:(r+1)*n], ds[r*n:(r+1)*n]
 		out := g.query(g.out, i, t+r, h)[:g.D]
-		g.softmaxBackward(pr, dr, dout[r*g.qs:][:g.D], out, g.lse[head*g.T+t+r], g.seen(t+r))
+		g.softmaxBackward(pr, dr, dout[r*g.qs:][:g.D], out, g.lse[head*g.T+t+r], lo-from, hi-from)
 	}
-	slab := head * g.S * g.D
+	slab := (head*g.S + from) * g.D
 	if g.dv != nil {
 		y := g.packOn(right, matrix{dout, 1, g.qs}, g.D, rows, g.nr)
-		g.product(w, packed, g.dv[slab:], g.D, limit, g.D, rows, matrix{p, 1, limit}, y, add)
+		g.product(w, packed, g.dv[slab:], g.D, n, g.D, rows, matrix{p, 1, n}, y, add)
 	}
 	if g.dk != nil {
 		y := g.packOn(right, matrix{q, 1, g.qs}, g.D, rows, g.nr)
-		g.product(w, packed, g.dk[slab:], g.D, limit, g.D, rows, matrix{ds, 1, limit}, y, add)
+		g.product(w, packed, g.dk[slab:], g.D, n, g.D, rows, matrix{ds, 1, n}, y, add)
 	}
 	if g.dq != nil {
 		dq := g.query(g.dq, i, t, h)
-		g.product(w, packed, dq, g.qs, rows, g.D, limit, matrix{ds, limit, 1}, g.keysT[kv], g.addQ)
+		g.product(w, packed, dq, g.qs, rows, g.D, n, matrix{ds, n, 1}, g.keysT[kv].depthFrom(from, g.nr), g.addQ)
 	}
 }
 
 // softmaxBackward makes a row of scores the weights p, and that of dP dS, for the
-// keys seen; both become 0 for the others.
-func (g *attentionGrads) softmaxBackward(p, ds, dout, out []float32, lse float32, seen int) {
-	clear(p[seen:])
-	clear(ds[seen:])
-	p, ds = p[:seen], ds[:seen]
+// keys [lo, hi) that are seen; both become 0 for the others.
+func (g *attentionGrads) softmaxBackward(p, ds, dout, out []float32, lse float32, lo, hi int) {
+	for _, row := range [][]float32{p, ds} {
+		clear(row[:lo])
+		clear(row[hi:])
+	}
+	p, ds = p[lo:hi], ds[lo:hi]
 	g.exp(p, p, g.Scale, lse, 1)
 	g.mul(ds, g.Scale, p, ds)
 	g.axpby(ds, -g.Scale*g.dot(dout, out), p, 1)

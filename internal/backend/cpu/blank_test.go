@@ -29,12 +29,12 @@ func TestBlankBuffers(t *testing.T) {
 	}
 }
 
-// litter leaves NaN in the pool, of the size that attention takes for a gradient of
-// every query head.
+// litter leaves NaN in the pool, of the sizes that attention takes for a gradient of
+// every query head, and a bias for the sums of its tasks.
 func litter(b *Backend) {
 	var list []backend.Buffer
 	for range 12 {
-		list = append(list, filled(b, 2*4*110*16, float32(math.NaN())))
+		list = append(list, filled(b, 2*4*110*16, float32(math.NaN())), filled(b, 2*70, float32(math.NaN())))
 	}
 	for _, x := range list {
 		b.Free(x)
@@ -84,6 +84,11 @@ func writeAll(b *Backend, fresh func(n int) backend.Buffer) (values [][]float32)
 	a, lse := out(q.Len()), out(s.B*s.H*s.T)
 	b.AttentionForward(a, lse, q, k, v, s)
 	b.AttentionBackward(out(q.Len()), out(k.Len()), out(v.Len()), q, a, lse, q, k, v, s)
+	s.Window = 9
+	b.AttentionForward(out(q.Len()), lse, q, k, v, s)
+	b.AttentionBackward(out(q.Len()), out(k.Len()), out(v.Len()), q, a, lse, q, k, v, s)
+	b.BiasForward(out(N*O), scale, N, C)
+	b.BiasBackward(out(O), y, N, O)
 
 	b.Normal(out(N*O), 1, 2)
 	b.Perturb(out(N*O), y, nil, y, 0.5, false)

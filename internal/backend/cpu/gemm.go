@@ -29,6 +29,12 @@ type panels struct {
 // from is the panels from row i on, a multiple of the panel width.
 func (p panels) from(i int) []float32 { return p.data[i*p.depth:] }
 
+// rowsFrom is p without the rows before i, a multiple of the panel width.
+func (p panels) rowsFrom(i int) panels { return panels{p.from(i), p.depth} }
+
+// depthFrom is p, in panels of that width, without what comes before l of the common dimension.
+func (p panels) depthFrom(l, width int) panels { return panels{p.data[l*width:], p.depth} }
+
 // format is how products take their operands: packed so that gemm, on panels of
 // that form, multiplies them.
 type format struct {
@@ -69,8 +75,7 @@ func (b *Backend) multiply(c []float32, ldc, m, n int, x, y panels, add bool) {
 	across := ceilDiv(n, cols)
 	b.each(ceilDiv(m, rows)*across, func(w *worker, task int) {
 		i, j := task/across*rows, task%across*cols
-		px, py := panels{x.from(i), x.depth}, panels{y.from(j), y.depth}
-		b.tiles(w, b.linear.gemm, c[i*ldc+j:], ldc, min(rows, m-i), min(cols, n-j), x.depth, px, py, add)
+		b.tiles(w, b.linear.gemm, c[i*ldc+j:], ldc, min(rows, m-i), min(cols, n-j), x.depth, x.rowsFrom(i), y.rowsFrom(j), add)
 	})
 }
 

@@ -58,6 +58,13 @@ func everyOp(be *Backend) (results [][]float32) {
 	a, lse, dq, dk, dv := draw(q.Len()), draw(s.B*heads*s.T), draw(q.Len()), draw(k.Len()), draw(v.Len())
 	be.AttentionForward(a, lse, q, k, v, s)
 	be.AttentionBackward(dq, dk, dv, q, a, lse, q, k, v, s)
+	s.Window = 9
+	be.AttentionForward(draw(q.Len()), lse, q, k, v, s)
+	be.AttentionBackward(draw(q.Len()), draw(k.Len()), draw(v.Len()), q, a, lse, q, k, v, s)
+
+	shift := draw(O)
+	be.BiasForward(out, shift, N, O)
+	be.BiasBackward(shift, out, N, O)
 
 	be.SwiGLUBackward(dx, y, x, x, y)
 	sum, picked := make([]float64, N), make([]float64, N)

@@ -1,0 +1,207 @@
+package export
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"moreau/internal/checkpoint"
+	"moreau/internal/model"
+	"moreau/internal/tensor"
+)
+
+// tiny is a model of two layers of 4 query heads, 2 KV groups, 6 channels and hidden
+// size 16, with more keys for its config.json; its values are all different.
+func tiny(t *testing.T, modelType, more string) Model {
+	t.Helper()
+	data := fmt.Sprintf(`{"model_type": %q, "vocab_size": 5, "hidden_size": 16, "intermediate_size": 6, "num_hidden_layers": 2, "head_dim": 4,
+		"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-5%s}`, modelType, more)
+	cfg, err := model.FromHF([]byte(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := Model{Name: modelType}
+	if err := json.Unmarshal([]byte(data), &m.Raw); err != nil {
+		t.Fatal(err)
+	}
+	return resized(m, cfg)
+}
+
+// resized is m with the sizes of cfg.
+func resized(m Model, cfg *model.Config) Model {
+	w := checkpoint.Memory{}
+	at := float32(0)
+	for _, p := range cfg.Params() {
+		vals := make([]float32, p.Len())
+		for i := range vals {
+			at++
+			vals[i] = at
+		}
+		w[p.Name] = tensor.FromFloat32(tensor.F32, p.Shape(), vals)
+	}
+	m.Config, m.Weights = cfg, w
+	return m
+}
+
+// cut leaves one KV group of two in the first layers.
+func cut(m Model, layers int) Model {
+	left := map[model.Dim]int{}
+	for l := range layers {
+		left[m.Config.Dim(l, model.Heads)] = 1
+	}
+	return resized(m, m.Config.Cut(left))
+}
+
+const (
+	sliding = `, "sliding_window": 7`
+	biases  = `, "attention_bias": true`
+	biases2 = `, "attention_bias": true, "mlp_bias": true`
+	llama3  = `, "rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 8192}`
+)
+
+func TestFamilies(t *testing.T) {
+	for _, c := range []struct {
+		modelType, more string
+		cut             int    // layers
+		arch, class     string // "" where the container refuses
+		heads           int    // != 0: query heads of both layers instead
+	}{
+		{"mistral", sliding, 0, "llama", "MistralForCausalLM", 0},
+		{"mistral", sliding, 2, "llama", "MistralForCausalLM", 0},
+		{"mistral", sliding, 1, "deci", "PrunedMistralForCausalLM", 0},
+		{"mistral", `, "sliding_window": 64`, 1, "deci", "PrunedLlamaForCausalLM", 0},
+		{"qwen2", "", 0, "qwen2", "Qwen2ForCausalLM", 0},
+		{"qwen2", llama3, 0, "llama", "Qwen2ForCausalLM", 0},
+		{"qwen2", "", 2, "llama", "Qwen2ForCausalLM", 0},
+		{"qwen2", "", 1, "deci", "PrunedQwen2ForCausalLM", 0},
+		{"qwen2", "", 0, "llama", "Qwen2ForCausalLM", 6},
+		{"qwen3", "", 0, "qwen3", "Qwen3ForCausalLM", 0},
+		{"qwen3", "", 2, "qwen3", "Qwen3ForCausalLM", 0},
+		{"qwen3", "", 1, "", "PrunedQwen3ForCausalLM", 0},
+		{"qwen3", llama3, 0, "", "Qwen3ForCausalLM", 0},
+		{"llama", biases, 0, "llama", "LlamaForCausalLM", 0},
+		{"llama", biases2, 2, "llama", "LlamaForCausalLM", 0},
+		{"llama", biases2, 1, "deci", "PrunedLlamaForCausalLM", 0},
+		{"llama", biases, 0, "llama", "PrunedLlamaForCausalLM", 6}, // of 16: Mistral would have no biases
+	} {
+		t.Run(fmt.Sprintf("%s%s-%d-%d", c.modelType, c.more, c.cut, c.heads), func(t *testing.T) {
+			m := cut(tiny(t, c.modelType, c.more), c.cut)
+			if c.heads > 0 {
+				l := model.Layer{Heads: c.heads, KVHeads: c.heads / 2, Intermediate: 6}
+				m = resized(m, m.Config.WithLayers([]model.Layer{l, l}))
+			}
+			dir := t.TempDir()
+			folder := filepath.Join(dir, "out")
+			if p := write(t, m, folder, Options{}); p.Class != c.class {
+				t.Errorf("class %s, want %s", p.Class, c.class)
+			}
+			if n := config(t, folder)["num_attention_heads"].(float64); strings.HasSuffix(c.class, "LlamaForCausalLM") && 16%int(n) != 0 {
+				t.Errorf("num_attention_heads is %g, which LlamaConfig refuses for a hidden size of 16", n)
+			}
+			back := open(t, folder)
+			same(t, back, m)
+			testGGUF(t, m, filepath.Join(dir, "source.gguf"), c.arch)
+			// What came back from the folder is written as the same class again.
+			again := Model{Config: back.Config, Weights: back.Weights, Raw: back.Raw, Dir: folder}
+			if p := write(t, again, filepath.Join(dir, "again"), Options{}); p.Class != c.class {
+				t.Errorf("class %s when written again, want %s", p.Class, c.class)
+			}
+		})
+	}
+}
+
+// testGGUF writes a file and reads it: the window is gone, and the context as long as it.
+func testGGUF(t *testing.T, m Model, path, arch string) {
+	t.Helper()
+	if arch == "" {
+		if _, err := NewPlan(m, path, Options{}); err == nil || !strings.Contains(err.Error(), "write a Hugging Face folder") {
+			t.Errorf("error %v, want a refusal", err)
+		}
+		return
+	}
+	p := write(t, m, path, Options{})
+	if p.Class != arch {
+		t.Errorf("architecture %s, want %s", p.Class, arch)
+	}
+	want := m
+	context := 64
+	if w := m.Config.Window(); w > 0 {
+		context = w
+		layers := slices.Clone(m.Config.Layers)
+		for i := range layers {
+			layers[i].Window = 0
+		}
+		want.Config = m.Config.WithLayers(layers)
+		if !strings.Contains(p.String(), "context cut to the sliding window of 7 tokens") {
+			t.Errorf("the plan does not say that the context is cut: %s", p)
+		}
+	}
+	back := open(t, path)
+	same(t, back, want)
+	if n := back.Config.MaxPositions; n != context {
+		t.Errorf("context of %d tokens, want %d", n, context)
+	}
+	testRows(t, m, path, arch)
+}
+
+// testRows looks at the file itself: the last head of q's and k's biases is in pairs in llama and deci alone.
+func testRows(t *testing.T, m Model, path, arch string) {
+	t.Helper()
+	g, err := checkpoint.OpenGGUF(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	for file, name := range map[string]string{"blk.1.attn_q.bias": "self_attn.q_proj.bias", "blk.1.attn_k.bias": "self_attn.k_proj.bias"} {
+		x, err := g.Read(file)
+		if !m.Config.Has(model.QBias) {
+			if err == nil {
+				t.Errorf("%s in a model without biases", file)
+			}
+			continue
+		}
+		y, errY := m.Weights.Read("model.layers.1." + name)
+		if err != nil || errY != nil {
+			t.Fatal(err, errY)
+		}
+		last := x.Len() - m.Config.HeadDim
+		got, want := x.Float32()[last:], slices.Clone(y.Float32()[last:])
+		if arch != "qwen2" {
+			want[1], want[2] = want[2], want[1]
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s of %s: the last head is %v, want %v", file, arch, got, want)
+		}
+	}
+}
+
+// A window, a bias of some projections: what the folder says.
+func TestFamilyConfig(t *testing.T) {
+	dir := t.TempDir()
+	write(t, cut(tiny(t, "mistral", sliding), 1), filepath.Join(dir, "mistral"), Options{})
+	if c := config(t, filepath.Join(dir, "mistral")); c["sliding_window"] != 7. || c["model_type"] != "pruned_mistral" ||
+		c["auto_map"].(map[string]any)["AutoModel"] != "modeling_pruned_mistral.PrunedMistralModel" || !exists(filepath.Join(dir, "mistral", "modeling_pruned_mistral.py")) {
+		t.Errorf("config.json of a mistral: %v", c)
+	}
+	write(t, tiny(t, "llama", biases), filepath.Join(dir, "llama"), Options{})
+	if c := config(t, filepath.Join(dir, "llama")); c["attention_bias"] != true || c["mlp_bias"] != false {
+		t.Errorf("config.json of a llama: %v", c)
+	}
+	// Queries see all keys: nothing of another family's window may remain.
+	odd := model.Layer{Heads: 3, KVHeads: 3, Intermediate: 6}
+	m := tiny(t, "llama", sliding)
+	write(t, resized(m, m.Config.WithLayers([]model.Layer{odd, odd})), filepath.Join(dir, "odd"), Options{})
+	if c := config(t, filepath.Join(dir, "odd")); c["sliding_window"] != nil || c["model_type"] != "mistral" {
+		t.Errorf("config.json of a llama of 3 heads: %v", c)
+	}
+	some := tiny(t, "llama", "")
+	own := *some.Config
+	own.Optional = model.RolesOf(model.QBias)
+	if _, err := NewPlan(resized(some, &own), filepath.Join(dir, "some"), Options{}); err == nil || !strings.Contains(err.Error(), "write a .gguf file") {
+		t.Errorf("biases of q alone: %v", err)
+	}
+	write(t, resized(some, &own), filepath.Join(dir, "some.gguf"), Options{})
+}

@@ -1,0 +1,75 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// The counts are those of the published models.
+func TestPublishedModels(t *testing.T) {
+	const qwen = `"vocab_size": 151936, "max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "rope_theta": 1e6, "use_sliding_window": false, "sliding_window": 4096`
+	for _, c := range []struct {
+		name, config string
+		params       int64
+		window       int
+	}{
+		{"Mistral-7B-v0.1", `"model_type": "mistral", "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+			"num_attention_heads": 32, "num_key_value_heads": 8, "max_position_embeddings": 32768, "sliding_window": 4096`, 7_241_732_096, 4096},
+		{"Mistral-7B-v0.2", `"model_type": "mistral", "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+			"num_attention_heads": 32, "num_key_value_heads": 8, "max_position_embeddings": 32768, "sliding_window": null`, 7_241_732_096, 0},
+		{"Qwen2.5-0.5B", qwen + `, "model_type": "qwen2", "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24,
+			"num_attention_heads": 14, "num_key_value_heads": 2, "tie_word_embeddings": true`, 494_032_768, 0},
+		{"Qwen2.5-7B", strings.Replace(qwen, "151936", "152064", 1) + `, "model_type": "qwen2", "hidden_size": 3584, "intermediate_size": 18944,
+			"num_hidden_layers": 28, "num_attention_heads": 28, "num_key_value_heads": 4`, 7_615_616_512, 0},
+		{"Qwen3-0.6B", qwen + `, "model_type": "qwen3", "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28, "head_dim": 128,
+			"num_attention_heads": 16, "num_key_value_heads": 8, "tie_word_embeddings": true`, 596_049_920, 0},
+		{"Qwen3-8B", qwen + `, "model_type": "qwen3", "hidden_size": 4096, "intermediate_size": 12288, "num_hidden_layers": 36,
+			"num_attention_heads": 32, "num_key_value_heads": 8`, 8_190_735_360, 0},
+	} {
+		cfg, err := FromHF([]byte("{" + c.config + "}"))
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if n, w := cfg.ParamCount(), cfg.Window(); n != c.params || w != c.window {
+			t.Errorf("%s has %d parameters and a window of %d, want %d and %d", c.name, n, w, c.params, c.window)
+		}
+	}
+}
+
+// A unit of attention takes its part of the biases with it, and none of the norms.
+func TestUnits(t *testing.T) {
+	const sizes = `{"model_type": %q, "vocab_size": 5, "hidden_size": 16, "intermediate_size": 6, "num_hidden_layers": 1, "head_dim": 4,
+		"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "attention_bias": %t, "mlp_bias": %[2]t}`
+	const heads, channel = (2 + 1 + 1 + 2) * 4 * 16, 3 * 16 // scalars of a unit without biases
+	for _, c := range []struct {
+		modelType      string
+		biases         bool
+		heads, channel int64
+	}{
+		{"llama", false, heads, channel}, {"llama", true, heads + (2+1+1)*4, channel + 2},
+		{"qwen2", false, heads + (2+1+1)*4, channel}, {"qwen3", false, heads, channel},
+	} {
+		cfg, err := FromHF(fmt.Appendf(nil, sizes, c.modelType, c.biases))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, m := cfg.Dim(0, Heads), cfg.Dim(0, MLP)
+		if a, b := cfg.UnitParams(h), cfg.UnitParams(m); a != c.heads || b != c.channel {
+			t.Errorf("%s (biases: %t): units of %d and %d scalars, want %d and %d", c.modelType, c.biases, a, b, c.heads, c.channel)
+		}
+		before, after := cfg.ParamCount(), cfg.Cut(map[Dim]int{h: 1, m: 5}).ParamCount()
+		if gone := before - after; gone != c.heads+c.channel {
+			t.Errorf("%s (biases: %t): cutting a unit of each removes %d scalars, want %d", c.modelType, c.biases, gone, c.heads+c.channel)
+		}
+	}
+}
+
+// A Mistral that does not speak of a window has MistralConfig's.
+func TestDefaultWindow(t *testing.T) {
+	cfg, err := FromHF([]byte(`{"model_type": "mistral", "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
+		"num_attention_heads": 2, "max_position_embeddings": 8192}`))
+	if err != nil || cfg.Window() != 4096 {
+		t.Errorf("window of %d (%v), want 4096", cfg.Window(), err)
+	}
+}

@@ -1,0 +1,17 @@
+package model
+
+// qwen3 covers the dense Qwen 3: each head of q and k has an RMSNorm over the
+// head size before it is rotated, with weights that all heads of a layer share.
+var qwen3 = Family{
+	Name:       "qwen3",
+	ModelTypes: []string{"qwen3", "pruned_qwen3"},
+	GGUFArchs:  []string{"qwen3"},
+	before:     []layout{embeddingRow},
+	layer: []layout{
+		attnNormRow,
+		qRow, qNormRow,
+		kRow, kNormRow,
+		vRow, oRow, mlpNormRow, gateRow, upRow, downRow,
+	},
+	after: []layout{finalNormRow, headRow},
+}
