@@ -135,6 +135,9 @@ func (m Method) Check(o Options) error {
 	if err == nil && s.squares && m.Name != "taylor" {
 		err = fmt.Errorf("salience %q needs gradients of single sequences: it goes with method taylor only", o.Salience)
 	}
+	if err == nil && m.Needs.Gradients == transformer.UnitGradients && o.Salience != "element1" {
+		err = fmt.Errorf("salience %q is a form of w·g: method %s has no gradients of weights", o.Salience, m.Name)
+	}
 	return err
 }
 

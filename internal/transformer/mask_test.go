@@ -3,6 +3,7 @@ package transformer_test
 import (
 	"context"
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -113,34 +114,86 @@ func TestMaskGradientsOfSequences(t *testing.T) {
 	}
 }
 
-// Scaling a channel's column of down_proj by 1±e changes the loss by 2e times its
-// mask gradient.
+// The gradients of masks are the same bytes for every number of threads.
+func TestMaskGradientsThreads(t *testing.T) {
+	g := goldentest.Open(t, "llama_gqa_rope3")
+	want := maskGrads(t, newBackend(t, 1), g, g.Batch(t), 0)
+	for _, threads := range []int{2, 3, 8} {
+		if !reflect.DeepEqual(maskGrads(t, newBackend(t, threads), g, g.Batch(t), 0), want) {
+			t.Errorf("%d threads: other mask gradients than with 1", threads)
+		}
+	}
+}
+
+// noWeightGrads fails the test when a gradient of a weight is computed.
+type noWeightGrads struct {
+	backend.Backend
+	t *testing.T
+}
+
+func (n noWeightGrads) LinearBackward(dx, dw, dout, x, w backend.Buffer, N, I, O int) {
+	if dw != nil {
+		n.t.Error("LinearBackward computes dw")
+	}
+	n.Backend.LinearBackward(dx, dw, dout, x, w, N, I, O)
+}
+
+func (n noWeightGrads) RMSNormBackward(dx, dw, dout, x, w, rstd backend.Buffer, N, C int) {
+	if dw != nil {
+		n.t.Error("RMSNormBackward computes dw")
+	}
+	n.Backend.RMSNormBackward(dx, dw, dout, x, w, rstd, N, C)
+}
+
+func TestMaskGradientsNeedNoWeightGradients(t *testing.T) {
+	g := goldentest.Open(t, "llama_gqa_rope3")
+	be := noWeightGrads{newBackend(t, 2), t}
+	if grads := maskGrads(t, be, g, g.Batch(t), 0); len(grads) != 2*len(g.Config.Layers) {
+		t.Errorf("%d dimensions, want two a layer", len(grads))
+	}
+}
+
+// Scaling a unit's columns of down_proj or o_proj by 1±e changes the loss by 2e times
+// its mask gradient.
 func TestMaskGradientIsTheSlope(t *testing.T) {
-	be, g := newBackend(t, 2), goldentest.Open(t, "llama_mha")
-	b, d := g.Batch(t), g.Config.Dim(1, model.MLP)
-	grad := sumOf(maskGrads(t, be, g, b, 0)[d])
-	unit := 0
+	be := newBackend(t, 2)
+	for _, family := range goldentest.Families {
+		g := goldentest.Open(t, family)
+		grads := maskGrads(t, be, g, g.Batch(t), 0)
+		for _, d := range []model.Dim{g.Config.Dim(1, model.MLP), g.Config.Dim(1, model.Heads)} {
+			grad := sumOf(grads[d])
+			unit := steepest(grad)
+			const e = 0.05
+			slope := (scaledLoss(t, be, g, d, unit, 1+e) - scaledLoss(t, be, g, d, unit, 1-e)) / (2 * e)
+			if want := float64(grad[unit]); math.Abs(slope-want) > 0.01*math.Abs(want) {
+				t.Errorf("%s %s unit %d: slope %g, mask gradient %g", family, d, unit, slope, want)
+			}
+		}
+	}
+}
+
+// steepest is the unit with the largest |gradient|.
+func steepest(grad []float32) (unit int) {
 	for u, v := range grad {
 		if math.Abs(float64(v)) > math.Abs(float64(grad[unit])) {
 			unit = u
 		}
 	}
-	const e = 0.05
-	loss := func(factor float32) float64 {
-		w := &scaledUnit{WeightSource: transformer.NewStored(be, g.Weights), be: be, dim: d, unit: unit, factor: factor}
-		l, err := transformer.New(be, g.Config).Loss(context.Background(), b, w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l
-	}
-	slope := (loss(1+e) - loss(1-e)) / (2 * e)
-	if want := float64(grad[unit]); math.Abs(slope-want) > 0.01*math.Abs(want) {
-		t.Errorf("slope %g, mask gradient %g", slope, want)
-	}
+	return unit
 }
 
-// scaledUnit scales one channel's column of down_proj.
+// scaledLoss is the loss with a unit's columns of down_proj or o_proj scaled.
+func scaledLoss(t *testing.T, be backend.Backend, g *goldentest.Golden, d model.Dim, unit int, factor float32) float64 {
+	t.Helper()
+	w := &scaledUnit{WeightSource: transformer.NewStored(be, g.Weights), be: be, dim: d, unit: unit, factor: factor}
+	l, err := transformer.New(be, g.Config).Loss(context.Background(), g.Batch(t), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// scaledUnit scales one unit's columns of down_proj or o_proj.
 type scaledUnit struct {
 	transformer.WeightSource
 	be     backend.Backend
@@ -151,10 +204,10 @@ type scaledUnit struct {
 
 func (s *scaledUnit) Weight(p model.Param) (backend.Buffer, error) {
 	b, err := s.WeightSource.Weight(p)
-	if err == nil && p.Role == model.Down && p.Layer == s.dim.Layer {
+	if err == nil && (p.Role == model.Down || p.Role == model.O) && p.Axes[1].Dim == s.dim {
 		factors := slices.Repeat([]float32{1}, s.dim.Units)
 		factors[s.unit] = s.factor
-		s.be.UnitScale(b, factors, backend.Units{Rows: p.Axes[0].Size(), Cols: s.dim.Units, Axis: 1, Width: 1})
+		s.be.UnitScale(b, factors, backend.Units{Rows: p.Axes[0].Size(), Cols: p.Axes[1].Size(), Axis: 1, Width: p.Axes[1].Width})
 	}
 	return b, err
 }

@@ -1,9 +1,8 @@
 package backendtest
 
 import (
-	"slices"
-
 	"math"
+	"slices"
 
 	"moreau/internal/backend"
 )
