@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -42,18 +43,24 @@ func (f ScratchFile) stride(moving []model.Param) (n int64) {
 // layer and a mean in use, those read ahead for a layer, and arrays on their way to
 // the disk.
 func (f ScratchFile) MemoryBytes(moving []model.Param) int64 {
-	layers := map[int]int64{}
-	var layer, largest int64
+	layers, sizes := map[int]int64{}, []int64{}
+	var layer int64
 	for _, p := range moving {
+		sizes = append(sizes, int64(p.Len()))
 		layers[p.Layer] += int64(p.Len())
-		layer, largest = max(layer, layers[p.Layer]), max(largest, int64(p.Len()))
+		layer = max(layer, layers[p.Layer])
 	}
-	stored := int64(f.DType.BlockBytes())
+	slices.Sort(sizes)
+	var largest, onTheWay int64
+	for i := range min(len(sizes), queued+2) {
+		n := sizes[len(sizes)-1-i]
+		largest, onTheWay = max(largest, n), onTheWay+n
+	}
 	use := layer + largest
 	if f.DType != tensor.F32 {
 		use += largest // as float32 on their way to being encoded
 	}
-	return 4*use + stored*(2*layer+(queued+2)*largest)
+	return 4*use + int64(f.DType.BlockBytes())*(2*layer+onTheWay)
 }
 
 // size is the bytes of one array of p.
