@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+
 	"moreau/internal/backend"
 	"moreau/internal/checkpoint"
 	"moreau/internal/export"
@@ -13,7 +15,6 @@ import (
 	"moreau/internal/model"
 	"moreau/internal/output"
 	"moreau/internal/prune"
-	"os"
 )
 
 // pruneJob is one run of moreau prune.
