@@ -195,8 +195,13 @@ func TestQuantizedFallbacks(t *testing.T) {
 // Pruned models of every family keep their sizes planned to the byte.
 func TestQuantizedPruned(t *testing.T) {
 	for _, family := range goldentest.Families {
-		for _, d := range []tensor.DType{tensor.Q8_0, tensor.Q4_0, tensor.Q4_K} {
-			write(t, prunedGolden(t, family), filepath.Join(t.TempDir(), "a.gguf"), Options{DType: &d})
-		}
+		t.Run(family, func(t *testing.T) {
+			if family == "qwen3_qknorm" {
+				t.Skip("GGUF cannot hold it: TestFamilies")
+			}
+			for _, d := range []tensor.DType{tensor.Q8_0, tensor.Q4_0, tensor.Q4_K} {
+				write(t, prunedGolden(t, family), filepath.Join(t.TempDir(), "a.gguf"), Options{DType: &d})
+			}
+		})
 	}
 }
