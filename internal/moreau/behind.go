@@ -64,3 +64,13 @@ func (s *scratch) failed() error {
 	defer s.mu.Unlock()
 	return s.err
 }
+
+// settled waits until no write is under way, and is the first error of one.
+func (s *scratch) settled() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.writing) > 0 {
+		s.waiting.Wait()
+	}
+	return s.err
+}

@@ -66,13 +66,7 @@ func (s *scratch) adopt(mark string, places []int) bool {
 // flush waits until all is in the file and on the disk, and gives the places of the
 // current values. Once they are saved, commit is to be called.
 func (s *scratch) flush() (places []int, err error) {
-	s.mu.Lock()
-	for len(s.writing) > 0 {
-		s.waiting.Wait()
-	}
-	err = s.err
-	s.mu.Unlock()
-	if err != nil {
+	if err := s.settled(); err != nil {
 		return nil, err
 	}
 	if err := s.file.Sync(); err != nil {

@@ -306,6 +306,45 @@ func TestScratchIsLocked(t *testing.T) {
 	}
 }
 
+// What was read ahead is not what a later Open gives if the array changed in between,
+// whether or not the change has reached the disk.
+func TestScratchReadsItsWrites(t *testing.T) {
+	r := newToy(t)
+	store, p := r.scratch(t, t.TempDir(), false), r.moving[0]
+	defer store.Free()
+	set := func(v float32) {
+		b, err := store.Open(Delta, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.Ahead(Delta, p) // of the values before
+		r.be.Upload(b, func(part []float32, _ int) {
+			for i := range part {
+				part[i] = v
+			}
+		})
+		if err := store.Close(Delta, p, b, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for v := range 20 {
+		set(float32(v))
+		if v%2 == 0 {
+			store.(*scratch).settled()
+		}
+		b, err := store.Open(Delta, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := goldentest.Host(r.be, b)[p.Len()-1]; got != float32(v) {
+			t.Fatalf("%g was read after %d was written", got, v)
+		}
+		if err := store.Close(Delta, p, b, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // The error of a write behind the computation is that of a later call.
 func TestScratchWriteFails(t *testing.T) {
 	r := newToy(t)
