@@ -59,9 +59,9 @@ type Transformer struct {
 	cos, sin backend.Buffer // [positions, HeadDim/2], grown on demand
 	tableLen int
 
-	// KeepBytes is memory for activations that the backward pass then need not
-	// compute again: those of as many of the last layers as fit. Results are the
-	// same bits.
+	// KeepBytes is memory for what the backward pass then need not compute again: the
+	// logits, and the activations of as many of the last layers as fit. Results are
+	// the same bits.
 	KeepBytes int64
 
 	// OnLayer, if set, is called after each layer of a pass: len(Layers) times
