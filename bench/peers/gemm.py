@@ -1,8 +1,9 @@
 """Matrix products of a linear layer by PyTorch on the CPU, in GFLOP/s.
 
 usage: gemm.py ROWS INPUTS OUTPUTS THREADS
-Prints the median of several runs of each layout and dtype. Results go to tensors that
-exist: page faults of new ones are not counted.
+Prints the median of several runs of each layout, in float32, in bfloat16, and in
+bfloat16 with float32 operands and results, whose conversion is counted. Results go to
+tensors that exist: page faults of new ones are not counted.
 """
 import statistics
 import sys
@@ -27,12 +28,25 @@ def measure(run):
     return statistics.median(times)
 
 
-for dtype in torch.float32, torch.bfloat16:
-    x, w, dout = (torch.randn(shape).to(dtype) for shape in ((N, I), (O, I), (N, O)))
-    out, dx, dw = torch.empty_like(dout), torch.empty_like(x), torch.empty_like(w)
-    for layout, run in (
-        ("forward", lambda: torch.mm(x, w.t(), out=out)),  # what F.linear(x, w) computes
-        ("dx", lambda: torch.mm(dout, w, out=dx)),
-        ("dw", lambda: torch.mm(dout.t(), x, out=dw)),
-    ):
-        print(f"{N} x {I} -> {O}, {layout}, {str(dtype)[6:]}\tpytorch\t{2 * N * I * O / measure(run) / 1e9:.1f}")
+def layouts(x, w, dout, out, dx, dw, cast=lambda t: t):
+    """The products by name; cast converts operands that they read first."""
+    return {
+        "forward": lambda: torch.mm(cast(x), cast(w).t(), out=out),  # what F.linear(x, w) computes
+        "dx": lambda: torch.mm(cast(dout), cast(w), out=dx),
+        "dw": lambda: torch.mm(cast(dout).t(), cast(x), out=dw),
+    }
+
+
+def report(dtype, products, results=None):
+    """One line a layout; results are float32 tensors that products' results go to."""
+    for layout, product in products.items():
+        run = product if results is None else lambda: results[layout].copy_(product())
+        print(f"{N} x {I} -> {O}, {layout}, {dtype}\tpytorch\t{2 * N * I * O / measure(run) / 1e9:.1f}")
+
+
+operands = [torch.randn(shape) for shape in ((N, I), (O, I), (N, O))]
+results = [torch.empty_like(operands[i]) for i in (2, 0, 1)]
+halves = [[t.bfloat16() for t in group] for group in (operands, results)]
+report("float32", layouts(*operands, *results))
+report("bfloat16", layouts(*halves[0], *halves[1]))
+report("bfloat16 of float32", layouts(*operands, *halves[1], torch.Tensor.bfloat16), dict(zip(("forward", "dx", "dw"), results)))

@@ -3,8 +3,9 @@
 # several rounds, in float32 and bfloat16, all three layouts of a linear layer.
 #
 # usage: bench/peers/gemm.sh PYTHON [ROUNDS]   PYTHON has torch
-# With bfloat16, PyTorch's operands and results are bfloat16; ours are float32 and
-# rounded as the product reads them (--compute bf16), which is counted.
+# Ours are float32 with bfloat16 products too (--compute bf16): operands are rounded
+# as they are packed, which is counted. PyTorch's stand for them both as bfloat16
+# operands and results, and as float32 ones that it converts ("bfloat16 of float32").
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=$1 rounds=${2:-3} threads=$(nproc)
@@ -18,7 +19,8 @@ for _ in $(seq "$rounds"); do
     "1280 4096 4096" "1280 4096 11008" "1280 11008 4096"; do
     read -r n i o <<<"$shape"
     ours "^BenchmarkLinear\$/^${n}x${i}x$o\$" |
-      awk -v shape="$n x $i -> $o" '/GFLOP/ { split($1, p, "/"); sub(/-[0-9]+$/, "", p[4]); printf "%s, %s, %s\tmoreau\t%s\n", shape, p[3], p[4], $3 }'
+      awk -v shape="$n x $i -> $o" '/GFLOP/ { split($1, p, "/"); sub(/-[0-9]+$/, "", p[4]); line(p[4]); if (p[4] == "bfloat16") line("bfloat16 of float32") }
+        function line(dtype) { printf "%s, %s, %s\tmoreau\t%s\n", shape, p[3], dtype, $3 }'
     "$python" bench/peers/gemm.py $shape "$threads" 2>/dev/null
   done
 done >"$work/speeds"

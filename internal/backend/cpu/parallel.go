@@ -1,9 +1,6 @@
 package cpu
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // chunk is how many values an element-wise op handles at a time: small enough
 // that the few operands of a chunk stay in the first-level cache.
@@ -13,6 +10,8 @@ const chunk = 2048
 type worker struct {
 	tile []float32 // a micro-tile, for the ragged edges of a product
 	area []float32
+
+	posted atomic.Pointer[tasks] // what it is to do next; none: it listens; nil: it has no goroutine
 }
 
 // scratch is n values of undefined content, valid until the next call.
@@ -28,18 +27,16 @@ func grow(s *[]float32, n int) []float32 {
 
 // each runs f for every i in [0, n) over the threads, in no particular order.
 func (b *Backend) each(n int, f func(w *worker, i int)) {
-	var next atomic.Int64
-	take := func(w *worker) {
-		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-			f(w, i)
-		}
+	if n <= 0 {
+		return
 	}
-	var wait sync.WaitGroup
+	t := &tasks{run: f, n: int64(n)}
+	t.last.Add(1)
 	for _, w := range b.workers[1:max(1, min(n, len(b.workers)))] {
-		wait.Go(func() { take(w) })
+		w.help(t)
 	}
-	take(b.workers[0])
-	wait.Wait()
+	t.take(b.workers[0])
+	t.wait()
 }
 
 // spans runs f over [0, n) cut every size values.
