@@ -10,6 +10,7 @@ const (
 	colLimit   = 3072 // columns in one block
 	taskRows   = 96
 	taskCols   = 256
+	tasksEach  = 12 // of a thread at least, so that none waits long for the last: tasks of small products have fewer rows
 )
 
 // matrix is an operand seen as rows along the result and columns along the common
@@ -73,6 +74,9 @@ func (b *Backend) gemm(c []float32, m, n, k int, x, y matrix, add bool) {
 func (b *Backend) multiply(c []float32, ldc, m, n int, x, y panels, add bool) {
 	rows, cols := roundUp(taskRows, b.mr), roundUp(taskCols, b.nr)
 	across := ceilDiv(n, cols)
+	for rows > b.mr && ceilDiv(m, rows)*across < tasksEach*len(b.workers) {
+		rows = roundUp(rows/2, b.mr)
+	}
 	b.each(ceilDiv(m, rows)*across, func(w *worker, task int) {
 		i, j := task/across*rows, task%across*cols
 		b.tiles(w, b.linear.gemm, c[i*ldc+j:], ldc, min(rows, m-i), min(cols, n-j), x.depth, x.rowsFrom(i), y.rowsFrom(j), add)

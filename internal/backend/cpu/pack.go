@@ -6,7 +6,7 @@ func (m matrix) at(i, l int) matrix {
 }
 
 const (
-	panelsAtOnce = 8  // of an operand with consecutive rows, packed by a task
+	panelsAtOnce = 4  // of an operand with consecutive rows, packed by a task
 	depthAtOnce  = 16 // of each of these before more of it
 )
 
