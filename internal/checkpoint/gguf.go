@@ -39,7 +39,7 @@ func NewGGUF(r io.ReaderAt, size int64, name string) (*GGUF, error) {
 	tensors, pairs := d.header()
 	g := &GGUF{spans: spans{}, kv: map[string]any{}}
 	g.pairs(d, pairs)
-	infos := make([]span, 0, min(tensors, 1<<16))
+	var infos []span
 	for i := uint64(0); i < tensors && d.err == nil; i++ {
 		infos = append(infos, d.tensorInfo())
 	}

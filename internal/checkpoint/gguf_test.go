@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"moreau/internal/fuzztest"
 	"moreau/internal/tensor"
 )
 
@@ -244,7 +245,9 @@ func FuzzGGUF(f *testing.F) {
 	f.Add(raw(uint32(2), uint64(0), uint64(1), "k", uint32(9), uint32(8), uint64(1), "v"))
 	f.Add(binary.LittleEndian.AppendUint64(raw(uint32(3), uint64(1), uint64(0), "x", uint32(0), uint32(24)), 0))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		g, err := parseGGUF(data)
+		var g *GGUF
+		var err error
+		fuzztest.Allocates(t, len(data), parseMultiple, func() { g, err = parseGGUF(data) })
 		if err != nil {
 			wantCorrupt(t, err, "m.gguf")
 			return
