@@ -70,7 +70,11 @@ func vocabKeys(m Model) ([]checkpoint.KeyValue, error) {
 		return nil, fmt.Errorf("%w; write a Hugging Face folder, which holds both as they are", err)
 	}
 	var kv []checkpoint.KeyValue
-	for _, p := range v.GGUF() {
+	pairs, err := v.GGUF()
+	if err != nil {
+		return nil, fmt.Errorf("%w; write a Hugging Face folder, which keeps tokenizer.json as it is", err)
+	}
+	for _, p := range pairs {
 		kv = append(kv, checkpoint.KeyValue(p))
 	}
 	return kv, nil

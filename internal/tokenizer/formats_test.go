@@ -58,13 +58,22 @@ func TestGGUFRoundTrip(t *testing.T) {
 		t.Error("280 tokens padded to 10")
 	}
 	kv := map[string]any{}
-	for _, e := range v.GGUF() {
+	for _, e := range mustGGUF(t, v) {
 		kv[e.Key] = e.Value
 	}
 	back, err := FromGGUF(kv)
 	if err != nil || !reflect.DeepEqual(back, v) {
 		t.Errorf("%v: got %+v\nwant %+v", err, back, v)
 	}
+}
+
+func mustGGUF(t *testing.T, v *Vocab) []KeyValue {
+	t.Helper()
+	kv, err := v.GGUF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kv
 }
 
 func TestHFRoundTrip(t *testing.T) {

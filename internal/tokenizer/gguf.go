@@ -1,6 +1,9 @@
 package tokenizer
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // KeyValue is one GGUF metadata entry. Value is a string, bool, uint32, []string, []int32 or
 // []float32: the strict types that llama.cpp wants.
@@ -11,8 +14,13 @@ type KeyValue struct {
 
 const ggml = "tokenizer.ggml."
 
-// preAliases are other names llama.cpp knows for the same pre-tokenizers.
-var preAliases = map[string]string{"llama3": "llama-bpe", "llama-v3": "llama-bpe", "gpt2": "gpt-2"}
+// preAliases are other names for the same pre-tokenizers in llama.cpp (src/llama-vocab.cpp), and
+// "gpt2" of older files.
+var preAliases = map[string]string{
+	"llama3": "llama-bpe", "llama-v3": "llama-bpe", "falcon3": "llama-bpe", "pixtral": "llama-bpe", "lfm2": "llama-bpe",
+	"gpt2": "gpt-2", "phi-2": "gpt-2", "mellum": "gpt-2",
+	"deepseek-r1-qwen": "qwen2", "megrez": "qwen2",
+}
 
 // FromGGUF reads the tokenizer.ggml.* keys of GGUF metadata; what is absent gets llama.cpp's
 // defaults. The caller names the file in front of the error.
@@ -33,6 +41,7 @@ func FromGGUF(kv map[string]any) (*Vocab, error) {
 	if v.Model == "gpt2" {
 		v.Scores = nil
 		v.Merges = get(g, ggml+"merges", []string(nil))
+		v.preDefaults()
 	}
 	v.AddBOS = get(g, ggml+"add_bos_token", llama || v.Pre == "llama-bpe")
 	v.AddEOS = get(g, ggml+"add_eos_token", false)
@@ -100,10 +109,40 @@ func (g *ggufReader) specialIDs(v *Vocab) {
 	}
 }
 
+// preDefaults sets what the name of the pre-tokenizer implies where no tokenizer.json says otherwise.
+func (v *Vocab) preDefaults() {
+	v.IgnoreMerges, v.Normalizers = pres[v.Pre].ignoreMerges, nil
+	if pres[v.Pre].nfc {
+		v.Normalizers = []Normalizer{{Type: "NFC"}}
+	}
+}
+
+// unsayable names what GGUF has no place for and what makes other ids of ordinary text. Metaspace,
+// how added tokens are found and NFC, whose ids differ in rare places, pass (docs/formats/tokenizers.md).
+func (v *Vocab) unsayable() error {
+	for _, n := range v.Normalizers {
+		if n.Type != "NFC" {
+			return unsupported("GGUF has no place for the normalizer %s", n.Type)
+		}
+	}
+	if v.IgnoreMerges && !pres[v.Pre].ignoreMerges {
+		return unsupported("GGUF has no place for ignore_merges with the pre-tokenizer %q", v.Pre)
+	}
+	for id, t := range v.Tokens {
+		if v.SplitBlanks && v.kind(id) == Normal && strings.LastIndex(t, blank) > 0 {
+			return unsupported("GGUF has no place for Metaspace's split, and token %d %.40q has a blank inside", id, t)
+		}
+	}
+	return nil
+}
+
 // GGUF gives the metadata entries that store the vocabulary, in a fixed order, with the types
-// llama.cpp wants. Metaspace and the merges of a llama vocabulary have no place there: llama.cpp
-// sets a blank before every text and merges by score (docs/formats/tokenizers.md).
-func (v *Vocab) GGUF() []KeyValue {
+// llama.cpp wants. The error chain holds ErrUnsupported where llama.cpp would give other ids for
+// ordinary text.
+func (v *Vocab) GGUF() ([]KeyValue, error) {
+	if err := v.unsayable(); err != nil {
+		return nil, err
+	}
 	llama := v.Model == "llama"
 	kv := []KeyValue{
 		{ggml + "model", v.Model},
@@ -132,7 +171,7 @@ func (v *Vocab) GGUF() []KeyValue {
 	if v.ChatTemplate != "" {
 		kv = append(kv, KeyValue{"tokenizer.chat_template", v.ChatTemplate})
 	}
-	return kv
+	return kv, nil
 }
 
 func (v *Vocab) allTypes() []int32 {

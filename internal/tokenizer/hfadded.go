@@ -7,12 +7,12 @@ import (
 	"strconv"
 )
 
-// hfAdded is an added token of tokenizer.json or tokenizer_config.json. HF may also trim around
-// it or match it after normalising; like llama.cpp this package takes it as it stands in the text.
+// hfAdded is an added token of tokenizer.json or tokenizer_config.json.
 type hfAdded struct {
 	ID      int    `json:"id"`
 	Content string `json:"content"`
 	Special bool   `json:"special"`
+	Match
 }
 
 // readAdded places the tokens of added_tokens.json and of tokenizer_config.json that the
@@ -52,9 +52,10 @@ func (v *Vocab) readAdded(dir string) error {
 // place puts added tokens at their ids; gaps before them become unused tokens.
 func (v *Vocab) place(added []hfAdded) error {
 	slices.SortFunc(added, func(a, b hfAdded) int { return a.ID - b.ID })
+	named := len(v.Tokens) + len(added)
 	for _, a := range added {
-		if a.ID < 0 || a.ID >= maxTokens {
-			return corrupt("added token %.40q has id %d, allowed 0..%d", a.Content, a.ID, maxTokens-1)
+		if err := checkID(a.Content, a.ID, named); err != nil {
+			return err
 		}
 		for len(v.Tokens) <= a.ID {
 			v.add("", -1000, 0)
@@ -63,6 +64,7 @@ func (v *Vocab) place(added []hfAdded) error {
 			return corrupt("id %d belongs to two tokens, %.40q and %.40q", a.ID, v.Tokens[a.ID], a.Content)
 		}
 		v.Tokens[a.ID] = a.Content
+		v.match(a)
 		if v.Types[a.ID] != Unknown {
 			v.Types[a.ID] = UserDefined
 			if a.Special {
@@ -76,4 +78,20 @@ func (v *Vocab) place(added []hfAdded) error {
 		}
 	}
 	return nil
+}
+
+// match notes how an added token is found; from the first that llama.cpp would not find so, for all.
+func (v *Vocab) match(a hfAdded) {
+	if v.Added == nil && a.Match == (Match{}) {
+		return
+	}
+	if v.Added == nil {
+		v.Added = map[int]Match{}
+		for id := range v.Tokens {
+			if v.literal(id) {
+				v.Added[id] = Match{}
+			}
+		}
+	}
+	v.Added[a.ID] = a.Match
 }

@@ -19,6 +19,9 @@ type hfModel struct {
 	UnkToken     *string         `json:"unk_token"`
 	Prefix       *string         `json:"continuing_subword_prefix"`
 	Suffix       *string         `json:"end_of_word_suffix"`
+	Dropout      float64         `json:"dropout"`
+	FuseUnk      bool            `json:"fuse_unk"`
+	IgnoreMerges bool            `json:"ignore_merges"`
 	ByteFallback bool            `json:"byte_fallback"`
 	Vocab        json.RawMessage `json:"vocab"`
 	Merges       []hfMerge       `json:"merges"`
@@ -49,7 +52,10 @@ func parseJSON(data []byte) (*Vocab, error) {
 	if text(f.Model.Prefix)+text(f.Model.Suffix) != "" {
 		return nil, unsupported("subword prefix %q, word suffix %q (known: none)", text(f.Model.Prefix), text(f.Model.Suffix))
 	}
-	v := &Vocab{BOS: -1, EOS: -1, UNK: -1, PAD: -1}
+	if f.Model.Dropout != 0 {
+		return nil, unsupported("BPE with dropout %g, which draws merges at random (known: none)", f.Model.Dropout)
+	}
+	v := &Vocab{BOS: -1, EOS: -1, UNK: -1, PAD: -1, Added: map[int]Match{}}
 	if err := f.pipeline(v); err != nil {
 		return nil, err
 	}
@@ -62,7 +68,9 @@ func parseJSON(data []byte) (*Vocab, error) {
 	if f.Model.UnkToken != nil {
 		v.UNK = v.id(*f.Model.UnkToken)
 	}
-	f.template(v)
+	if err := f.template(v); err != nil {
+		return nil, err
+	}
 	if v.Model == "llama" {
 		if err := v.scoreByRank(); err != nil {
 			return nil, err
@@ -86,8 +94,8 @@ func (f *hfTokenizer) tokens(v *Vocab) error {
 	}
 	top := -1
 	for t, id := range vocab {
-		if id < 0 || id >= maxTokens {
-			return corrupt("token %.40q has id %d, allowed 0..%d", t, id, maxTokens-1)
+		if err := checkID(t, id, len(vocab)); err != nil {
+			return err
 		}
 		top = max(top, id)
 	}

@@ -24,6 +24,8 @@ type component struct {
 	Replacement      string                          `json:"replacement"`
 	PrependScheme    string                          `json:"prepend_scheme"`
 	Split            *bool                           `json:"split"`
+	Left             bool                            `json:"strip_left"`
+	Right            bool                            `json:"strip_right"`
 	Single           []json.RawMessage               `json:"single"`
 }
 
@@ -43,7 +45,10 @@ func (c *component) steps() []*component {
 }
 
 func (c *component) name() string {
-	if c.Type == "Split" {
+	switch {
+	case c == nil:
+		return "null"
+	case c.Type == "Split" && c.Pattern.Regex != nil:
 		return "Split " + text(c.Pattern.Regex)
 	}
 	return c.Type
@@ -67,24 +72,35 @@ func (f *hfTokenizer) byteLevel(v *Vocab, steps []*component) error {
 	if orTrue(last.AddPrefixSpace) {
 		return unsupported("ByteLevel pre-tokenizer with add_prefix_space")
 	}
-	nfc := false
 	for _, n := range f.Normalizer.steps() {
-		if n.Type != "NFC" {
-			return unsupported("normalizer %q of a byte-level vocabulary (known: NFC, none)", n.Type)
+		if err := v.addNormalizer(n); err != nil {
+			return err
 		}
-		nfc = true
 	}
 	for name, p := range pres {
-		if p.nfc == nfc && p.matches(steps[:len(steps)-1], orTrue(last.UseRegex)) {
-			v.Model, v.Pre = "gpt2", name
+		if p.matches(steps[:len(steps)-1], orTrue(last.UseRegex)) {
+			v.Model, v.Pre, v.IgnoreMerges = "gpt2", name, f.Model.IgnoreMerges
 			return nil
 		}
 	}
-	var names []string
+	return unsupported("pre-tokenizer %.200q (known: those of %s)", names(steps), knownPres())
+}
+
+func names(steps []*component) []string {
+	var all []string
 	for _, s := range steps {
-		names = append(names, s.name())
+		all = append(all, s.name())
 	}
-	return unsupported("pre-tokenizer %.200q (known: those of %s)", names, knownPres())
+	return all
+}
+
+// addNormalizer takes a step that changes the text itself.
+func (v *Vocab) addNormalizer(n *component) error {
+	if n.Type == "Replace" && n.Pattern.String == nil {
+		return unsupported("normalizer Replace of the regular expression %.100q (known: %s)", text(n.Pattern.Regex), knownNormalizers)
+	}
+	v.Normalizers = append(v.Normalizers, Normalizer{n.Type, text(n.Pattern.String), n.Content, n.Left, n.Right})
+	return v.Normalizers[len(v.Normalizers)-1].validate()
 }
 
 // matches compares with the steps before ByteLevel and with its use_regex.
@@ -102,72 +118,34 @@ func (p pre) matches(steps []*component, ownRegex bool) bool {
 	return s.Type == "Split" && s.Behavior == "Isolated" && !s.Invert && text(s.Pattern.Regex) == p.regex && !ownRegex
 }
 
-// The regular expressions of the normalisers by which HF writes SentencePiece's remove_extra_whitespaces.
-const (
-	blankRuns   = " {2,}"
-	outerBlanks = `\A | \z`
-)
-
-// sentencePiece recognises the two ways HF writes SentencePiece's blanks: normaliser Prepend and
-// Replace, or pre-tokeniser Metaspace.
-func (f *hfTokenizer) sentencePiece(v *Vocab, steps []*component) error {
-	v.Model, v.Pre = "llama", "default"
-	replaced := false
-	for _, n := range f.Normalizer.steps() {
-		switch {
-		case n.Type == "Prepend" && n.Prepend == blank:
-			v.AddSpacePrefix = true
-		case n.Type == "Replace" && text(n.Pattern.String) == " " && n.Content == blank:
-			replaced = true
-		case n.Type == "Replace" && (text(n.Pattern.Regex) == blankRuns || text(n.Pattern.Regex) == outerBlanks):
-			v.RemoveExtraSpaces = true
+// template sets AddBOS and AddEOS, and finds both ids, from the post-processor: tokens before
+// and after the sequence.
+func (f *hfTokenizer) template(v *Vocab) error {
+	for _, p := range f.PostProcessor.steps() {
+		switch p.name() {
+		case "TemplateProcessing":
+			v.around(p.Single)
+		case "ByteLevel": // moves offsets, not ids
 		default:
-			return unsupported("normalizer %q of a SentencePiece-like vocabulary (known: Prepend and Replace with U+2581)", n.Type)
+			return unsupported("post-processor %q (known: TemplateProcessing, ByteLevel)", p.name())
 		}
-	}
-	if len(steps) == 0 && replaced {
-		return nil
-	}
-	if len(steps) != 1 || steps[0].Type != "Metaspace" || f.Normalizer != nil {
-		return unsupported("neither a ByteLevel nor a SentencePiece-like pipeline (Prepend and Replace, or Metaspace)")
-	}
-	return v.metaspace(steps[0])
-}
-
-func (v *Vocab) metaspace(m *component) error {
-	if m.Replacement != blank || orTrue(m.Split) {
-		return unsupported("Metaspace with replacement %q, split %v (known: U+2581, false)", m.Replacement, orTrue(m.Split))
-	}
-	switch m.PrependScheme {
-	case "first", "always":
-		v.AddSpacePrefix, v.Metaspace = true, m.PrependScheme
-	case "never":
-	default:
-		return unsupported("Metaspace prepend_scheme %q (known: first, always, never)", m.PrependScheme)
 	}
 	return nil
 }
 
-// template sets AddBOS and AddEOS, and finds both ids, from the post-processor: tokens before
-// and after the sequence.
-func (f *hfTokenizer) template(v *Vocab) {
-	for _, p := range f.PostProcessor.steps() {
-		after := false
-		for _, raw := range p.Single {
-			var item struct {
-				SpecialToken *struct{ ID string }
-			}
-			if json.Unmarshal(raw, &item) != nil {
-				continue
-			}
-			switch {
-			case item.SpecialToken == nil:
-				after = true
-			case after:
-				v.AddEOS = true
-			default:
-				v.AddBOS = true
-			}
+func (v *Vocab) around(template []json.RawMessage) {
+	after := false
+	for _, raw := range template {
+		item, _ := value[struct {
+			SpecialToken *struct{ ID string }
+		}](raw)
+		switch {
+		case item.SpecialToken == nil:
+			after = true
+		case after:
+			v.AddEOS, v.EOS = true, v.id(item.SpecialToken.ID)
+		default:
+			v.AddBOS, v.BOS = true, v.id(item.SpecialToken.ID)
 		}
 	}
 }

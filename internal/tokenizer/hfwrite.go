@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 type object = map[string]any
@@ -17,7 +18,10 @@ func (v *Vocab) HF() (map[string][]byte, error) {
 	var main object
 	switch v.Model {
 	case "llama":
-		main = v.hfLlama()
+		var err error
+		if main, err = v.hfLlama(); err != nil {
+			return nil, err
+		}
 	case "gpt2":
 		if _, ok := pres[v.Pre]; !ok {
 			return nil, unsupported("pre-tokenizer %q (known: %s)", v.Pre, knownPres())
@@ -52,11 +56,15 @@ func marshal(content object) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func (v *Vocab) hfLlama() object {
+func (v *Vocab) hfLlama() (object, error) {
 	model := v.hfModel()
-	model["byte_fallback"], model["fuse_unk"] = true, true
+	model["byte_fallback"], model["fuse_unk"] = v.Types == nil || slices.Contains(v.Types, Byte), !v.SplitUnknown
 	if len(v.Merges) == 0 {
-		model["merges"] = v.splits(func(id int) float32 { return v.Scores[id] })
+		merges, err := v.splits(func(id int) float32 { return v.Scores[id] })
+		if err != nil {
+			return nil, err
+		}
+		model["merges"] = merges
 	}
 	normalizer, pre := v.hfBlanks()
 	decoders := []object{
@@ -73,26 +81,7 @@ func (v *Vocab) hfLlama() object {
 		"post_processor": v.hfTemplate(),
 		"decoder":        object{"type": "Sequence", "decoders": decoders},
 		"model":          model,
-	}
-}
-
-// hfBlanks says how blanks become U+2581: the pre-tokeniser Metaspace, or a normaliser.
-func (v *Vocab) hfBlanks() (normalizer, pre any) {
-	if v.Metaspace != "" {
-		return nil, object{"type": "Metaspace", "replacement": blank, "prepend_scheme": v.Metaspace, "split": false}
-	}
-	var steps []object
-	if v.RemoveExtraSpaces {
-		steps = append(steps, replace("Regex", blankRuns, " "), replace("Regex", outerBlanks, ""))
-	}
-	if v.AddSpacePrefix {
-		steps = append(steps, object{"type": "Prepend", "prepend": blank})
-	}
-	return object{"type": "Sequence", "normalizers": append(steps, replace("String", " ", blank))}, nil
-}
-
-func replace(kind, pattern, content string) object {
-	return object{"type": "Replace", "pattern": object{kind: pattern}, "content": content}
+	}, nil
 }
 
 func (v *Vocab) hfByteLevel() object {
@@ -111,11 +100,8 @@ func (v *Vocab) hfByteLevel() object {
 		pre = object{"type": "Sequence", "pretokenizers": append(steps, level)}
 	}
 	model := v.hfModel()
-	model["ignore_merges"] = p.ignoreMerges
-	o := object{"normalizer": nil, "pre_tokenizer": pre, "post_processor": v.hfTemplate(), "decoder": level, "model": model}
-	if p.nfc {
-		o["normalizer"] = object{"type": "NFC"}
-	}
+	model["ignore_merges"] = v.IgnoreMerges
+	o := object{"normalizer": sequence(v.hfNormalizers()), "pre_tokenizer": pre, "post_processor": v.hfTemplate(), "decoder": level, "model": model}
 	if o["post_processor"] == nil {
 		o["post_processor"] = level
 	}
@@ -143,11 +129,12 @@ func (v *Vocab) hfToken(id int) any {
 func (v *Vocab) hfAdded() []object {
 	added := []object{}
 	for id, t := range v.Tokens {
-		if !v.literal(id) {
+		how, ok := v.Added[id]
+		if v.Added == nil && !v.literal(id) || v.Added != nil && !ok {
 			continue
 		}
-		added = append(added, object{"id": id, "content": t, "single_word": false, "lstrip": false, "rstrip": false,
-			"normalized": false, "special": v.kind(id) != UserDefined})
+		added = append(added, object{"id": id, "content": t, "single_word": how.SingleWord, "lstrip": how.LStrip, "rstrip": how.RStrip,
+			"normalized": how.Normalized, "special": v.kind(id) != UserDefined})
 	}
 	return added
 }

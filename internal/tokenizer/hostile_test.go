@@ -39,7 +39,15 @@ func TestHostileJSON(t *testing.T) {
 		"no pipeline":    {`{` + jsonModel + `}`, ErrUnsupported},
 		"prefix space":   {`{"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": true}, ` + jsonModel + `}`, ErrUnsupported},
 		"other regex":    {`{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "\\d"}}, {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]}, ` + jsonModel + `}`, ErrUnsupported},
-		"lower case":     {`{"normalizer": {"type": "Lowercase"}, ` + jsonLevel + `, ` + jsonModel + `}`, ErrUnsupported},
+		"no gaps":        {`{` + jsonLevel + `, "model": {"type": "BPE", "vocab": {"a": 0, "b": 65540}, "merges": []}}`, ErrCorrupt},
+		"strip accents":  {`{"normalizer": {"type": "StripAccents"}, ` + jsonLevel + `, ` + jsonModel + `}`, ErrUnsupported},
+		"replace regex":  {`{"normalizer": {"type": "Replace", "pattern": {"Regex": "a+"}, "content": ""}, ` + jsonLevel + `, ` + jsonModel + `}`, ErrUnsupported},
+		"replace none":   {`{"normalizer": {"type": "Replace", "pattern": {"String": ""}, "content": "x"}, ` + jsonLevel + `, ` + jsonModel + `}`, ErrUnsupported},
+		"late NFKC":      {`{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "NFKC"}]}, ` + jsonModel + `}`, ErrUnsupported},
+		"whitespace":     {`{"pre_tokenizer": {"type": "Whitespace"}, ` + jsonModel + `}`, ErrUnsupported},
+		"metaspace sign": {`{"pre_tokenizer": {"type": "Metaspace", "replacement": "_"}, ` + jsonModel + `}`, ErrUnsupported},
+		"post-processor": {`{"post_processor": {"type": "RobertaProcessing"}, ` + jsonLevel + `, ` + jsonModel + `}`, ErrUnsupported},
+		"dropout":        {`{` + jsonLevel + `, "model": {"type": "BPE", "dropout": 0.1, "vocab": {"a": 0}, "merges": []}}`, ErrUnsupported},
 		"null step":      {`{"pre_tokenizer": {"type": "Sequence", "pretokenizers": [null]}, ` + jsonModel + `}`, ErrUnsupported},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +99,7 @@ func TestHostileModel(t *testing.T) {
 
 func TestHostileGGUF(t *testing.T) {
 	good := map[string]any{}
-	for _, e := range small().GGUF() {
+	for _, e := range mustGGUF(t, small()) {
 		good[e.Key] = e.Value
 	}
 	for key, value := range map[string]any{
@@ -154,12 +162,20 @@ func exercise(t *testing.T, v *Vocab, err error) {
 	if _, err := v.HF(); err != nil {
 		t.Errorf("not written: %v", err)
 	}
+	if _, err := v.GGUF(); err != nil && !errors.Is(err, ErrUnsupported) {
+		t.Errorf("not written: %v", err)
+	}
 }
 
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{` + jsonLevel + `, "added_tokens": [{"id": 3, "content": "<s>", "special": true}], ` + jsonModel + `}`))
 	f.Add([]byte(`{"pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false}, "model": {"type": "BPE", "byte_fallback": true, "unk_token": "b", "vocab": {"a": 0, "b": 1, "ab": 2, "<0xC3>": 3}, "merges": [["a", "b"]]}}`))
 	f.Add([]byte(`{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]}, ` + jsonModel + `}`))
+	f.Add([]byte(`{"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Lowercase"}, {"type": "Strip", "strip_left": true}, {"type": "Replace", "pattern": {"String": "a"}, "content": "bb"}]},
+		"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, {"type": "ByteLevel", "add_prefix_space": false}]},
+		"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "b"}}, {"Sequence": {"id": "A"}}]},
+		"added_tokens": [{"id": 3, "content": "<s>", "special": true, "lstrip": true, "rstrip": true, "single_word": true, "normalized": true}], ` + jsonModel + `}`))
+	f.Add([]byte(`{"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}, "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious"}, ` + jsonModel + `}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := parseJSON(data)
 		exercise(t, v, err)

@@ -13,7 +13,7 @@ type pre struct {
 	regex        string // as tokenizer.json states it; "" where it is ByteLevel's own
 	digits       bool   // tokenizer.json has a Digits step
 	ignoreMerges bool   // a word that is a token is not merged
-	nfc          bool   // HF composes characters first; llama.cpp does not
+	nfc          bool   // the models that have it compose characters first in HF; llama.cpp does not
 }
 
 const (
@@ -125,8 +125,11 @@ func contraction(s string, fold bool) int {
 	if s[0] != '\'' {
 		return 0
 	}
+	rest := s[1:]
+	if fold && strings.HasPrefix(rest, "\u017f") { // the long s is an s in another case
+		return len("'\u017f")
+	}
 	for _, c := range []string{"s", "t", "re", "ve", "m", "ll", "d"} {
-		rest := s[1:]
 		if strings.HasPrefix(rest, c) || fold && len(rest) >= len(c) && strings.EqualFold(rest[:len(c)], c) {
 			return 1 + len(c)
 		}
@@ -161,9 +164,9 @@ func classOf(r rune) class {
 
 func unicodeClass(r rune) class {
 	switch {
-	case unicode.IsLetter(r):
+	case unicode.IsLetter(r) || unicode.Is(newLetters, r):
 		return letter
-	case unicode.IsNumber(r):
+	case unicode.IsNumber(r) || unicode.Is(newNumbers, r):
 		return number
 	case unicode.IsSpace(r):
 		return space

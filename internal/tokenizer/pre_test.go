@@ -27,6 +27,15 @@ func TestPre(t *testing.T) {
 	}
 }
 
+// As Oniguruma in HF tokenizers: the long s is an s in another case, letters and numbers are those of Unicode 16.
+func TestPreUnicode(t *testing.T) {
+	var words []string
+	pres["llama-bpe"].split("'\u017ft'\u017f \u212a\U0002ebf0\U00010d40\U00010d41", func(w string) { words = append(words, w) })
+	if want := []string{"'\u017f", "t", "'\u017f", " \u212a\U0002ebf0", "\U00010d40\U00010d41"}; !slices.Equal(words, want) {
+		t.Errorf("%q, want %q", words, want)
+	}
+}
+
 func TestByteLevel(t *testing.T) {
 	var all []byte
 	for b := range 256 {

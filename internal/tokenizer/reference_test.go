@@ -23,6 +23,7 @@ func TestReference(t *testing.T) {
 		return func(t testing.TB) *Vocab {
 			v := ggufVocab(t, "data/tokenizers/vectors/ggml-vocab-gpt-2.gguf")
 			v.Pre = pre
+			v.preDefaults()
 			return v
 		}
 	}

@@ -13,21 +13,21 @@ const blank = "\u2581"
 // spm is SentencePiece BPE as llama.cpp's llm_tokenizer_spm computes it: the neighbours whose
 // joined text has the highest score are merged first, what has no token becomes bytes.
 type spm struct {
-	vocab   *Vocab
-	ids     map[string]int32
-	merges  map[pair]merge // nil: by score
-	bytes   [256]int32     // -1: no byte token
-	special *specials
+	vocab  *Vocab
+	ids    map[string]int32
+	merges map[pair]merge // nil: by score
+	bytes  [256]int32     // -1: no byte token
+	front  *front
 }
 
 func newSPM(v *Vocab) (*spm, error) {
 	if v.Pre != "default" && v.Pre != "" {
 		return nil, unsupported("pre-tokenizer %q of a llama vocabulary (known: default)", v.Pre)
 	}
-	t := &spm{vocab: v, ids: v.ids(), special: newSpecials(v)}
+	t := &spm{vocab: v, ids: v.ids(), front: newFront(v)}
 	for b := range t.bytes {
 		t.bytes[b] = -1
-		if id, ok := t.ids[byteToken(byte(b))]; ok {
+		if id, ok := t.ids[byteToken(byte(b))]; ok && (v.Types == nil || v.Types[id] == Byte) {
 			t.bytes[b] = id
 		}
 	}
@@ -46,33 +46,45 @@ func (t *spm) Vocab() *Vocab { return t.vocab }
 func (t *spm) Encode(text string) []int {
 	var ids []int
 	m := &merger{}
-	for i, s := range t.special.split(text) {
+	for _, s := range t.front.split(text) {
 		if s.id >= 0 {
 			ids = append(ids, int(s.id))
 			continue
 		}
-		ids = t.encode(m, t.normalize(s.text, i == 0), ids)
+		for _, word := range t.words(t.metaspace(s)) {
+			ids = t.encode(m, word, ids)
+		}
 	}
 	return ids
 }
 
-// normalize writes blanks as U+2581 and sets the one before the text.
-func (t *spm) normalize(text string, first bool) string {
-	if t.vocab.RemoveExtraSpaces {
-		text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }), " ")
+// metaspace writes blanks as HF's pre-tokeniser of that name does.
+func (t *spm) metaspace(s section) string {
+	if t.vocab.Metaspace == "" {
+		return s.text
 	}
-	text = strings.ReplaceAll(text, " ", blank)
-	prefix := t.vocab.AddSpacePrefix && text != ""
-	switch t.vocab.Metaspace {
-	case "first":
-		prefix = prefix && first && !strings.HasPrefix(text, blank)
-	case "always":
-		prefix = prefix && !strings.HasPrefix(text, blank)
-	}
-	if prefix {
+	text := strings.ReplaceAll(s.text, " ", blank)
+	prefix := t.vocab.Metaspace == "always" || t.vocab.Metaspace == "first" && s.first
+	if prefix && !strings.HasPrefix(text, blank) {
 		return blank + text
 	}
 	return text
+}
+
+// words cuts before each blank where the vocabulary wants that.
+func (t *spm) words(text string) []string {
+	if !t.vocab.SplitBlanks {
+		return []string{text}
+	}
+	var words []string
+	for text != "" {
+		n := strings.Index(text[1:], blank) + 1
+		if n == 0 {
+			n = len(text)
+		}
+		words, text = append(words, text[:n]), text[n:]
+	}
+	return words
 }
 
 func (t *spm) encode(m *merger, text string, ids []int) []int {
@@ -84,12 +96,18 @@ func (t *spm) encode(m *merger, text string, ids []int) []int {
 		i += n
 	}
 	m.run()
+	unknown := false
 	for i := int32(0); i >= 0 && int(i) < len(m.syms); i = m.syms[i].next {
 		s := m.syms[i]
-		if s.id >= 0 {
+		wasUnknown := unknown
+		unknown = s.id < 0 && !t.hasBytes(text[s.start:s.end])
+		switch {
+		case s.id >= 0:
 			ids = append(ids, int(s.id))
-		} else {
+		case !unknown:
 			ids = t.fallback(text[s.start:s.end], ids)
+		case t.vocab.UNK >= 0 && (!wasUnknown || t.vocab.SplitUnknown):
+			ids = append(ids, t.vocab.UNK)
 		}
 	}
 	return ids
@@ -115,26 +133,21 @@ func (t *spm) joiner(text string) joiner {
 	}
 }
 
-// fallback gives the byte tokens of a character without token; where one is missing, the
-// unknown token, once for a run of such characters.
-func (t *spm) fallback(text string, ids []int) []int {
-	for i := 0; i < len(text); i++ {
+func (t *spm) hasBytes(text string) bool {
+	for i := range len(text) {
 		if t.bytes[text[i]] < 0 {
-			return t.unknown(ids)
+			return false
 		}
 	}
-	for i := 0; i < len(text); i++ {
+	return true
+}
+
+// fallback gives the byte tokens of a character without token.
+func (t *spm) fallback(text string, ids []int) []int {
+	for i := range len(text) {
 		ids = append(ids, int(t.bytes[text[i]]))
 	}
 	return ids
-}
-
-func (t *spm) unknown(ids []int) []int {
-	unk := t.vocab.UNK
-	if unk < 0 || len(ids) > 0 && ids[len(ids)-1] == unk {
-		return ids
-	}
-	return append(ids, unk)
 }
 
 func (t *spm) Decode(ids []int) string {
@@ -149,6 +162,9 @@ func (t *spm) Decode(ids []int) string {
 
 func (t *spm) text(id int) string {
 	text := t.vocab.Tokens[id]
+	if t.vocab.Added[id].Normalized {
+		return strings.ReplaceAll(t.vocab.normalize(text), blank, " ")
+	}
 	switch t.vocab.kind(id) {
 	case Control, Unknown, Unused:
 		return text

@@ -31,6 +31,7 @@ func looksTiktoken(data []byte) bool {
 
 func parseTiktoken(data []byte) (*Vocab, error) {
 	v := &Vocab{Model: "gpt2", Pre: "llama-bpe", UNK: -1, PAD: -1, AddBOS: true}
+	v.preDefaults()
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
 		token, rank, err := tiktokenLine(lines.Bytes())
@@ -45,7 +46,10 @@ func parseTiktoken(data []byte) (*Vocab, error) {
 	if err := lines.Err(); err != nil {
 		return nil, corrupt("line %d: %v", len(v.Tokens)+1, err)
 	}
-	v.Merges = v.splits(func(id int) float32 { return -float32(id) })
+	var err error
+	if v.Merges, err = v.splits(func(id int) float32 { return -float32(id) }); err != nil {
+		return nil, err
+	}
 	v.BOS, v.EOS = len(v.Tokens), len(v.Tokens)+1
 	for _, t := range llama3Specials() {
 		v.add(t, 0, Control)

@@ -21,10 +21,11 @@ const (
 	maxTokens = 1 << 21
 	maxMerges = 1 << 23
 	maxText   = 1 << 12 // bytes of one token
+	maxGap    = 1 << 16 // ids without a token, beside as many as there are tokens
 )
 
 // Vocab is everything a file format needs to store the tokenizer: what GGUF's tokenizer.ggml.*
-// keys hold, and how Hugging Face's Metaspace sets the first blank.
+// keys hold, and what only a tokenizer.json can say.
 type Vocab struct {
 	Model  string    // "llama" (SentencePiece BPE by score) or "gpt2" (byte-level BPE by merge rank)
 	Pre    string    // "default" for llama; "gpt-2", "llama-bpe", "smollm", "qwen2" for gpt2
@@ -35,10 +36,17 @@ type Vocab struct {
 
 	BOS, EOS, UNK, PAD int // ids, -1 when absent
 	AddBOS, AddEOS     bool
-	AddSpacePrefix     bool   // llama: a blank goes before the text and after each special token
-	Metaspace          string // llama: "first" or "always" as HF's Metaspace: no prefix where a blank stands already; "first": none after special tokens
+	AddSpacePrefix     bool   // llama: a blank goes before the text and after each special token (unless Metaspace says otherwise)
 	RemoveExtraSpaces  bool   // llama: outer blanks are cut and runs of blanks become one
 	ChatTemplate       string // Jinja source
+
+	// What only a tokenizer.json says.
+	Added        map[int]Match // how literal tokens are found, by id; nil: as llama.cpp does, all of type Control, Unknown and UserDefined as they stand
+	Normalizers  []Normalizer  // taken in order, before blanks are written
+	IgnoreMerges bool          // gpt2: a word that is a token is not merged
+	Metaspace    string        // llama: "first", "always", "never": how HF's Metaspace sets the blank before the text; "": a normaliser does
+	SplitBlanks  bool          // llama: nothing is merged across the start of a blank
+	SplitUnknown bool          // llama: an unknown token for each unknown character, not for each run of them
 }
 
 // Pad appends unused tokens "[PAD<id>]" until there are n: a model's embedding may have more
@@ -60,6 +68,14 @@ func (v *Vocab) add(text string, score float32, kind int32) {
 	if v.Model == "llama" {
 		v.Scores = append(v.Scores, score)
 	}
+}
+
+// checkID refuses ids that make a small file a large vocabulary: named tokens leave few gaps.
+func checkID(text string, id, named int) error {
+	if limit := min(2*named+maxGap, maxTokens); id < 0 || id >= limit {
+		return corrupt("token %.40q has id %d, allowed 0..%d with %d tokens", text, id, limit-1, named)
+	}
+	return nil
 }
 
 // kind gives the type of a token.
@@ -114,6 +130,11 @@ func (v *Vocab) validate() error {
 	case v.Model == "gpt2" && len(v.Merges) == 0:
 		return corrupt("no merges")
 	}
+	for _, n := range v.Normalizers {
+		if err := n.validate(); err != nil {
+			return err
+		}
+	}
 	for id, s := range v.Scores {
 		if math.IsNaN(float64(s)) {
 			return corrupt("score of token %d is not a number", id)
@@ -126,6 +147,11 @@ func (v *Vocab) validateIDs() error {
 	for _, s := range v.specialIDs() {
 		if *s.id < -1 || *s.id >= len(v.Tokens) {
 			return corrupt("%s id %d outside the %d tokens", s.name, *s.id, len(v.Tokens))
+		}
+	}
+	for id := range v.Added {
+		if id < 0 || id >= len(v.Tokens) {
+			return corrupt("added token %d outside the %d tokens", id, len(v.Tokens))
 		}
 	}
 	seen := make(map[string]int, len(v.Tokens))
