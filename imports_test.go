@@ -21,7 +21,7 @@ var imports = map[string]string{
 	"internal/model":      "",
 	"internal/tokenizer":  "",
 	"internal/dataset":    "tokenizer",
-	"internal/load":       "checkpoint model tokenizer",
+	"internal/load":       "checkpoint model tensor tokenizer",
 	"internal/output":     "",
 	"internal/hub":        "",
 

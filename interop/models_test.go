@@ -28,7 +28,7 @@ var cases = []struct {
 	arch   string // general.architecture of the GGUF file; "": there is none
 	class  string // of transformers
 	remote bool   // trust_remote_code is needed
-	window int    // sliding window of the folder: the GGUF file computes the same up to its length
+	window int    // sliding window of the folder, or its context before dynamic RoPE: the GGUF file computes the same up to its length
 	large  bool   // minutes, and large files: not with -short
 }{
 	{name: "dense", args: []string{"convert", stories}, arch: "llama", class: "LlamaForCausalLM"},
@@ -50,6 +50,15 @@ var cases = []struct {
 	{name: "llama-biases", args: []string{"convert", biased}, arch: "llama", class: "LlamaForCausalLM"},
 	{name: "llama-biases-6-heads-of-64", args: prune(biased, "--layer-ratio", "25%", "--layers", "0..1"), arch: "llama", class: "PrunedLlamaForCausalLM", remote: true},
 	{name: "llama-biases-layers-differ", args: prune(biased, "--layer-ratio", "25%", "--layers", "0..0"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
+	{name: "yarn", args: []string{"convert", yarn}, arch: "llama", class: "LlamaForCausalLM"},
+	{name: "yarn-layers-differ", args: prune(yarn, "--layer-ratio", "25%", "--layers", "0..0"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
+	{name: "yarn-attention-factor-uniform", args: prune(yarnFactor, "--layer-ratio", "50%", "--layers", "0..1"), arch: "llama", class: "LlamaForCausalLM"},
+	{name: "yarn-mscale", args: []string{"convert", yarnMScale}, arch: "llama", class: "LlamaForCausalLM"},
+	{name: "yarn-ramp", args: []string{"convert", yarnRamp}, arch: "llama", class: "LlamaForCausalLM"},
+	{name: "yarn-ramp-layers-differ", args: prune(yarnRamp, "--layer-ratio", "25%", "--layers", "0..0"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
+	{name: "yarn-qwen2", args: []string{"convert", yarnQwen2}, arch: "qwen2", class: "Qwen2ForCausalLM"},
+	{name: "dynamic", args: []string{"convert", dynamic}, arch: "llama", class: "LlamaForCausalLM", window: 16},
+	{name: "dynamic-layers-differ", args: prune(dynamic, "--layer-ratio", "25%", "--layers", "0..0"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true, window: 16},
 	{name: "SmolLM2", args: prune(smol, "--ratio", "20%"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true, large: true},
 }
 
@@ -59,9 +68,32 @@ const (
 	mistral = "../../shared/golden/mistral_window" // sliding window of 7
 	qwen2   = "../../shared/golden/qwen2_bias"     // biases of q, k, v
 	qwen3   = "../../shared/golden/qwen3_qknorm"   // norms of the heads of q and k
-	biased  = "biases"                             // made by the test: a Llama with biases of all projections
 	smol    = "../../shared/data/models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf"
 )
+
+// Names of models that the test makes.
+const (
+	biased     = "biases"
+	yarn       = "yarn"
+	yarnFactor = "yarn, attention factor"
+	yarnMScale = "yarn, mscale"
+	yarnRamp   = "yarn, another ramp"
+	yarnQwen2  = "yarn of a Qwen 2"
+	dynamic    = "dynamic RoPE"
+)
+
+// made is what the config.json of each says beyond the sizes.
+var made = map[string]string{
+	biased:     `"model_type": "llama", "attention_bias": true, "mlp_bias": true, "max_position_embeddings": 128`,
+	yarn:       `"model_type": "llama", "max_position_embeddings": 2048, "rope_scaling": {` + yarn512 + `}`,
+	yarnFactor: `"model_type": "llama", "max_position_embeddings": 2048, "rope_scaling": {` + yarn512 + `, "attention_factor": 1.5}`,
+	yarnMScale: `"model_type": "llama", "max_position_embeddings": 2048, "rope_parameters": {"rope_theta": 5e3, ` + yarn512 + `, "mscale": 3.0, "mscale_all_dim": 0.5}`,
+	yarnRamp:   `"model_type": "llama", "max_position_embeddings": 2048, "rope_scaling": {` + yarn512 + `, "beta_fast": 8, "beta_slow": 0.5, "truncate": false}`,
+	yarnQwen2:  `"model_type": "qwen2", "max_position_embeddings": 2048, "rope_theta": 1e6, "rope_scaling": {` + yarn512 + `}`,
+	dynamic:    `"model_type": "llama", "max_position_embeddings": 16, "rope_scaling": {"type": "dynamic", "factor": 2.0}`,
+}
+
+const yarn512 = `"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512`
 
 func prune(model string, args ...string) []string {
 	return append([]string{"prune", model, "--method", "l2", "--no-eval"}, args...)
@@ -111,8 +143,8 @@ func eachCase(t *testing.T, test func(t *testing.T, c int, gguf, folder string))
 				t.Skip("SKIPPED: a large model, and -short was given")
 			}
 			args := slices.Clone(c.args)
-			if args[1] == biased {
-				args[1] = biasedLlama(t)
+			if config, ok := made[args[1]]; ok {
+				args[1] = random(t, config)
 			}
 			if _, err := os.Stat(args[1]); err != nil && args[1] != stories {
 				t.Skipf("SKIPPED: needs %s", args[1])
@@ -127,11 +159,11 @@ func eachCase(t *testing.T, test func(t *testing.T, c int, gguf, folder string))
 	}
 }
 
-// biasedLlama is a folder with a random Llama that has all biases.
-func biasedLlama(t *testing.T) string {
+// random is a folder with a model of random weights, of whose config.json more is a part.
+func random(t *testing.T, more string) string {
 	t.Helper()
-	config := []byte(`{"model_type": "llama", "attention_bias": true, "mlp_bias": true, "vocab_size": 256, "hidden_size": 64, "intermediate_size": 96,
-		"num_hidden_layers": 2, "num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 128, "rms_norm_eps": 1e-5}`)
+	config := []byte(`{"vocab_size": 256, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 8,
+		"num_key_value_heads": 4, "rms_norm_eps": 1e-5, ` + more + `}`)
 	cfg, err := model.FromHF(config)
 	if err != nil {
 		t.Fatal(err)

@@ -51,11 +51,11 @@ func TestBadFolder(t *testing.T) {
 			}
 		})}},
 		{"sliding window of -1", []edit{config("model_type", "mistral", "sliding_window", -1)}},
-		{`rope scaling "yarn" is not supported`, []edit{config("rope_parameters", map[string]any{"rope_type": "yarn"})}},
+		{`rope scaling "longrope" is not supported`, []edit{config("rope_parameters", map[string]any{"rope_type": "longrope"})}},
+		{`rope scaling "yarn" has values out of range`, []edit{config("rope_scaling", map[string]any{"rope_type": "yarn", "factor": 0.5})}},
 		{gate + "|[96 64]|configuration says [97 64]", []edit{config("intermediate_size", 97)}},
 		{"tensor model.layers.2|is missing", []edit{config("num_hidden_layers", 3)}},
 
-		{"neither model.safetensors nor model.safetensors.index.json", []edit{without("model.safetensors")}},
 		{"model.safetensors|header length ends after 0 of 8 bytes|download it again", []edit{cut(0)}},
 		{"model.safetensors|header length ends after 7 of 8 bytes", []edit{cut(7)}},
 		{"model.safetensors|truncated: download it again", []edit{cut(100)}},

@@ -31,6 +31,7 @@ type inspection struct {
 	Family       string           `json:"family"`
 	Parameters   int64            `json:"parameters"`
 	Bytes        int64            `json:"weight_bytes"`
+	Bare         bool             `json:"configuration_only,omitempty"` // no weights are there: bytes and dtypes are what config.json promises
 	DTypes       map[string]int64 `json:"parameters_by_dtype"`
 	VocabSize    int              `json:"vocab_size"`
 	HiddenSize   int              `json:"hidden_size"`
@@ -56,7 +57,7 @@ type layerSizes struct {
 }
 
 func runInspect(w io.Writer, path string, g *globals) error {
-	m, err := load.Open(path)
+	m, err := load.OpenSizes(path)
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func runInspect(w io.Writer, path string, g *globals) error {
 
 func inspectModel(m *load.Model) inspection {
 	c := m.Config
-	r := inspection{Path: m.Path, Format: m.Format, Family: c.Family.Name, Parameters: c.ParamCount(), DTypes: map[string]int64{},
+	r := inspection{Path: m.Path, Format: m.Format, Bare: m.Bare, Family: c.Family.Name, Parameters: c.ParamCount(), DTypes: map[string]int64{},
 		VocabSize: c.VocabSize, HiddenSize: c.HiddenSize, HeadDim: c.HeadDim, MaxPositions: c.MaxPositions, Window: c.Window(),
 		RopeTheta: c.Rope.Theta, Tied: c.Tied, KVBytes: c.KVBytes(), Tokenizer: describeTokenizer(m),
 		EvalBytes: resident(transformer.PassBytes(c, 16, 128, transformer.NoGradients))}
@@ -126,7 +127,7 @@ func printInspection(w io.Writer, r inspection) {
 	table(w,
 		"model\t"+r.Path+" ("+string(r.Format)+", family "+r.Family+")",
 		fmt.Sprintf("parameters\t%s, embeddings %s", count(r.Parameters), tied),
-		fmt.Sprintf("weights\t%s: %s", size(r.Bytes), dtypes(r.DTypes)),
+		weightsRow(r),
 		fmt.Sprintf("sizes\thidden %d, head size %d, vocabulary %d, context %d%s", r.HiddenSize, r.HeadDim, r.VocabSize, r.MaxPositions, window),
 		"rope\t"+rope,
 		fmt.Sprintf("KV cache\t%s a token at 16 bits", size(r.KVBytes)),
@@ -149,6 +150,14 @@ func printInspection(w io.Writer, r inspection) {
 		lo = hi
 	}
 	table(w, rows...)
+}
+
+func weightsRow(r inspection) string {
+	row := fmt.Sprintf("weights\t%s: %s", size(r.Bytes), dtypes(r.DTypes))
+	if r.Bare {
+		row += "; not here: config.json is alone"
+	}
+	return row
 }
 
 func same(a, b layerSizes) bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -25,6 +26,17 @@ func TestInspect(t *testing.T) {
 		r := parsed[inspection](t, must(t, "inspect", tt.model, "--json").stdout)
 		if r.Parameters != tt.params || string(r.Format) != tt.format || len(r.Layers) == 0 || r.Bytes != 4*tt.params {
 			t.Errorf("inspect %s --json: %d parameters in %d bytes of %s, want %d", tt.model, r.Parameters, r.Bytes, r.Format, tt.params)
+		}
+	}
+}
+
+// A folder with just config.json has sizes, and says that it has no weights.
+func TestInspectConfiguration(t *testing.T) {
+	dir := filepath.Join(golden(""), "..", "configs", "llama3-8b")
+	for _, path := range []string{dir, filepath.Join(dir, "config.json")} {
+		if text := must(t, "inspect", path).stdout; !strings.Contains(text, "8,030,261,248") || !strings.Contains(text, "128.0 KiB a token") ||
+			!strings.Contains(text, "15.0 GiB: BF16 8,030,261,248; not here") {
+			t.Errorf("inspect %s says:\n%s", path, text)
 		}
 	}
 }

@@ -66,17 +66,24 @@ func (o *pruneCommand) run(ctx context.Context, path string, stdout, stderr io.W
 	if _, err := o.find(); err != nil {
 		return err
 	}
-	if o.DryRun && o.Out == "" {
+	open := load.Open
+	switch {
+	case o.DryRun && o.Out == "":
 		return o.dryRun(path, stdout)
+	case o.DryRun:
+		open = load.OpenSizes
 	}
 	if err := o.checkOutputs(path); err != nil {
 		return err
 	}
-	m, err := load.Open(path)
+	m, err := open(path)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
+	if m.Bare {
+		return o.dryRunOf(m, stdout)
+	}
 	be, err := o.backend()
 	if err != nil {
 		return err
@@ -103,9 +110,19 @@ func (o *pruneCommand) dryRun(path string, stdout io.Writer) error {
 		return err
 	}
 	defer m.Close()
+	return o.dryRunOf(m, stdout)
+}
+
+// dryRunOf plans from the sizes alone: no text is read, no time estimated.
+func (o *pruneCommand) dryRunOf(m *load.Model, stdout io.Writer) error {
 	j := &pruneJob{pruneCommand: o, m: m, stdout: stdout}
 	if err := j.plan(nil); err != nil {
 		return err
+	}
+	if o.Out != "" {
+		if err := j.planOutput(); err != nil {
+			return err
+		}
 	}
 	return j.printPlan()
 }

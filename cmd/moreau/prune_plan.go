@@ -18,6 +18,8 @@ type planSummary struct {
 	ParamsAfter  int64            `json:"params_after"`
 	KVBefore     int64            `json:"kv_cache_bytes_per_token_before"`
 	KVAfter      int64            `json:"kv_cache_bytes_per_token_after"`
+	BytesBefore  int64            `json:"bytes_before"` // of the output, were nothing cut; without one, of the weights at 16 bits
+	BytesAfter   int64            `json:"bytes_after"`
 	CutLayers    string           `json:"cut_layers"`
 	Protected    []string         `json:"protected_layers"`
 	Selection    prune.Selection  `json:"selection"`
@@ -36,7 +38,7 @@ type layerBeforeCut struct {
 	Intermediate [2]int `json:"intermediate_size"`
 }
 
-func (j *pruneJob) summary() planSummary {
+func (j *pruneJob) summary() (planSummary, error) {
 	before, after := j.cut.Before, j.cut.After
 	s := planSummary{Model: j.m.Path, ParamsBefore: before.ParamCount(), ParamsAfter: after.ParamCount(),
 		KVBefore: before.KVBytes(), KVAfter: after.KVBytes(), CutLayers: j.budget.Layers.String(),
@@ -51,7 +53,9 @@ func (j *pruneJob) summary() planSummary {
 	if j.out != nil {
 		s.Output, s.OutputBytes = j.out.String(), j.out.Bytes
 	}
-	return s
+	var err error
+	s.BytesBefore, s.BytesAfter, err = j.bytes()
+	return s, err
 }
 
 // protected lists the spans of layers outside the budget's range.
@@ -114,7 +118,10 @@ func measureFLOPs(be backend.Backend) float64 {
 }
 
 func (j *pruneJob) printPlan() error {
-	s := j.summary()
+	s, err := j.summary()
+	if err != nil {
+		return err
+	}
 	if j.JSON {
 		return printJSON(j.stdout, s)
 	}
@@ -122,6 +129,7 @@ func (j *pruneJob) printPlan() error {
 		"model\t" + s.Model,
 		fmt.Sprintf("parameters\t%s -> %s (%s)", count(s.ParamsBefore), count(s.ParamsAfter), percent(float64(s.ParamsBefore), float64(s.ParamsAfter))),
 		fmt.Sprintf("KV cache\t%s -> %s a token at 16 bits", size(s.KVBefore), size(s.KVAfter)),
+		sizeRow(s),
 		"cut\tlayers " + s.CutLayers + protectedNote(s.Protected) + ", " + string(s.Selection) + " selection",
 		"scores\t" + s.Scoring,
 	}
@@ -139,6 +147,15 @@ func (j *pruneJob) printPlan() error {
 	}
 	table(j.stdout, rows...)
 	return nil
+}
+
+// sizeRow is the size of the files, or that of the weights while there are none.
+func sizeRow(s planSummary) string {
+	what, unit := "file size", "bytes"
+	if s.Output == "" {
+		what, unit = "weights", "bytes at 16 bits"
+	}
+	return fmt.Sprintf("%s\t%s -> %s %s (%s)", what, count(s.BytesBefore), count(s.BytesAfter), unit, percent(float64(s.BytesBefore), float64(s.BytesAfter)))
 }
 
 func protectedNote(spans []string) string {

@@ -17,7 +17,11 @@ type pruneResult struct {
 // report prints what was gained and lost.
 func (j *pruneJob) report(before, after []measured) error {
 	if j.JSON {
-		return printJSON(j.stdout, pruneResult{j.summary(), before, after, j.Out, inspectModel(j.m).Bytes})
+		s, err := j.summary()
+		if err != nil {
+			return err
+		}
+		return printJSON(j.stdout, pruneResult{s, before, after, j.Out, inspectModel(j.m).Bytes})
 	}
 	fmt.Fprintln(j.stdout)
 	table(j.stdout, append([]string{"\tbefore\tafter\tchange"}, j.resultRows(before, after, "\t", true)...)...)

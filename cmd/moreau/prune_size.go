@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 
+	"moreau/internal/export"
 	"moreau/internal/importance"
 	"moreau/internal/model"
 	"moreau/internal/prune"
@@ -20,8 +21,8 @@ func (j *pruneJob) fitSize(scores importance.Scores) error {
 	if err != nil {
 		return err
 	}
-	if j.m.Weights == nil || j.Out == "" {
-		return usageError{fmt.Errorf("--size depends on the output: give -o OUT, and a MODEL with its weights")}
+	if j.Out == "" {
+		return usageError{fmt.Errorf("--size depends on the output: give -o OUT")}
 	}
 	all := j.m.Config.ParamCount()
 	step := j.m.Config.UnitParams(j.m.Config.Dim(0, model.MLP)) // about what the smallest cut takes
@@ -57,4 +58,18 @@ func (j *pruneJob) outputBytes(scores importance.Scores) (int64, error) {
 		return 0, err
 	}
 	return j.out.Bytes, nil
+}
+
+// bytes is the size of the output, were nothing cut and with the cut; of the weights
+// at 16 bits where no output is asked for.
+func (j *pruneJob) bytes() (before, after int64, err error) {
+	if j.out == nil {
+		return 2 * j.cut.Before.ParamCount(), 2 * j.cut.After.ParamCount(), nil
+	}
+	dense, err := exportModel(j.m, j.cut.Before, j.m.Weights, j.Out)
+	if err != nil {
+		return 0, 0, err
+	}
+	before, err = export.Size(dense, j.Out, export.Options{DType: j.dtype, Threads: j.Threads})
+	return before, j.out.Bytes, err
 }

@@ -68,12 +68,24 @@ func TestDryRunNeedsOnlyTheConfiguration(t *testing.T) {
 	if err := os.CopyFS(config, os.DirFS(filepath.Join(golden(""), "..", "configs", "llama-7b"))); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"--layers", "4..29"}, nil} {
-		r := must(t, append([]string{"prune", config, "--layer-ratio", "0.25", "--dry-run"}, args...)...)
-		if want := "6,738,415,616 -> 5,422,977,024 (-19.5 %)"; !strings.Contains(r.stdout, want) {
-			t.Errorf("the plan does not say %q:\n%s", want, r.stdout)
+	out := filepath.Join(t.TempDir(), "out.gguf")
+	for _, tt := range []struct{ args, want string }{
+		{"--layers 4..29", "13,476,831,232 -> 10,845,954,048 bytes at 16 bits"},
+		{"", "512.0 KiB -> 408.0 KiB a token"},
+		{"-o " + out + " --dtype q4_0", "3,825,084,032 -> 3,085,150,240 bytes (-19.3 %)"},
+	} {
+		r := must(t, append([]string{"prune", config, "--layer-ratio", "0.25", "--dry-run"}, strings.Fields(tt.args)...)...)
+		for _, want := range []string{"6,738,415,616 -> 5,422,977,024 (-19.5 %)", tt.want} {
+			if !strings.Contains(r.stdout, want) {
+				t.Errorf("%s: the plan does not say %q:\n%s", tt.args, want, r.stdout)
+			}
 		}
 	}
+	plan := parsed[planSummary](t, must(t, "prune", config, "--size", "3GB", "-o", out, "--dtype", "q4_0", "--dry-run", "--json").stdout)
+	if plan.BytesAfter > 3e9 || plan.BytesAfter < 2.9e9 || plan.BytesBefore != 3_825_084_032 {
+		t.Errorf("--size 3GB from the configuration: %d -> %d bytes", plan.BytesBefore, plan.BytesAfter)
+	}
+	refused(t, exitInput, []string{"neither model.safetensors"}, "prune", config, "--ratio", "20%", "-o", out)
 	only(t, config, "config.json")
 }
 

@@ -57,6 +57,8 @@ type Plan struct {
 	Files  []File       `json:"files"`
 	Bytes  int64        `json:"bytes"` // sum over Files
 
+	Unscaled int `json:"unscaled_context,omitempty"` // context up to which a file does without the dynamic RoPE scaling that it has no place for; 0: there is none
+
 	Fallbacks []Fallback `json:"fallbacks,omitempty"` // matrices that block types do not fit
 
 	force bool
@@ -77,6 +79,24 @@ var notModels = []string{".safetensors", ".bin", ".pt", ".pth", ".onnx", ".json"
 // Hugging Face folder. It refuses, with the remedy, what exists already
 // (output.ErrExists), what does not fit on the disk, and what the format cannot hold.
 func NewPlan(m Model, path string, o Options) (*Plan, error) {
+	p, err := layOut(m, path, o)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.check(m.Dir)
+}
+
+// Size is the bytes of the files that NewPlan would plan, wherever they would fit.
+func Size(m Model, path string, o Options) (int64, error) {
+	p, err := layOut(m, path, o)
+	if err != nil {
+		return 0, err
+	}
+	return p.Bytes, nil
+}
+
+// layOut decides the files and their sizes.
+func layOut(m Model, path string, o Options) (*Plan, error) {
 	p := &Plan{Path: path, force: o.Force}
 	weights, err := newCast(m, o)
 	if err != nil {
@@ -97,7 +117,7 @@ func NewPlan(m Model, path string, o Options) (*Plan, error) {
 	for _, f := range p.Files {
 		p.Bytes += f.Bytes
 	}
-	return p, p.check(m.Dir)
+	return p, nil
 }
 
 // MarshalJSON adds the dtype by its name.
@@ -160,6 +180,9 @@ func (p *Plan) String() string {
 	}
 	if p.Window > 0 {
 		class += fmt.Sprintf(" (context cut to the sliding window of %d tokens)", p.Window)
+	}
+	if p.Unscaled > 0 {
+		class += fmt.Sprintf(" (without dynamic RoPE scaling, which begins beyond the context of %d tokens)", p.Unscaled)
 	}
 	if p.Format == GGUF {
 		return fmt.Sprintf("%s: GGUF, architecture %s, %s, %d bytes", p.Path, class, p.DType, p.Bytes) + fallbackNote(p.Fallbacks)

@@ -23,6 +23,9 @@ func (p *Plan) planGGUF(m Model, weights *cast) (err error) {
 		return err
 	}
 	p.Window = m.Config.Window()
+	if s := m.Config.Rope.Scaling; s != nil && s.Type == "dynamic" {
+		p.Unscaled = ggufContext(m.Config)
+	}
 	if n := len(m.Config.Layers); n > maxLayers {
 		return fmt.Errorf("llama.cpp reads at most %d layers, the model has %d; write a Hugging Face folder", maxLayers, n)
 	}
@@ -111,10 +114,10 @@ func ropeRows(cfg *model.Config, p model.Param, arch string) []int {
 	return nil
 }
 
-// ropeFactors is rope_freqs.weight, by which llama.cpp divides the angles;
-// linear scaling has metadata keys instead.
+// ropeFactors is rope_freqs.weight, by which llama.cpp divides the angles; nil
+// where there is none, or where metadata keys say the same (ropeKeys).
 func ropeFactors(cfg *model.Config) checkpoint.Memory {
-	if cfg.Rope.Scaling == nil || cfg.Rope.Scaling.Type == "linear" {
+	if s := cfg.Rope.Scaling; s == nil || s.Type == "linear" || s.Type == "dynamic" || keyedYarn(s) {
 		return nil
 	}
 	divisors := cfg.Rope.Divisors(cfg.HeadDim)

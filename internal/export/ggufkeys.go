@@ -38,10 +38,7 @@ func ggufKeys(m Model, arch string, d tensor.DType) ([]checkpoint.KeyValue, erro
 	add("rope.dimension_count", uint32(c.HeadDim))
 	add("attention.layer_norm_rms_epsilon", float32(c.NormEps))
 	add("rope.freq_base", float32(c.Rope.Theta))
-	if s := c.Rope.Scaling; s != nil && s.Type == "linear" {
-		add("rope.scaling.type", "linear")
-		add("rope.scaling.factor", float32(s.Factor))
-	}
+	ropeKeys(add, c.Rope)
 	vocab, err := vocabKeys(m)
 	return append(kv, vocab...), err
 }

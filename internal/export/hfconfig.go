@@ -3,7 +3,6 @@ package export
 import (
 	"encoding/json"
 	"maps"
-	"math"
 	"strconv"
 	"strings"
 
@@ -96,25 +95,6 @@ func layerSizes(c *model.Config, arch hfArch) object {
 		"AutoModelForCausalLM": "modeling_" + arch.modelType() + "." + arch.causal(),
 	}
 	return object{headsPerLayer: heads, kvHeadsPerLayer: kv, intermediatePerLayer: mlp, "auto_map": auto}
-}
-
-// rope writes the pair that transformers 4 reads and 5 converts, beside
-// rope_parameters, of which 4 knows nothing, where the source has them.
-func rope(o object, r model.Rope) {
-	o["rope_theta"], o["rope_scaling"] = float(r.Theta), nil
-	s := r.Scaling
-	if s == nil {
-		return
-	}
-	scaling := object{"rope_type": s.Type, "factor": float(s.Factor)}
-	switch s.Type {
-	case "linear":
-		scaling["type"] = s.Type // the name before transformers 4.43
-	case "llama3":
-		scaling["low_freq_factor"], scaling["high_freq_factor"] = float(s.LowFreq), float(s.HighFreq)
-		scaling["original_max_position_embeddings"] = int(math.Round(s.OriginalPosition))
-	}
-	o["rope_scaling"] = scaling
 }
 
 // float is a number that Python reads as a float, since transformers refuses a

@@ -19,6 +19,9 @@ import (
 // Families are the golden models: two in the repository, the others in shared/golden.
 var Families = []string{"llama_mha", "llama_gqa_rope3", "mistral_window", "qwen2_bias", "qwen3_qknorm"}
 
+// Scaled are golden models with RoPE scaling: logits, loss and gradients alone.
+var Scaled = []string{"llama_yarn", "llama_dynamic"}
+
 // Golden is one golden model with its expected results.
 type Golden struct {
 	Config  *model.Config

@@ -33,18 +33,14 @@ type Model struct {
 	Path    string
 	Format  Format
 	Config  *model.Config
-	Weights checkpoint.Checkpoint            // Hugging Face names and layout; nil when only the configuration was opened
+	Weights checkpoint.Checkpoint            // Hugging Face names and layout
+	Bare    bool                             // only the configuration was opened: Weights tells names and shapes, and the type config.json says
 	Raw     map[string]json.RawMessage       // config.json, for HF
 	Vocab   func() (*tokenizer.Vocab, error) // read when asked for: many uses need no tokenizer
 }
 
 // Close closes the files.
-func (m *Model) Close() error {
-	if m.Weights == nil {
-		return nil
-	}
-	return m.Weights.Close()
-}
+func (m *Model) Close() error { return m.Weights.Close() }
 
 // Tokenizer makes the model's tokenizer.
 func (m *Model) Tokenizer() (tokenizer.Tokenizer, error) {
@@ -113,6 +109,7 @@ func openHF(dir string, weights bool) (*Model, error) {
 		return nil, fmt.Errorf("%s: %w: %w", file, ErrModel, err)
 	}
 	if !weights {
+		m.Weights, m.Bare = Promised(m.Config, storedType(m.Raw)), true
 		return m, nil
 	}
 	if m.Weights, err = checkpoint.OpenSafetensors(dir); err != nil {

@@ -44,7 +44,9 @@ func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, factors []flo
 	if err := k.rotatesWholeHead(c.HeadDim); err != nil {
 		return nil, err
 	}
-	c.Rope = k.rope(c.HeadDim, factors)
+	if c.Rope, err = k.rope(c, factors); err != nil {
+		return nil, err
+	}
 	return c, c.Validate()
 }
 
@@ -121,18 +123,4 @@ func (k *keys) rotatesWholeHead(headDim int) error {
 		return fmt.Errorf("key %s.rope.dimension_count is %d, only the head size %d is supported", k.arch, n, headDim)
 	}
 	return nil
-}
-
-func (k *keys) rope(headDim int, factors []float64) Rope {
-	r := Rope{Theta: 10000}
-	if f, ok := k.m.Float(k.arch + ".rope.freq_base"); ok {
-		r.Theta = f
-	}
-	if factors != nil {
-		r.Scaling = recognise(r.Theta, headDim, factors)
-	} else if kind, ok := k.m.String(k.arch + ".rope.scaling.type"); ok && kind != "none" {
-		factor, _ := k.m.Float(k.arch + ".rope.scaling.factor")
-		r.Scaling = &RopeScaling{Type: kind, Factor: factor}
-	}
-	return r
 }

@@ -42,6 +42,13 @@ type hfRope struct {
 	LowFreq    float64  `json:"low_freq_factor"`
 	HighFreq   float64  `json:"high_freq_factor"`
 	Original   float64  `json:"original_max_position_embeddings"`
+
+	AttentionFactor *float64 `json:"attention_factor"`
+	MScale          float64  `json:"mscale"`
+	MScaleAllDim    float64  `json:"mscale_all_dim"`
+	BetaFast        float64  `json:"beta_fast"`
+	BetaSlow        float64  `json:"beta_slow"`
+	Truncate        *bool    `json:"truncate"`
 }
 
 // FromHF reads a Hugging Face config.json. Defaults of absent fields are those
@@ -60,13 +67,14 @@ func FromHF(data []byte) (*Config, error) {
 		return nil, err
 	}
 	c := &Config{Family: family, VocabSize: h.VocabSize, HiddenSize: h.HiddenSize, HeadDim: h.headDim(family),
-		MaxPositions: h.MaxPositions, NormEps: 1e-6, Rope: h.rope(), Tied: h.Tied, Optional: h.optional()}
+		MaxPositions: h.MaxPositions, NormEps: 1e-6, Tied: h.Tied, Optional: h.optional()}
 	if h.NormEps != nil {
 		c.NormEps = *h.NormEps
 	}
 	if c.MaxPositions == 0 {
 		c.MaxPositions = 2048
 	}
+	c.Rope = h.rope(c.MaxPositions)
 	if c.Layers, err = h.layers(); err != nil {
 		return nil, err
 	}
@@ -120,31 +128,6 @@ func (h *hfConfig) headDim(f *Family) int {
 		return h.HiddenSize / h.NumHeads
 	}
 	return 0
-}
-
-// rope reads the 4.x pair rope_theta + rope_scaling or the 5.x rope_parameters.
-func (h *hfConfig) rope() Rope {
-	r, s := Rope{Theta: 10000}, h.RopeScaling
-	if h.RopeParameters != nil {
-		s = h.RopeParameters
-	}
-	if h.RopeTheta != nil {
-		r.Theta = *h.RopeTheta
-	}
-	if s == nil {
-		return r
-	}
-	if s.Theta != nil {
-		r.Theta = *s.Theta
-	}
-	kind := s.Type
-	if kind == "" {
-		kind = s.LegacyType
-	}
-	if kind != "" && kind != "default" {
-		r.Scaling = &RopeScaling{Type: kind, Factor: s.Factor, LowFreq: s.LowFreq, HighFreq: s.HighFreq, OriginalPosition: s.Original}
-	}
-	return r
 }
 
 func (h *hfConfig) layers() ([]Layer, error) {

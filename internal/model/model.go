@@ -62,10 +62,12 @@ func (c *Config) KVBytes() int64 {
 	return n
 }
 
+// most is the limit of any single size; products of two stay far below overflow.
+const most = 1 << 24
+
 // Validate checks that the sizes make a decoder and stay below hard limits, so
 // that nothing later multiplies unchecked numbers from a file.
 func (c *Config) Validate() error {
-	const most = 1 << 24 // of any single size; products of two stay far below overflow
 	if len(c.Layers) == 0 || len(c.Layers) > 4096 {
 		return fmt.Errorf("%d layers, want 1 to 4096", len(c.Layers))
 	}
@@ -82,7 +84,7 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("RMSNorm epsilon is %v, want 0 to 1", c.NormEps)
 	}
 	for i, l := range c.Layers {
-		if l.KVHeads < 1 || l.Heads < l.KVHeads || l.Heads%l.KVHeads != 0 || l.Heads*c.HeadDim > most {
+		if l.KVHeads < 1 || l.Heads < l.KVHeads || l.Heads%l.KVHeads != 0 || l.Heads > most || l.Heads*c.HeadDim > most {
 			return fmt.Errorf("layer %d has %d query heads and %d KV heads, want a positive multiple", i, l.Heads, l.KVHeads)
 		}
 		if l.Intermediate < 1 || l.Intermediate > most {
@@ -92,7 +94,20 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("layer %d has a sliding window of %d, want 1 to %d", i, l.Window, most)
 		}
 	}
+	if n := c.layerValues(); n > 1<<56 {
+		return fmt.Errorf("the layers have %d parameters, want at most 2^56", n)
+	}
 	return c.Rope.validate(c.HeadDim)
+}
+
+// layerValues is the size of the layers' matrices, by which the bytes of a model are
+// known not to overflow: sizes within the limits make less than 2^63.
+func (c *Config) layerValues() int64 {
+	var rows int64
+	for _, l := range c.Layers {
+		rows += int64(2*(l.Heads+l.KVHeads)*c.HeadDim + 3*l.Intermediate)
+	}
+	return rows * int64(c.HiddenSize)
 }
 
 // AttentionScale is what scores are multiplied by: 1/sqrt(head size).

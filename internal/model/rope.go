@@ -14,29 +14,63 @@ type Rope struct {
 
 // RopeScaling stretches the context. Type "linear" divides every angle by
 // Factor; "llama3" divides low frequencies, keeps high ones and blends between
-// (Llama 3.1; transformers modeling_rope_utils.py); "factors" divides pair i by
-// Factors[i] (GGUF's rope_freqs.weight when its parameters are unknown).
+// (Llama 3.1); "yarn" does so along the pairs and lengthens q and k (yarn.go);
+// "dynamic" raises theta for sequences beyond the context; all four as in
+// transformers' modeling_rope_utils.py. "factors" divides pair i by Factors[i]
+// (GGUF's rope_freqs.weight when its parameters are unknown).
 type RopeScaling struct {
 	Type             string
 	Factor           float64
 	LowFreq          float64
 	HighFreq         float64
-	OriginalPosition float64
+	OriginalPosition float64 // context before scaling; of "dynamic", the model's context
 	Factors          []float64
+
+	// Of "yarn"; AttentionFactor also of "factors".
+	AttentionFactor *float64 // what cos and sin are multiplied by; nil: by Factor and the two mscales
+	MScale          float64  // 0: absent
+	MScaleAllDim    float64
+	BetaFast        float64 // 0: 32
+	BetaSlow        float64 // 0: 1
+	NoTruncate      bool    // the ramp starts and ends between pairs
 }
 
-// InvFreq is the angle per position of each pair, D/2 of them.
-func (r Rope) InvFreq(headDim int) []float64 {
+// InvFreq is the angle per position of each pair, D/2 of them, in a sequence of
+// so many tokens; only dynamic scaling asks how many.
+func (r Rope) InvFreq(headDim, tokens int) []float64 {
 	f := make([]float64, headDim/2)
-	div := r.Divisors(headDim)
+	div, theta := r.Divisors(headDim), r.dynamicTheta(headDim, tokens)
 	for i := range f {
-		f[i] = math.Pow(r.Theta, -2*float64(i)/float64(headDim)) / div[i]
+		f[i] = math.Pow(theta, -2*float64(i)/float64(headDim)) / div[i]
 	}
 	return f
 }
 
-// Divisors is what each pair's angle is divided by, D/2 of them.
+// FreqLength is the sequence length by which the frequencies of a sequence of so
+// many tokens are computed: 0 where they do not depend on it.
+func (r Rope) FreqLength(tokens int) int {
+	if s := r.Scaling; s != nil && s.Type == "dynamic" && float64(tokens) > s.OriginalPosition {
+		return tokens
+	}
+	return 0
+}
+
+// dynamicTheta is theta, raised where the sequence is longer than the context
+// (NTK-aware scaling; transformers, _compute_dynamic_ntk_parameters).
+func (r Rope) dynamicTheta(headDim, tokens int) float64 {
+	if r.FreqLength(tokens) == 0 {
+		return r.Theta
+	}
+	s, d := r.Scaling, float64(headDim)
+	return r.Theta * math.Pow(s.Factor*float64(tokens)/s.OriginalPosition-(s.Factor-1), d/(d-2))
+}
+
+// Divisors is what each pair's angle is divided by, D/2 of them, in sequences
+// within the model's context.
 func (r Rope) Divisors(headDim int) []float64 {
+	if r.Scaling != nil && r.Scaling.Type == "yarn" {
+		return r.yarnDivisors(headDim)
+	}
 	d := make([]float64, headDim/2)
 	for i := range d {
 		d[i] = r.Scaling.divisor(i, math.Pow(r.Theta, -2*float64(i)/float64(headDim)))
@@ -46,7 +80,7 @@ func (r Rope) Divisors(headDim int) []float64 {
 
 func (s *RopeScaling) divisor(i int, freq float64) float64 {
 	switch {
-	case s == nil:
+	case s == nil || s.Type == "dynamic":
 		return 1
 	case s.Type == "linear":
 		return s.Factor
@@ -98,21 +132,25 @@ func (r Rope) validate(headDim int) error {
 	if s == nil {
 		return nil
 	}
+	factor := s.Factor >= 1 && !math.IsInf(s.Factor, 0)
+	original := s.OriginalPosition > 0 && s.OriginalPosition <= most
+	var ok bool
 	switch s.Type {
 	case "linear":
-		if s.Factor >= 1 {
-			return nil
-		}
+		ok = factor
+	case "dynamic":
+		ok = factor && original && headDim > 2
 	case "llama3":
-		if s.Factor >= 1 && s.LowFreq > 0 && s.HighFreq > s.LowFreq && s.OriginalPosition > 0 {
-			return nil
-		}
+		ok = factor && original && s.LowFreq > 0 && s.HighFreq > s.LowFreq && !math.IsInf(s.HighFreq, 0)
+	case "yarn":
+		ok = factor && original && r.yarnInRange(headDim)
 	case "factors":
-		if len(s.Factors) == headDim/2 {
-			return nil
-		}
+		ok = len(s.Factors) == headDim/2 && positive(r.Attention())
 	default:
-		return fmt.Errorf("rope scaling %q is not supported, known are linear, llama3", s.Type)
+		return fmt.Errorf("rope scaling %q is not supported, known are linear, dynamic, yarn, llama3", s.Type)
+	}
+	if ok {
+		return nil
 	}
 	return fmt.Errorf("rope scaling %q has values out of range", s.Type)
 }

@@ -38,7 +38,7 @@ func newBackend(t testing.TB, threads int) backend.Backend {
 
 func TestGoldenLogits(t *testing.T) {
 	be := newBackend(t, 2)
-	for _, family := range goldentest.Families {
+	for _, family := range slices.Concat(goldentest.Families, goldentest.Scaled) {
 		t.Run(family, func(t *testing.T) {
 			g := goldentest.Open(t, family)
 			tr := transformer.New(be, g.Config)
@@ -59,7 +59,7 @@ func TestGoldenLogits(t *testing.T) {
 
 func TestGoldenGradients(t *testing.T) {
 	be := newBackend(t, 2)
-	for _, family := range goldentest.Families {
+	for _, family := range slices.Concat(goldentest.Families, goldentest.Scaled) {
 		t.Run(family, func(t *testing.T) {
 			g := goldentest.Open(t, family)
 			sink := &collect{be: be, grads: map[string][]float32{}}

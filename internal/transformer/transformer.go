@@ -58,6 +58,7 @@ type Transformer struct {
 	be       backend.Backend
 	cos, sin backend.Buffer // [positions, HeadDim/2], grown on demand
 	tableLen int
+	tableFor int // Rope.FreqLength of the tables
 
 	// KeepBytes is memory for what the backward pass then need not compute again: the
 	// logits, and the activations of as many of the last layers as fit. Results are

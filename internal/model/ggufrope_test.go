@@ -1,0 +1,81 @@
+package model
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+// pairs is metadata in memory.
+type pairs map[string]any
+
+func (p pairs) String(key string) (s string, ok bool)   { s, ok = p[key].(string); return s, ok }
+func (p pairs) Uint(key string) (n uint64, ok bool)     { n, ok = p[key].(uint64); return n, ok }
+func (p pairs) Uints(key string) (ns []uint64, ok bool) { n, ok := p.Uint(key); return []uint64{n}, ok }
+func (p pairs) Float(key string) (f float64, found bool) {
+	f, found = p[key].(float64)
+	return f, found
+}
+
+// What a file says of RoPE means what llama.cpp computes of it.
+func TestGGUFRope(t *testing.T) {
+	const scaling = "llama.rope.scaling."
+	attention := 0.1*math.Log(4) + 1
+	yarn := func(more pairs) pairs {
+		p := pairs{scaling + "type": "yarn", scaling + "factor": 4.}
+		for key, value := range more {
+			p[scaling+key] = value
+		}
+		return p
+	}
+	for _, c := range []struct {
+		name      string
+		keys      pairs
+		factors   []float64
+		attention float64
+		same      string // rope_scaling of a config.json with the same angles; "": refused
+	}{
+		{"none", pairs{scaling + "type": "none", scaling + "factor": 4.}, nil, 1, `null`},
+		{"linear", pairs{scaling + "type": "linear", scaling + "factor": 4.}, nil, 1, `{"type": "linear", "factor": 4}`},
+		{"yarn", yarn(pairs{"original_context_length": uint64(512)}), nil, attention, `{"type": "yarn", "factor": 4, "original_max_position_embeddings": 512}`},
+		{"original context is the model's", yarn(nil), nil, attention, `{"type": "yarn", "factor": 4}`},
+		{"more attention", yarn(pairs{"attn_factor": 1.5}), nil, 1.5 * attention, `{"type": "yarn", "factor": 4}`},
+		{"keys that llama.cpp does not read", yarn(pairs{"yarn_beta_fast": 8., "yarn_attn_factor": 2.}), nil, attention, `{"type": "yarn", "factor": 4}`},
+		{"factors", nil, []float64{4, 4, 4, 4, 4, 4, 4, 4}, 1, `{"type": "linear", "factor": 4}`},
+		{"factors, more attention", pairs{scaling + "attn_factor": 1.5}, []float64{4, 4, 4, 4, 4, 4, 4, 4}, 1.5, `{"type": "linear", "factor": 4}`},
+		{"factors and yarn", yarn(nil), []float64{1, 1, 1, 1, 1, 1, 1, 1}, 0, ""},
+		{"attention of linear", pairs{scaling + "type": "linear", scaling + "factor": 4., scaling + "attn_factor": 1.5}, nil, 0, ""},
+		{"attention of none", pairs{scaling + "attn_factor": 1.5}, nil, 0, ""},
+		{"no factor", pairs{scaling + "type": "yarn"}, nil, 0, ""},
+		{"longrope", pairs{scaling + "type": "longrope", scaling + "factor": 4.}, nil, 0, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			keys := pairs{"general.architecture": "llama", "llama.block_count": uint64(1), "llama.embedding_length": uint64(32), "llama.context_length": uint64(2048),
+				"llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.attention.head_count": uint64(2), "llama.feed_forward_length": uint64(8)}
+			for key, value := range c.keys {
+				keys[key] = value
+			}
+			cfg, err := FromGGUF(keys, func(string) bool { return false }, 8, c.factors)
+			if c.same == "" {
+				if err == nil || !strings.Contains(err.Error(), "rope") {
+					t.Errorf("error %v, want a refusal", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := FromHF([]byte(`{"model_type": "llama", "vocab_size": 8, "hidden_size": 32, "intermediate_size": 8, "num_hidden_layers": 1,
+				"num_attention_heads": 2, "rope_scaling": ` + c.same + `}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !near(cfg.Rope.InvFreq(16, 1), want.Rope.InvFreq(16, 1)) {
+				t.Errorf("frequencies %v, want %v", cfg.Rope.InvFreq(16, 1), want.Rope.InvFreq(16, 1))
+			}
+			if a := cfg.Rope.Attention(); math.Abs(a-c.attention) > 1e-12 {
+				t.Errorf("attention factor %g, want %g", a, c.attention)
+			}
+		})
+	}
+}
