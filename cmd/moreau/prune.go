@@ -77,6 +77,9 @@ func (o *pruneCommand) run(ctx context.Context, path string, stdout, stderr io.W
 		return err
 	}
 	defer m.Close()
+	if err := o.chooseUnit(m); err != nil {
+		return err
+	}
 	be, err := o.backend()
 	if err != nil {
 		return err
@@ -103,6 +106,9 @@ func (o *pruneCommand) dryRun(path string, stdout io.Writer) error {
 		return err
 	}
 	defer m.Close()
+	if err := o.chooseUnit(m); err != nil {
+		return err
+	}
 	j := &pruneJob{pruneCommand: o, m: m, stdout: stdout}
 	if err := j.plan(nil); err != nil {
 		return err
