@@ -59,7 +59,14 @@ var cases = []struct {
 	{name: "yarn-qwen2", args: []string{"convert", yarnQwen2}, arch: "qwen2", class: "Qwen2ForCausalLM"},
 	{name: "dynamic", args: []string{"convert", dynamic}, arch: "llama", class: "LlamaForCausalLM", window: 16},
 	{name: "dynamic-layers-differ", args: prune(dynamic, "--layer-ratio", "25%", "--layers", "0..0"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true, window: 16},
+	{name: "query-heads-uniform", args: byQueryHead(rope3, "--layer-ratio", "34%", "--layers", "0..2"), arch: "llama", class: "LlamaForCausalLM"},
+	{name: "query-heads-layers-differ", args: byQueryHead(rope3, "--layer-ratio", "67%", "--layers", "1..1"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
+	{name: "mistral-window-query-heads", args: byQueryHead(mistral, "--layer-ratio", "50%", "--layers", "0..0"), arch: "deci", class: "PrunedMistralForCausalLM", remote: true, window: 7},
+	{name: "qwen2-query-heads-uniform", args: byQueryHead(qwen2, "--layer-ratio", "50%", "--layers", "0..1"), arch: "llama", class: "Qwen2ForCausalLM"},
+	{name: "qwen3-query-heads-uniform", args: byQueryHead(qwen3, "--layer-ratio", "50%", "--layers", "0..1"), arch: "qwen3", class: "Qwen3ForCausalLM"},
+	{name: "llama-biases-query-heads", args: byQueryHead(biased, "--layer-ratio", "50%", "--layers", "0..0"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
 	{name: "SmolLM2", args: prune(smol, "--ratio", "20%"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true, large: true},
+	{name: "SmolLM2-query-heads", args: byQueryHead(smol, "--layer-ratio", "34%", "--heads-only", "--uniform"), arch: "llama", class: "LlamaForCausalLM", large: true},
 }
 
 const (
@@ -97,6 +104,10 @@ const yarn512 = `"rope_type": "yarn", "factor": 4.0, "original_max_position_embe
 
 func prune(model string, args ...string) []string {
 	return append([]string{"prune", model, "--method", "l2", "--no-eval"}, args...)
+}
+
+func byQueryHead(model string, args ...string) []string {
+	return append(prune(model, args...), "--attention-unit", "query-head")
 }
 
 // f32Diff is the largest difference of two logits that passes. Both programs

@@ -45,7 +45,7 @@ func (o *budgetOptions) AddFlags(cmd *cobra.Command) {
 }
 
 func (o *budgetOptions) budget(cfg *model.Config) (prune.Budget, error) {
-	b := prune.Budget{Kinds: model.Kinds, Selection: prune.Selection(o.Selection), Align: o.align(cfg)}
+	b := prune.Budget{Kinds: cfg.Kinds(), Selection: prune.Selection(o.Selection), Align: o.align(cfg)}
 	if o.Ratio == "" && o.LayerRatio == "" && o.Params == "" && o.Size == "" {
 		return b, usageError{fmt.Errorf("say how much to cut: --ratio 20%%, --params 5.4B, --size 4GiB or --layer-ratio 0.25")}
 	}
@@ -68,7 +68,7 @@ func (o *budgetOptions) budget(cfg *model.Config) (prune.Budget, error) {
 	}
 	switch {
 	case o.HeadsOnly:
-		b.Kinds = []model.Kind{model.Heads}
+		b.Kinds = []model.Kind{cfg.AttentionKind()}
 	case o.MLPOnly:
 		b.Kinds = []model.Kind{model.MLP}
 	}

@@ -84,6 +84,9 @@ func (o *pruneCommand) run(ctx context.Context, path string, stdout, stderr io.W
 	if m.Bare {
 		return o.dryRunOf(m, stdout)
 	}
+	if err := o.chooseUnit(m); err != nil {
+		return err
+	}
 	be, err := o.backend()
 	if err != nil {
 		return err
@@ -115,6 +118,9 @@ func (o *pruneCommand) dryRun(path string, stdout io.Writer) error {
 
 // dryRunOf plans from the sizes alone: no text is read, no time estimated.
 func (o *pruneCommand) dryRunOf(m *load.Model, stdout io.Writer) error {
+	if err := o.chooseUnit(m); err != nil {
+		return err
+	}
 	j := &pruneJob{pruneCommand: o, m: m, stdout: stdout}
 	if err := j.plan(nil); err != nil {
 		return err

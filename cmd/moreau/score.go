@@ -26,7 +26,7 @@ func newScoreCommand(g *globals) *cobra.Command {
 	o := &scoreCommand{globals: g}
 	cmd := &cobra.Command{
 		Use: "score MODEL -o scores.json", Short: "Score heads and channels, to prune at any ratio later",
-		Long: "Score every KV group and MLP channel. The file holds one number per unit, layer and\nkind (docs/formats/scores.md); moreau prune --scores takes it.\n\nMethods:\n" + methodHelp(),
+		Long: "Score every KV group (or query head: --attention-unit) and MLP channel. The file holds\none number per unit, layer and kind (docs/formats/scores.md); moreau prune --scores\ntakes it.\n\nMethods:\n" + methodHelp(),
 		Args: oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -66,6 +66,9 @@ func (o *scoreCommand) run(ctx context.Context, path string, stdout, stderr io.W
 		return err
 	}
 	defer m.Close()
+	if err := o.chooseUnit(m); err != nil {
+		return err
+	}
 	layers, err := layersOr(m.Config, o.Layers, m.Config.AllLayers())
 	if err != nil {
 		return err

@@ -23,13 +23,14 @@ type scoreOptions struct {
 	Calib    calibOptions
 	Method   string
 	Salience string
+	Unit     string // of attention
 	Envelope importance.Envelope
 	resourceOptions
 }
 
 // defaultScoreOptions are the settings of the published runs.
 func defaultScoreOptions() scoreOptions {
-	return scoreOptions{Method: "moreau", Salience: "element1", resourceOptions: resourceOptions{State: stateF32}, Calib: calibOptions{Rows: 10, SeqLen: 128},
+	return scoreOptions{Method: "moreau", Salience: "element1", Unit: kvGroup, resourceOptions: resourceOptions{State: stateF32}, Calib: calibOptions{Rows: 10, SeqLen: 128},
 		Envelope: importance.Envelope{Steps: 10, Avg: 5, Std: 0.05, LR: 2e-4, Rho: 0.2, Eta: 5e-6}}
 }
 
@@ -39,6 +40,7 @@ func (o *scoreOptions) AddFlags(cmd *cobra.Command) {
 	f, e := cmd.Flags(), &o.Envelope
 	f.StringVar(&o.Method, "method", o.Method, "importance: "+strings.Join(importance.MethodNames(), ", "))
 	f.StringVar(&o.Salience, "salience", o.Salience, "form of the Taylor term: element1, vector, element2, mix")
+	f.StringVar(&o.Unit, "attention-unit", o.Unit, attentionUnitUsage)
 	f.IntVar(&e.Steps, "steps", e.Steps, "iterations of the envelope methods")
 	f.IntVar(&e.Avg, "avg", e.Avg, "last iterates that are averaged")
 	f.Float64Var(&e.Std, "std", e.Std, "noise, relative to each weight")
@@ -85,6 +87,9 @@ func (o scoreOptions) prepare(m *load.Model, layers model.Range, g *globals) (*s
 	s := &scoring{opts: o, method: method, run: importance.Options{Salience: o.Salience, Layers: layers, Seed: g.Seed,
 		Moreau: moreau.Options{Steps: e.Steps, Avg: e.Avg, Std: e.Std, Absolute: e.Absolute, LR: e.LR, Rho: e.Rho, Eta: e.Eta}}}
 	s.manifest = importance.Manifest{Model: m.Path, Method: o.Method, Seed: g.Seed, Layers: layers.String()}
+	if m.Config.QueryHeads {
+		s.manifest.Unit = o.Unit
+	}
 	if !method.Needs.Calibration {
 		return s, nil
 	}
@@ -114,6 +119,9 @@ func (o scoreOptions) check() error {
 	}
 	if o.State != stateF32 && o.State != stateBF16 {
 		return fmt.Errorf("--state %q: want f32 or bf16", o.State)
+	}
+	if err := o.checkUnit(); err != nil {
+		return err
 	}
 	return errors.Join(within("steps", e.Steps, 1, mostSteps), within("avg", e.Avg, 1, mostSteps), o.Calib.check())
 }

@@ -2,6 +2,7 @@ package importance
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"moreau/internal/model"
@@ -15,6 +16,7 @@ type Manifest struct {
 	Salience    string      `json:"salience,omitempty"`
 	Seed        uint64      `json:"seed"`
 	Layers      string      `json:"layers"`
+	Unit        string      `json:"attention_unit,omitempty"` // "query-head"; "": KV groups
 	Backend     string      `json:"backend"`
 	Envelope    *Envelope   `json:"envelope,omitempty"`
 	Calibration *CalibInfo  `json:"calibration,omitempty"`
@@ -57,8 +59,9 @@ type file struct {
 }
 
 type layerEntry struct {
-	Heads []float64 `json:"heads"` // null: not scored
-	MLP   []float64 `json:"mlp"`
+	Heads      []float64 `json:"heads"`                 // null: not scored
+	QueryHeads []float64 `json:"query_heads,omitempty"` // instead of heads, where they are the units
+	MLP        []float64 `json:"mlp"`
 }
 
 const formatName = "moreau-scores"
@@ -67,7 +70,7 @@ const formatName = "moreau-scores"
 func Encode(cfg *model.Config, s Scores, m Manifest) ([]byte, error) {
 	f := file{Format: formatName, Version: 1, Manifest: m}
 	for l := range cfg.Layers {
-		f.Layers = append(f.Layers, layerEntry{s[cfg.Dim(l, model.Heads)], s[cfg.Dim(l, model.MLP)]})
+		f.Layers = append(f.Layers, layerEntry{s[cfg.Dim(l, model.Heads)], s[cfg.Dim(l, model.QueryHeads)], s[cfg.Dim(l, model.MLP)]})
 	}
 	return json.Marshal(f)
 }
@@ -84,10 +87,14 @@ func Decode(data []byte, cfg *model.Config) (Scores, Manifest, error) {
 	if len(f.Layers) != len(cfg.Layers) {
 		return nil, Manifest{}, fmt.Errorf("scores of another model: %d layers, the model has %d; score this one", len(f.Layers), len(cfg.Layers))
 	}
+	if err := f.checkUnit(cfg); err != nil {
+		return nil, Manifest{}, err
+	}
 	s := Scores{}
 	for l, e := range f.Layers {
-		for k, units := range map[model.Kind][]float64{model.Heads: e.Heads, model.MLP: e.MLP} {
-			d := cfg.Dim(l, k)
+		entries := map[model.Kind][]float64{model.Heads: e.Heads, model.QueryHeads: e.QueryHeads, model.MLP: e.MLP}
+		for _, k := range cfg.Kinds() {
+			d, units := cfg.Dim(l, k), entries[k]
 			if units == nil {
 				continue
 			}
@@ -98,4 +105,19 @@ func Decode(data []byte, cfg *model.Config) (Scores, Manifest, error) {
 		}
 	}
 	return s, f.Manifest, nil
+}
+
+// checkUnit refuses scores of attention that are of other units than cfg is cut by.
+func (f file) checkUnit(cfg *model.Config) error {
+	heads, queryHeads := false, false
+	for _, e := range f.Layers {
+		heads, queryHeads = heads || e.Heads != nil, queryHeads || e.QueryHeads != nil
+	}
+	switch {
+	case cfg.QueryHeads && heads && !queryHeads:
+		return errors.New("scores of KV groups; score with --attention-unit query-head, or prune without it")
+	case !cfg.QueryHeads && queryHeads && !heads:
+		return errors.New("scores of query heads; prune with --attention-unit query-head, or score without it")
+	}
+	return nil
 }

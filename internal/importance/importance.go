@@ -31,7 +31,7 @@ func (n Needs) Moving(cfg *model.Config, layers model.Range) []model.Param {
 	if n.EveryParam {
 		return cfg.Params()
 	}
-	return scored(cfg, layers)
+	return matrices(cfg, layers, model.Param.Projection)
 }
 
 // PassCount is the number of forward and backward passes over the calibration
@@ -157,12 +157,15 @@ func (m Method) Score(r Run) (Scores, error) {
 }
 
 // scored lists the projections that belong to scored dimensions.
-func (r *Run) scored() []model.Param { return scored(r.Config, r.Options.Layers) }
+func (r *Run) scored() []model.Param {
+	return matrices(r.Config, r.Options.Layers, model.Param.Prunable)
+}
 
-func scored(cfg *model.Config, layers model.Range) []model.Param {
+// matrices lists the parameters of these layers that are of a sort.
+func matrices(cfg *model.Config, layers model.Range, is func(model.Param) bool) []model.Param {
 	var ps []model.Param
 	for _, p := range cfg.Params() {
-		if p.Prunable() && layers.Has(p.Layer) {
+		if layers.Has(p.Layer) && is(p) {
 			ps = append(ps, p)
 		}
 	}

@@ -32,43 +32,52 @@ func (c *columnSums) Grad(p model.Param, grad backend.Buffer) error {
 	return nil
 }
 
-// The score is the mean over the sequences of |sum of w·dw|, each sequence alone.
+// The score is the mean over the sequences of |sum of w·dw|, each sequence alone; of
+// KV groups or query heads, and channels.
 func TestMaskScores(t *testing.T) {
 	be := newBackend(t)
+	for _, family := range goldentest.Families {
+		t.Run(family, func(t *testing.T) {
+			g := goldentest.Open(t, family)
+			for _, cfg := range []*model.Config{g.Config, g.Config.ByQueryHead()} {
+				run := goldenRun(t, be, g, "element1")
+				run.Config = cfg
+				testMaskScores(t, run, g.Batch(t))
+			}
+		})
+	}
+}
+
+func testMaskScores(t *testing.T, run Run, b transformer.Batch) {
 	method, err := FindMethod("mask")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, family := range goldentest.Families {
-		g := goldentest.Open(t, family)
-		run := goldenRun(t, be, g, "element1")
-		got, err := method.Score(run)
-		if err != nil {
+	got, err := method.Score(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Scores{}
+	for i := range b.B {
+		c := &columnSums{be: run.Backend, w: run.Weights, sums: Scores{}}
+		if _, err := transformer.New(run.Backend, run.Config).LossAndGrad(run.Ctx, b.Sequence(i), run.Weights, c); err != nil {
 			t.Fatal(err)
 		}
-		want := Scores{}
-		b := g.Batch(t)
-		for i := range b.B {
-			c := &columnSums{be: be, w: run.Weights, sums: Scores{}}
-			if _, err := transformer.New(be, g.Config).LossAndGrad(run.Ctx, b.Sequence(i), run.Weights, c); err != nil {
-				t.Fatal(err)
+		for d, sums := range c.sums {
+			if want[d] == nil {
+				want[d] = make([]float64, d.Units)
 			}
-			for d, sums := range c.sums {
-				if want[d] == nil {
-					want[d] = make([]float64, d.Units)
-				}
-				for u, v := range sums {
-					want[d][u] += math.Abs(v) / float64(b.B)
-				}
+			for u, v := range sums {
+				want[d][u] += math.Abs(v) / float64(b.B)
 			}
 		}
-		if len(got) != 2*len(g.Config.Layers) {
-			t.Errorf("%s: %d dimensions scored, want two a layer", family, len(got))
-		}
-		for d, scores := range got {
-			if e := relL2(scores, want[d]); !(e <= 1e-4) {
-				t.Errorf("%s %s: relative L2 error %g > 1e-4", family, d, e)
-			}
+	}
+	if len(got) != 2*len(run.Config.Layers) {
+		t.Errorf("%d dimensions scored, want two a layer", len(got))
+	}
+	for d, scores := range got {
+		if e := relL2(scores, want[d]); !(e <= 1e-4) {
+			t.Errorf("%s: relative L2 error %g > 1e-4", d, e)
 		}
 	}
 }

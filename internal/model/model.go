@@ -20,13 +20,14 @@ type Config struct {
 	Rope         Rope
 	Tied         bool  // lm_head is the embedding
 	Optional     Roles // which optional rows of the family's table the model has
+	QueryHeads   bool  // attention is cut by query heads, not by KV groups (see ByQueryHead)
 	Layers       []Layer
 }
 
 // Layer holds the sizes of one decoder layer.
 type Layer struct {
 	Heads        int // query heads, a multiple of KVHeads
-	KVHeads      int // KV groups, the unit of attention pruning
+	KVHeads      int // KV groups, unless query heads are chosen the unit of attention pruning
 	Intermediate int // MLP channels
 	Window       int // how many keys a query sees, its own the last; 0: all
 }

@@ -6,23 +6,25 @@ import "fmt"
 type Kind int
 
 const (
-	Fixed Kind = iota // hidden size, vocabulary: never cut
-	Heads             // KV groups: a KV head with its query heads
-	MLP               // MLP channels
+	Fixed      Kind = iota // hidden size, vocabulary: never cut
+	Heads                  // KV groups: a KV head with its query heads
+	MLP                    // MLP channels
+	QueryHeads             // query heads alone, as many of each KV group
 )
 
-// Kinds lists the prunable kinds, in the order of every report.
+// Kinds lists the prunable kinds of a model that is cut by KV groups, in the order of every report.
 var Kinds = []Kind{Heads, MLP}
 
-// String is the name used in files and options: "heads", "mlp".
-func (k Kind) String() string { return [...]string{"fixed", "heads", "mlp"}[k] }
+// String is the name used in files: "heads", "mlp", "query_heads".
+func (k Kind) String() string { return [...]string{"fixed", "heads", "mlp", "query_heads"}[k] }
 
 // Dim is a named dimension of the model with a number of units.
 type Dim struct {
-	Kind  Kind
-	Layer int // -1 for Fixed
-	Units int
-	name  string
+	Kind   Kind
+	Layer  int // -1 for Fixed
+	Units  int
+	Groups int // equal runs of units that must lose the same number each: KV groups of query heads; 1 for other prunable ones
+	name   string
 }
 
 // String is the dimension's name: "hidden", "layers.3.heads".
@@ -81,7 +83,11 @@ func (p Param) Axis(d Dim) int {
 	return -1
 }
 
-// Prunable reports whether p is a matrix with a prunable axis: the projections,
+// Projection reports whether p is a matrix of a layer: those that the envelope
+// iteration perturbs and moves.
+func (p Param) Projection() bool { return p.Layer >= 0 && len(p.Axes) == 2 }
+
+// Prunable reports whether p is a matrix with a prunable axis: the projections
 // whose scalars make up the units' scores (biases are cut but do not score).
 func (p Param) Prunable() bool {
 	if len(p.Axes) != 2 {
@@ -90,11 +96,11 @@ func (p Param) Prunable() bool {
 	return p.Axes[0].Dim.Kind != Fixed || p.Axes[1].Dim.Kind != Fixed
 }
 
-// Dims lists the prunable dimensions, layer by layer in the order of Kinds.
+// Dims lists the prunable dimensions, layer by layer in the order of c.Kinds.
 func (c *Config) Dims() []Dim {
 	var dims []Dim
 	for i := range c.Layers {
-		for _, k := range Kinds {
+		for _, k := range c.Kinds() {
 			dims = append(dims, c.Dim(i, k))
 		}
 	}
@@ -103,11 +109,14 @@ func (c *Config) Dims() []Dim {
 
 // Dim is the prunable dimension of one layer and kind.
 func (c *Config) Dim(layer int, k Kind) Dim {
-	units := c.Layers[layer].KVHeads
-	if k == MLP {
-		units = c.Layers[layer].Intermediate
+	l := c.Layers[layer]
+	switch k {
+	case MLP:
+		return Dim{Kind: k, Layer: layer, Units: l.Intermediate, Groups: 1}
+	case QueryHeads:
+		return Dim{Kind: k, Layer: layer, Units: l.Heads, Groups: l.KVHeads}
 	}
-	return Dim{Kind: k, Layer: layer, Units: units}
+	return Dim{Kind: k, Layer: layer, Units: l.KVHeads, Groups: 1}
 }
 
 // UnitParams is n(g), the number of scalars of one unit of d, over all parameters.
@@ -122,13 +131,17 @@ func (c *Config) UnitParams(d Dim) int64 {
 }
 
 // Cut is c with the given number of units left in each prunable dimension; a
-// dimension that is not in the map stays whole. Query heads go with their KV head.
+// dimension that is not in the map stays whole. Query heads go with their KV head;
+// where they are the units, the KV heads stay.
 func (c *Config) Cut(left map[Dim]int) *Config {
 	layers := make([]Layer, len(c.Layers))
 	for i, l := range c.Layers {
 		group := l.Group()
 		if n, ok := left[c.Dim(i, Heads)]; ok {
 			l.KVHeads, l.Heads = n, n*group
+		}
+		if n, ok := left[c.Dim(i, QueryHeads)]; ok {
+			l.Heads = n
 		}
 		if n, ok := left[c.Dim(i, MLP)]; ok {
 			l.Intermediate = n

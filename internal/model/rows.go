@@ -1,5 +1,7 @@
 package model
 
+import "fmt"
+
 // The rows of the families' tables, and the axes of their parameters.
 
 const (
@@ -47,10 +49,17 @@ func headNorm(c *Config, _ int) []Axis {
 
 func mlp(c *Config, l int) Axis { return Axis{c.Dim(l, MLP), 1} }
 
-// kv runs along k's and v's rows: one head a unit.
-func kv(c *Config, l int) Axis { return Axis{c.Dim(l, Heads), c.HeadDim} }
+// kv runs along k's and v's rows: one head a unit, which stays where query heads are cut.
+func kv(c *Config, l int) Axis {
+	if c.QueryHeads {
+		return Axis{Dim{name: fmt.Sprintf("layers.%d.kv_heads", l), Layer: -1, Units: c.Layers[l].KVHeads}, c.HeadDim}
+	}
+	return Axis{c.Dim(l, Heads), c.HeadDim}
+}
 
-// queries runs along q's rows and o's columns: the query heads of one KV group a unit.
+// queries runs along q's rows and o's columns: the query heads of one KV group a
+// unit, or one query head.
 func queries(c *Config, l int) Axis {
-	return Axis{c.Dim(l, Heads), c.Layers[l].Group() * c.HeadDim}
+	d := c.Dim(l, c.AttentionKind())
+	return Axis{d, c.Layers[l].Heads / d.Units * c.HeadDim}
 }

@@ -82,19 +82,20 @@ func (b Budget) candidates(cfg *model.Config, kind model.Kind) []model.Dim {
 // share is how many of a dimension's units a ratio cuts. The published code
 // counts rows of q_proj and rounds down to whole heads: heads lose
 // (rows - floor(rows·(1-ratio))) / rows per unit; channels n - floor(n·(1-ratio)).
+// Query heads round down to as many of every KV group.
 func share(cfg *model.Config, d model.Dim, ratio float64) int {
 	width := 1
-	if d.Kind == model.Heads {
-		width = cfg.Layers[d.Layer].Group() * cfg.HeadDim
+	if d.Kind != model.MLP {
+		width = cfg.Layers[d.Layer].Heads / d.Units * cfg.HeadDim
 	}
 	rows := d.Units * width
-	return min(d.Units-1, (rows-int(float64(rows)*(1-ratio)))/width)
+	return min(d.Units-d.Groups, (rows-int(float64(rows)*(1-ratio)))/(width*d.Groups)*d.Groups)
 }
 
 // byLayerRatio applies one ratio to every candidate.
 func (b Budget) byLayerRatio(cfg *model.Config) counts {
 	cut := counts{}
-	for _, k := range model.Kinds {
+	for _, k := range b.Kinds {
 		for _, d := range b.candidates(cfg, k) {
 			cut[d] = b.aligned(d, share(cfg, d, b.LayerRatio))
 		}
@@ -102,24 +103,29 @@ func (b Budget) byLayerRatio(cfg *model.Config) counts {
 	return cut
 }
 
-// aligned is n units of d to cut, or the few more that leave a multiple of Align
-// channels; a layer of less than that loses what it may.
+// aligned is n units of d to cut, or the few more that leave a multiple; a layer of
+// less than that loses what it may.
 func (b Budget) aligned(d model.Dim, n int) int {
-	if n <= 0 || b.Align <= 1 || d.Kind != model.MLP {
+	if n <= 0 {
 		return n
 	}
-	if left := (d.Units - n) / b.Align * b.Align; left > 0 {
+	multiple := b.multiple(d)
+	if left := (d.Units - n) / multiple * multiple; left > 0 {
 		return d.Units - left
 	}
 	return b.most(d)
 }
 
-// most is how many units d can lose: one stays, or Align of them.
-func (b Budget) most(d model.Dim) int {
-	if b.Align > 1 && d.Kind == model.MLP {
-		return max(0, d.Units-b.Align)
+// most is how many units d can lose: one stays, or a multiple.
+func (b Budget) most(d model.Dim) int { return max(0, d.Units-b.multiple(d)) }
+
+// multiple is what the units that stay of d are a multiple of: Align channels, one
+// query head of every KV group.
+func (b Budget) multiple(d model.Dim) int {
+	if d.Kind == model.MLP {
+		return max(1, b.Align)
 	}
-	return d.Units - 1
+	return d.Groups
 }
 
 // target is how many parameters are to go.
@@ -137,7 +143,7 @@ func (b Budget) byParams(cfg *model.Config) (counts, error) {
 	if target <= 0 {
 		return nil, fmt.Errorf("%w: the model has %d parameters already, not more than %d", ErrBudget, cfg.ParamCount(), b.Params)
 	}
-	heads, channels := b.candidates(cfg, model.Heads), b.candidates(cfg, model.MLP)
+	heads, channels := b.candidates(cfg, cfg.AttentionKind()), b.candidates(cfg, model.MLP)
 	ratio := float64(target) / float64(params(cfg, heads)+params(cfg, channels))
 	if ratio >= 1 {
 		return nil, b.unreachable(cfg, heads, channels)
@@ -145,8 +151,8 @@ func (b Budget) byParams(cfg *model.Config) (counts, error) {
 	for extra := 0; ; extra++ {
 		cut, more := counts{}, false
 		for _, d := range heads {
-			n := min(d.Units-1, share(cfg, d, ratio)+extra)
-			more = more || n < d.Units-1
+			n := min(b.most(d), share(cfg, d, ratio)+extra*d.Groups)
+			more = more || n < b.most(d)
 			cut[d] = n
 		}
 		if b.fill(cfg, cut, channels, target) {

@@ -22,8 +22,9 @@ type layerEntry struct {
 	KVHeads      [2]int `json:"kv_heads"` // before, after
 	Heads        [2]int `json:"heads"`
 	Intermediate [2]int `json:"intermediate_size"`
-	PrunedHeads  []int  `json:"pruned_heads"` // KV groups, ascending
-	PrunedMLP    []int  `json:"pruned_mlp"`   // channels, ascending
+	PrunedHeads  []int  `json:"pruned_heads"`                 // KV groups, ascending
+	PrunedQuery  []int  `json:"pruned_query_heads,omitempty"` // query heads that went alone, ascending
+	PrunedMLP    []int  `json:"pruned_mlp"`                   // channels, ascending
 }
 
 const formatName = "moreau-plan"
@@ -39,7 +40,7 @@ func (p *Plan) Encode() ([]byte, error) {
 		a := p.After.Layers[l]
 		f.LayerPlans = append(f.LayerPlans, layerEntry{
 			KVHeads: [2]int{b.KVHeads, a.KVHeads}, Heads: [2]int{b.Heads, a.Heads}, Intermediate: [2]int{b.Intermediate, a.Intermediate},
-			PrunedHeads: none(p.Pruned[p.Before.Dim(l, model.Heads)]), PrunedMLP: none(p.Pruned[p.Before.Dim(l, model.MLP)])})
+			PrunedHeads: none(p.Pruned[p.Before.Dim(l, model.Heads)]), PrunedQuery: p.Pruned[p.Before.Dim(l, model.QueryHeads)], PrunedMLP: none(p.Pruned[p.Before.Dim(l, model.MLP)])})
 	}
 	return json.Marshal(f)
 }

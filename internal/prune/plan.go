@@ -50,7 +50,7 @@ func NewPlan(cfg *model.Config, scores map[model.Dim][]float64, b Budget) (*Plan
 		return nil, fmt.Errorf("%w: the ratio is too small to cut a single unit; raise it", ErrBudget)
 	}
 	if b.LayerRatio == 0 && p.Removed() < b.target(cfg) {
-		return nil, b.unreachable(cfg, b.candidates(cfg, model.Heads), b.candidates(cfg, model.MLP))
+		return nil, b.unreachable(cfg, b.candidates(cfg, cfg.AttentionKind()), b.candidates(cfg, model.MLP))
 	}
 	return p, nil
 }
@@ -104,13 +104,21 @@ func covered(cut counts, scores map[model.Dim][]float64) error {
 	return fmt.Errorf("%w for %s; score all layers that are to be cut, or narrow --layers", ErrScores, strings.Join(missing, ", "))
 }
 
-// ascending orders units by score, ties by index.
-func ascending(scores []float64) []int {
-	order := make([]int, len(scores))
-	for i := range order {
-		order[i] = i
+// ascending orders the units of d by score, ties by index. Where they stand in
+// groups, the lowest of each group come first, then the second of each, and so on:
+// any prefix of whole ranks takes as many of each group.
+func ascending(d model.Dim, scores []float64) []int {
+	order, size := make([]int, d.Units), d.Units/d.Groups
+	for g := range d.Groups {
+		units := make([]int, size)
+		for i := range units {
+			units[i] = g*size + i
+		}
+		sort.SliceStable(units, func(i, j int) bool { return scores[units[i]] < scores[units[j]] })
+		for rank, u := range units {
+			order[rank*d.Groups+g] = u
+		}
 	}
-	sort.SliceStable(order, func(i, j int) bool { return scores[order[i]] < scores[order[j]] })
 	return order
 }
 
@@ -118,7 +126,7 @@ func pickLocal(cut counts, scores map[model.Dim][]float64) map[model.Dim][]int {
 	pruned := map[model.Dim][]int{}
 	for d, n := range cut {
 		if n > 0 {
-			units := ascending(scores[d])[:n]
+			units := ascending(d, scores[d])[:n]
 			sort.Ints(units)
 			pruned[d] = units
 		}
@@ -127,7 +135,7 @@ func pickLocal(cut counts, scores map[model.Dim][]float64) map[model.Dim][]int {
 }
 
 // group is one candidate of the global ranking: units of a dimension that go
-// together, so that what stays is aligned.
+// together, so that what stays is aligned: channels, or a query head of every KV group.
 type group struct {
 	dim   model.Dim
 	units []int
@@ -138,7 +146,7 @@ type group struct {
 // wherever scores are lowest.
 func pickGlobal(cfg *model.Config, cut counts, scores map[model.Dim][]float64, b Budget) map[model.Dim][]int {
 	pruned := map[model.Dim][]int{}
-	for _, k := range model.Kinds {
+	for _, k := range b.Kinds {
 		dims := b.candidates(cfg, k)
 		var target int64
 		for _, d := range dims {
@@ -170,7 +178,7 @@ func (b Budget) ranked(dims []model.Dim, scores map[model.Dim][]float64) []group
 		if mean == 0 {
 			mean = 1 // all scores are 0, and stay so
 		}
-		order := ascending(scores[d])
+		order := ascending(d, scores[d])
 		for done := 0; done < b.most(d); {
 			next := min(b.aligned(d, done+1), b.most(d))
 			g := group{dim: d, units: order[done:next:next]}

@@ -152,7 +152,8 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 
 	p.biasGrad(g, model.OBias, dx)
 	be.LinearBackward(datt, g.d[model.O], dx, a.att, lw.w[model.O], N, Q, C)
-	if err := p.maskGrad(p.cfg.Dim(l, model.Heads), a.att, datt, Q/s.K); err != nil {
+	units := p.cfg.Dim(l, p.cfg.AttentionKind())
+	if err := p.maskGrad(units, a.att, datt, Q/units.Units); err != nil {
 		return err
 	}
 	be.AttentionBackward(dq, dk, dv, datt, a.att, a.lse, a.q, a.k, a.v, s)

@@ -26,7 +26,7 @@ type Model struct {
 
 // Match is which units of the dense model those of the pruned one are.
 type Match struct {
-	Kept  map[model.Dim][]int // by dimension of the dense model, ascending
+	Kept  map[model.Dim][]int // query heads and channels, by dimension of the dense model, ascending
 	Worst float64             // relative L2 distance of the two least alike
 }
 
@@ -35,20 +35,54 @@ type Match struct {
 const mostApart = 0.7
 
 // FindUnits matches each KV group by its rows of v_proj and each channel by its row of
-// gate_proj to the nearest of the dense model.
+// gate_proj to the nearest of the dense model; where a layer has fewer query heads a KV
+// head, each of them by its rows of q_proj.
 func FindUnits(be backend.Backend, dense, pruned Model) (*Match, error) {
 	if err := related(dense.Config, pruned.Config); err != nil {
 		return nil, err
 	}
+	dense.Config, pruned.Config = dense.Config.ByQueryHead(), pruned.Config.ByQueryHead()
 	m := &Match{Kept: map[model.Dim][]int{}}
 	for l := range dense.Config.Layers {
-		for _, role := range []model.Role{model.V, model.Gate} {
-			if err := m.layer(be, dense, pruned, param(dense.Config, l, role), param(pruned.Config, l, role)); err != nil {
-				return nil, err
-			}
+		find := func(role model.Role) ([]int, error) {
+			return m.units(be, dense, pruned, param(dense.Config, l, role), param(pruned.Config, l, role))
+		}
+		heads, channels := dense.Config.Dim(l, model.QueryHeads), dense.Config.Dim(l, model.MLP)
+		var err error
+		if m.Kept[heads], err = queryHeads(heads, dense.Config.Layers[l], pruned.Config.Layers[l], find); err != nil {
+			return nil, err
+		}
+		if m.Kept[channels], err = find(model.Gate); err != nil {
+			return nil, err
 		}
 	}
 	return m, nil
+}
+
+// queryHeads are the query heads of the dense layer that the pruned one has: all of the
+// KV groups that are there, or those found, which must stand by the same KV heads.
+func queryHeads(dim model.Dim, dense, pruned model.Layer, find func(model.Role) ([]int, error)) (heads []int, err error) {
+	groups, err := find(model.V)
+	if err != nil {
+		return nil, err
+	}
+	if dense.Group() == pruned.Group() {
+		for _, u := range groups {
+			for i := range dense.Group() {
+				heads = append(heads, u*dense.Group()+i)
+			}
+		}
+		return heads, nil
+	}
+	if heads, err = find(model.Q); err != nil {
+		return nil, err
+	}
+	for i, h := range heads {
+		if own := groups[i/pruned.Group()]; h/dense.Group() != own {
+			return nil, fmt.Errorf("%w: unit %d of %s of the pruned model is %d of the dense one, which does not read KV head %d", ErrDifferent, i, dim, h, own)
+		}
+	}
+	return heads, nil
 }
 
 // param is a layer's parameter of that role; the two models may be of families that
@@ -64,7 +98,7 @@ func related(dense, pruned *model.Config) error {
 		len(dense.Layers) == len(pruned.Layers)
 	for l := 0; same && l < len(dense.Layers); l++ {
 		d, p := dense.Layers[l], pruned.Layers[l]
-		same = d.Group() == p.Group() && d.KVHeads >= p.KVHeads && d.Intermediate >= p.Intermediate
+		same = d.Group() >= p.Group() && d.KVHeads >= p.KVHeads && d.Intermediate >= p.Intermediate
 	}
 	if !same {
 		return fmt.Errorf("%w: the pruned model's sizes are no part of the dense one's", ErrDifferent)
@@ -72,16 +106,17 @@ func related(dense, pruned *model.Config) error {
 	return nil
 }
 
-// layer matches the units of one dimension, by the rows of d and p.
-func (m *Match) layer(be backend.Backend, dense, pruned Model, d, p model.Param) error {
+// units are those of the dense model that the pruned one has, ascending, matched by
+// the rows of d and p.
+func (m *Match) units(be backend.Backend, dense, pruned Model, d, p model.Param) (kept []int, err error) {
 	dw, err := transformer.NewStored(be, dense.Weights).Weight(d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer be.Free(dw)
 	pw, err := transformer.NewStored(be, pruned.Weights).Weight(p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer be.Free(pw)
 	dim := d.Axes[0].Dim
@@ -102,12 +137,12 @@ func (m *Match) layer(be backend.Backend, dense, pruned Model, d, p model.Param)
 		}
 		apart := math.Sqrt(max(0, distance) / max(squaresP[u], math.SmallestNonzeroFloat64))
 		if best <= last || !(apart < mostApart) {
-			return fmt.Errorf("%w: unit %d of %s of the pruned model is none of the dense one's in order (nearest: %d, %.2f apart)", ErrDifferent, u, dim, best, apart)
+			return nil, fmt.Errorf("%w: unit %d of %s of the pruned model is none of the dense one's in order (nearest: %d, %.2f apart)", ErrDifferent, u, dim, best, apart)
 		}
-		m.Kept[dim], last = append(m.Kept[dim], best), best
+		kept, last = append(kept, best), best
 		m.Worst = max(m.Worst, apart)
 	}
-	return nil
+	return kept, nil
 }
 
 // squares are the sums of squares of the units of w.
