@@ -39,7 +39,7 @@ func TestMaskScores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, family := range goldentest.Families {
+	for _, family := range goldentest.Passes {
 		g := goldentest.Open(t, family)
 		run := goldenRun(t, be, g, "element1")
 		got, err := method.Score(run)

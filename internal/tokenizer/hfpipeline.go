@@ -125,13 +125,18 @@ func (f *hfTokenizer) sentencePiece(v *Vocab, steps []*component) error {
 			return unsupported("normalizer %q of a SentencePiece-like vocabulary (known: Prepend and Replace with U+2581)", n.Type)
 		}
 	}
-	if len(steps) == 0 && replaced {
-		return nil
+	if replaced && (len(steps) == 0 || len(steps) == 1 && steps[0].atBlanks()) {
+		return nil // Gemma splits at blanks too, of which none is left then
 	}
 	if len(steps) != 1 || steps[0].Type != "Metaspace" || f.Normalizer != nil {
 		return unsupported("neither a ByteLevel nor a SentencePiece-like pipeline (Prepend and Replace, or Metaspace)")
 	}
 	return v.metaspace(steps[0])
+}
+
+// atBlanks says that the step cuts a text at blanks and does nothing else.
+func (c *component) atBlanks() bool {
+	return c.Type == "Split" && text(c.Pattern.String) == " " && c.Behavior == "MergedWithPrevious"
 }
 
 func (v *Vocab) metaspace(m *component) error {
