@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -101,7 +102,7 @@ func TestLlamaCpp(t *testing.T) {
 		if arch, _ := llama.ModelMetaValStr(model, "general.architecture"); arch != cases[c].arch {
 			t.Errorf("architecture %q, want %q", arch, cases[c].arch)
 		}
-		compare(t, allLogits(t, model, rows), moreauLogits(t, folder, writeJSON(t, rows)), f32Diff)
+		compare(t, allLogits(t, model, rows), moreauLogits(t, folder, writeJSON(t, rows)), llamaDiff(cases[c].arch))
 		if kind, _ := llama.ModelMetaValStr(model, "tokenizer.ggml.model"); kind != "no_vocab" {
 			compareTokens(t, llamaTokens(model), gguf)
 		}
@@ -128,6 +129,15 @@ func TestLlamaCppHalf(t *testing.T) {
 			compare(t, allLogits(t, model, rows), moreauLogits(t, path, writeJSON(t, rows)), c.diff)
 		})
 	}
+}
+
+// llamaDiff is the largest difference that passes. llama.cpp looks GELU up in a table of F16
+// (ggml-cpu, GGML_GELU_FP16), with errors of 2^-11 of each activation: twice what was measured.
+func llamaDiff(arch string) float64 {
+	if strings.HasPrefix(arch, "gemma") {
+		return 5e-3
+	}
+	return f32Diff
 }
 
 func llamaTokens(model llama.Model) [][]int {

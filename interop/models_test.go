@@ -5,19 +5,13 @@
 package interop
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"moreau/internal/checkpoint"
-	"moreau/internal/model"
-	"moreau/internal/tensor"
 )
 
 // cases are the models that every program is given: what moreau is told, and
@@ -47,6 +41,13 @@ var cases = []struct {
 	{name: "qwen3", args: []string{"convert", qwen3}, arch: "qwen3", class: "Qwen3ForCausalLM"},
 	{name: "qwen3-uniform", args: prune(qwen3, "--layer-ratio", "50%", "--layers", "0..1"), arch: "qwen3", class: "Qwen3ForCausalLM"},
 	{name: "qwen3-layers-differ", args: prune(qwen3, "--layer-ratio", "50%", "--layers", "0..0"), class: "PrunedQwen3ForCausalLM", remote: true},
+	{name: "gemma", args: []string{"convert", gemma}, arch: "gemma", class: "GemmaForCausalLM"},
+	{name: "gemma-uniform", args: prune(gemma, "--layer-ratio", "30%", "--layers", "0..1"), arch: "gemma", class: "GemmaForCausalLM"},
+	{name: "gemma-layers-differ", args: prune(gemma, "--layer-ratio", "30%", "--layers", "0..0"), class: "PrunedGemmaForCausalLM", remote: true},
+	{name: "gemma2", args: []string{"convert", gemma2}, arch: "gemma2", class: "Gemma2ForCausalLM"},
+	{name: "gemma2-uniform", args: prune(gemma2, "--layer-ratio", "50%", "--layers", "0..1"), arch: "gemma2", class: "Gemma2ForCausalLM"},
+	{name: "gemma2-layers-differ", args: prune(gemma2, "--layer-ratio", "50%", "--layers", "1..1"), class: "PrunedGemma2ForCausalLM", remote: true},
+	{name: "gemma2-6-heads-of-64", args: prune(capped, "--layer-ratio", "25%", "--layers", "0..2"), arch: "gemma2", class: "PrunedGemma2ForCausalLM", remote: true},
 	{name: "llama-biases", args: []string{"convert", biased}, arch: "llama", class: "LlamaForCausalLM"},
 	{name: "llama-biases-6-heads-of-64", args: prune(biased, "--layer-ratio", "25%", "--layers", "0..1"), arch: "llama", class: "PrunedLlamaForCausalLM", remote: true},
 	{name: "llama-biases-layers-differ", args: prune(biased, "--layer-ratio", "25%", "--layers", "0..0"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
@@ -70,37 +71,16 @@ var cases = []struct {
 }
 
 const (
-	stories = "builtin:stories260K"
-	rope3   = "../testdata/golden/llama_gqa_rope3" // llama3 RoPE scaling, no tokenizer
-	mistral = "../../shared/golden/mistral_window" // sliding window of 7
-	qwen2   = "../../shared/golden/qwen2_bias"     // biases of q, k, v
-	qwen3   = "../../shared/golden/qwen3_qknorm"   // norms of the heads of q and k
-	smol    = "../../shared/data/models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf"
+	stories   = "builtin:stories260K"
+	rope3     = "../testdata/golden/llama_gqa_rope3" // llama3 RoPE scaling, no tokenizer
+	mistral   = "../../shared/golden/mistral_window" // sliding window of 7
+	qwen2     = "../../shared/golden/qwen2_bias"     // biases of q, k, v
+	qwen3     = "../../shared/golden/qwen3_qknorm"   // norms of the heads of q and k
+	gemma     = "../../shared/golden/gemma"          // one KV head
+	gemma2    = "../../shared/golden/gemma2_softcap" // soft caps, a window of 9 in even layers
+	tinyLlama = "../../shared/data/tokenizers/tinyllama/tokenizer.json"
+	smol      = "../../shared/data/models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf"
 )
-
-// Names of models that the test makes.
-const (
-	biased     = "biases"
-	yarn       = "yarn"
-	yarnFactor = "yarn, attention factor"
-	yarnMScale = "yarn, mscale"
-	yarnRamp   = "yarn, another ramp"
-	yarnQwen2  = "yarn of a Qwen 2"
-	dynamic    = "dynamic RoPE"
-)
-
-// made is what the config.json of each says beyond the sizes.
-var made = map[string]string{
-	biased:     `"model_type": "llama", "attention_bias": true, "mlp_bias": true, "max_position_embeddings": 128`,
-	yarn:       `"model_type": "llama", "max_position_embeddings": 2048, "rope_scaling": {` + yarn512 + `}`,
-	yarnFactor: `"model_type": "llama", "max_position_embeddings": 2048, "rope_scaling": {` + yarn512 + `, "attention_factor": 1.5}`,
-	yarnMScale: `"model_type": "llama", "max_position_embeddings": 2048, "rope_parameters": {"rope_theta": 5e3, ` + yarn512 + `, "mscale": 3.0, "mscale_all_dim": 0.5}`,
-	yarnRamp:   `"model_type": "llama", "max_position_embeddings": 2048, "rope_scaling": {` + yarn512 + `, "beta_fast": 8, "beta_slow": 0.5, "truncate": false}`,
-	yarnQwen2:  `"model_type": "qwen2", "max_position_embeddings": 2048, "rope_theta": 1e6, "rope_scaling": {` + yarn512 + `}`,
-	dynamic:    `"model_type": "llama", "max_position_embeddings": 16, "rope_scaling": {"type": "dynamic", "factor": 2.0}`,
-}
-
-const yarn512 = `"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512`
 
 func prune(model string, args ...string) []string {
 	return append([]string{"prune", model, "--method", "l2", "--no-eval"}, args...)
@@ -154,8 +134,8 @@ func eachCase(t *testing.T, test func(t *testing.T, c int, gguf, folder string))
 				t.Skip("SKIPPED: a large model, and -short was given")
 			}
 			args := slices.Clone(c.args)
-			if config, ok := made[args[1]]; ok {
-				args[1] = random(t, config)
+			if make, ok := made[args[1]]; ok {
+				args[1] = make(t)
 			}
 			if _, err := os.Stat(args[1]); err != nil && args[1] != stories {
 				t.Skipf("SKIPPED: needs %s", args[1])
@@ -168,36 +148,6 @@ func eachCase(t *testing.T, test func(t *testing.T, c int, gguf, folder string))
 			test(t, i, gguf, folder)
 		})
 	}
-}
-
-// random is a folder with a model of random weights, of whose config.json more is a part.
-func random(t *testing.T, more string) string {
-	t.Helper()
-	config := []byte(`{"vocab_size": 256, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 8,
-		"num_key_value_heads": 4, "rms_norm_eps": 1e-5, ` + more + `}`)
-	cfg, err := model.FromHF(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	draws, weights := rand.New(rand.NewPCG(1, 2)), checkpoint.Memory{}
-	for _, p := range cfg.Params() {
-		vals := make([]float32, p.Len())
-		for i := range vals {
-			vals[i] = float32(0.3 * draws.NormFloat64())
-		}
-		weights[p.Name] = tensor.FromFloat32(tensor.F32, p.Shape(), vals)
-	}
-	var file bytes.Buffer
-	if err := checkpoint.WriteSafetensors(&file, weights.Tensors(), weights.Read, map[string]string{"format": "pt"}); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for name, data := range map[string][]byte{"config.json": config, "model.safetensors": file.Bytes()} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }
 
 // tokens are rows of token ids below 250, which every model has.

@@ -80,7 +80,7 @@ type Decoder interface {
 	RoPEBackward(dx, cos, sin Buffer, B, T, H, D, pos0 int)
 
 	// AttentionForward: causal grouped-query attention, out[B,T,H,D]; lse[B,H,T]
-	// receives the log-sum-exp of each row of scaled scores, which the backward pass needs.
+	// receives the log-sum-exp of each row of scaled, capped scores, which the backward pass needs.
 	AttentionForward(out, lse, q, k, v Buffer, s AttentionShape)
 	// AttentionBackward adds to dq[B,T,H,D], dk, dv[B,S,K,D].
 	AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v Buffer, s AttentionShape)
@@ -89,6 +89,18 @@ type Decoder interface {
 	SwiGLUForward(out, gate, up Buffer)
 	// SwiGLUBackward adds to dgate and dup.
 	SwiGLUBackward(dgate, dup, dout, gate, up Buffer)
+
+	// GeGLUForward: out = gelu(gate) · up, element by element, with the tanh
+	// approximation gelu(x) = x/2 · (1 + tanh(sqrt(2/π)·(x + 0.044715·x³))) (Hendrycks
+	// and Gimpel, arXiv 1606.08415, section 2; Shazeer, arXiv 2002.05202).
+	GeGLUForward(out, gate, up Buffer)
+	// GeGLUBackward adds to dgate and dup.
+	GeGLUBackward(dgate, dup, dout, gate, up Buffer)
+
+	// SoftCapForward: x = cap · tanh(x/cap), in place; cap > 0.
+	SoftCapForward(x Buffer, cap float32)
+	// SoftCapBackward: dx *= 1 - (y/cap)², in place; y is what SoftCapForward made.
+	SoftCapBackward(dx, y Buffer, cap float32)
 
 	// CrossEntropyForward takes a block of logits[N,V] of the vocabulary entries
 	// from..from+V: lse[n] = log(exp(lse[n]) + Σ_v exp(logits[n,v])), which is to be
@@ -110,6 +122,7 @@ type AttentionShape struct {
 	B, T, S, H, K, D int
 	Window           int     // 0: all keys
 	Scale            float32 // of the scores, usually 1/sqrt(D)
+	Cap              float32 // of the scaled scores, s = Cap · tanh(s/Cap); 0: none
 }
 
 // Envelope has the element-wise ops of the envelope iteration (internal/moreau).

@@ -10,10 +10,12 @@ import (
 
 // Entry says where a tensor of a Mapped checkpoint comes from. With Rows, row i
 // along axis 0 is row Rows[i] of the source (element i of a 1-D tensor); rows
-// keep their bytes, block types included.
+// keep their bytes, block types included. Add, if not 0, is added to every value,
+// which makes the tensor F32.
 type Entry struct {
 	Name string
 	Rows []int
+	Add  float32
 }
 
 // Mapped is a view of another checkpoint under other names.
@@ -44,6 +46,9 @@ func Rename(c Checkpoint, names map[string]Entry) (*Mapped, error) {
 			info.DType = info.DType.SelectDType(0, len(info.Shape))
 			info.Shape = append([]int{len(e.Rows)}, info.Shape[1:]...)
 		}
+		if e.Add != 0 {
+			info.DType = tensor.F32
+		}
 		info.Name = name
 		m.infos[name] = info
 	}
@@ -73,14 +78,26 @@ func (m *Mapped) readInto(name string, alloc func(n int) []byte) (tensor.Tensor,
 	if !ok {
 		return tensor.Tensor{}, missing(name)
 	}
-	if e.Rows == nil {
+	if e.Rows == nil && e.Add == 0 {
 		return ReadInto(m.base, e.Name, alloc)
 	}
 	t, err := m.base.Read(e.Name)
-	if err != nil {
+	if err == nil && e.Rows != nil {
+		t, err = t.Select(0, e.Rows, 1)
+	}
+	if err != nil || e.Add == 0 {
 		return t, err
 	}
-	return t.Select(0, e.Rows, 1)
+	return plus(t, e.Add), nil
+}
+
+// plus is t in F32 with v added to every value.
+func plus(t tensor.Tensor, v float32) tensor.Tensor {
+	vals := t.Float32()
+	for i := range vals {
+		vals[i] += v
+	}
+	return tensor.FromFloat32(tensor.F32, t.Shape, vals)
 }
 
 // Close closes the checkpoint below.

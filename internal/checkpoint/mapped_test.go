@@ -14,6 +14,7 @@ func TestRename(t *testing.T) {
 	v, err := Rename(m, map[string]Entry{
 		"w": {Name: "b.weight", Rows: []int{1, 0}}, "q": {Name: "e.q8", Rows: []int{1, 0}},
 		"bias": {Name: "a.bias", Rows: []int{4, 0, 1}}, "same": {Name: "d.ints"},
+		"more": {Name: "a.bias", Add: 0.5}, "rows": {Name: "a.bias", Rows: []int{4, 0, 1}, Add: -1},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -29,6 +30,11 @@ func TestRename(t *testing.T) {
 	q, _ := v.Read("q")
 	if !slices.Equal(w.Float32(), []float32{4, 5, 6, 1, 2, 3}) || !slices.Equal(bias.Float32(), []float32{5, 1, -2}) {
 		t.Error(w.Float32(), bias.Float32())
+	}
+	more, _ := v.Read("more")
+	rows, _ := v.Read("rows")
+	if more.DType != tensor.F32 || more.Float32()[0] != bias.Float32()[1]+0.5 || !slices.Equal(rows.Float32(), []float32{4, 0, -3}) {
+		t.Error(more.Float32(), rows.Float32())
 	}
 	if q.DType != tensor.Q8_0 || !slices.Equal(q.Data[:34], m["e.q8"].Data[34:]) {
 		t.Error("the blocks of q changed")

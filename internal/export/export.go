@@ -50,7 +50,7 @@ const (
 type Plan struct {
 	Path   string       `json:"path"`
 	Format string       `json:"format"`           // GGUF or HF
-	Class  string       `json:"class"`            // llama, deci, qwen2 or qwen3; LlamaForCausalLM, PrunedLlamaForCausalLM and the like
+	Class  string       `json:"class"`            // of GGUF: llama, deci, qwen2, qwen3, gemma or gemma2; LlamaForCausalLM, PrunedLlamaForCausalLM and the like
 	Remote bool         `json:"remote"`           // the folder brings its own Python code: users pass trust_remote_code=True
 	DType  tensor.DType `json:"-"`                // asked for, else of most of the weights
 	Window int          `json:"window,omitempty"` // sliding window that the file has no place for, and whose length its context is cut to; 0: none

@@ -59,6 +59,7 @@ const (
 	sliding = `, "sliding_window": 7`
 	biases  = `, "attention_bias": true`
 	biases2 = `, "attention_bias": true, "mlp_bias": true`
+	caps    = `, "sliding_window": 7, "query_pre_attn_scalar": 4, "attn_logit_softcapping": 20, "final_logit_softcapping": 10.5`
 	llama3  = `, "rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 8192}`
 )
 
@@ -86,12 +87,29 @@ func TestFamilies(t *testing.T) {
 		{"llama", biases2, 2, "llama", "LlamaForCausalLM", 0},
 		{"llama", biases2, 1, "deci", "PrunedLlamaForCausalLM", 0},
 		{"llama", biases, 0, "llama", "PrunedLlamaForCausalLM", 6}, // of 16: Mistral would have no biases
+		{"gemma", "", 0, "gemma", "GemmaForCausalLM", 0},
+		{"gemma", "", 2, "gemma", "GemmaForCausalLM", 0},
+		{"gemma", "", 1, "", "PrunedGemmaForCausalLM", 0},
+		{"gemma", "", 0, "gemma", "GemmaForCausalLM", 6},
+		{"gemma", llama3, 0, "", "GemmaForCausalLM", 0},
+		{"gemma2", caps, 0, "gemma2", "Gemma2ForCausalLM", 0},
+		{"gemma2", caps, 2, "gemma2", "Gemma2ForCausalLM", 0},
+		{"gemma2", caps, 1, "", "PrunedGemma2ForCausalLM", 0},
+		{"gemma2", caps, 0, "gemma2", "PrunedGemma2ForCausalLM", 6},                                                  // Gemma2Config wants heads that divide 16
+		{"gemma2", "", 0, "", "Gemma2ForCausalLM", 0},                                                                // a query scalar of 256 for heads of 4
+		{"gemma2", caps + `, "attn_logit_softcapping": null`, 0, "", "Gemma2ForCausalLM", 0},                         // llama.cpp caps always
+		{"gemma2", caps + `, "final_logit_softcapping": null`, 0, "", "Gemma2ForCausalLM", 0},                        // the same
+		{"gemma2", caps + `, "layer_types": ["full_attention", "sliding_attention"]`, 0, "", "Gemma2ForCausalLM", 0}, // its even layers slide
 	} {
 		t.Run(fmt.Sprintf("%s%s-%d-%d", c.modelType, c.more, c.cut, c.heads), func(t *testing.T) {
 			m := cut(tiny(t, c.modelType, c.more), c.cut)
 			if c.heads > 0 {
 				l := model.Layer{Heads: c.heads, KVHeads: c.heads / 2, Intermediate: 6}
-				m = resized(m, m.Config.WithLayers([]model.Layer{l, l}))
+				layers := []model.Layer{l, l}
+				for i := range layers {
+					layers[i].Window = m.Config.Layers[i].Window
+				}
+				m = resized(m, m.Config.WithLayers(layers))
 			}
 			dir := t.TempDir()
 			folder := filepath.Join(dir, "out")
@@ -128,7 +146,7 @@ func testGGUF(t *testing.T, m Model, path, arch string) {
 	}
 	want := m
 	context := 64
-	if w := m.Config.Window(); w > 0 {
+	if w := cutWindow(m.Config); w > 0 {
 		context = w
 		layers := slices.Clone(m.Config.Layers)
 		for i := range layers {
@@ -196,6 +214,12 @@ func TestFamilyConfig(t *testing.T) {
 	write(t, resized(m, m.Config.WithLayers([]model.Layer{odd, odd})), filepath.Join(dir, "odd"), Options{})
 	if c := config(t, filepath.Join(dir, "odd")); c["sliding_window"] != nil || c["model_type"] != "mistral" {
 		t.Errorf("config.json of a llama of 3 heads: %v", c)
+	}
+	write(t, tiny(t, "gemma2", caps+`, "final_logit_softcapping": null`), filepath.Join(dir, "gemma2"), Options{})
+	if c := config(t, filepath.Join(dir, "gemma2")); c["hidden_activation"] != "gelu_pytorch_tanh" || c["sliding_window"] != 7. || c["query_pre_attn_scalar"] != 4. ||
+		c["attn_logit_softcapping"] != 20. || c["final_logit_softcapping"] != nil || c["tie_word_embeddings"] != true ||
+		fmt.Sprint(c["layer_types"]) != "[sliding_attention full_attention]" {
+		t.Errorf("config.json of a gemma2: %v", c)
 	}
 	some := tiny(t, "llama", "")
 	own := *some.Config

@@ -22,7 +22,7 @@ func (p *Plan) planGGUF(m Model, weights *cast) (err error) {
 	if p.Class, err = ggufArch(m.Config); err != nil {
 		return err
 	}
-	p.Window = m.Config.Window()
+	p.Window = cutWindow(m.Config)
 	if s := m.Config.Rope.Scaling; s != nil && s.Type == "dynamic" {
 		p.Unscaled = ggufContext(m.Config)
 	}
@@ -58,6 +58,8 @@ func (p *Plan) planGGUF(m Model, weights *cast) (err error) {
 func ggufArch(c *model.Config) (string, error) {
 	norms, scaled := c.Has(model.QNorm), ropeFactors(c) != nil
 	switch {
+	case c.Activation == model.GELU:
+		return gemmaArch(c)
 	case norms && !c.Uniform():
 		return "", fmt.Errorf("llama.cpp has no architecture for norms of q and k in layers that differ; cut all layers alike (--uniform) or write a Hugging Face folder")
 	case norms && scaled:
@@ -72,10 +74,18 @@ func ggufArch(c *model.Config) (string, error) {
 	return "llama", nil
 }
 
-// ggufContext is the context length of the file: llama and deci know no sliding
-// window, but compute the same up to its length.
+// cutWindow is the sliding window that the file has no place for: llama and deci know
+// none, but compute the same up to its length.
+func cutWindow(c *model.Config) int {
+	if c.Has(model.PostAttnNorm) {
+		return 0 // gemma2 has it
+	}
+	return c.Window()
+}
+
+// ggufContext is the context length of the file.
 func ggufContext(c *model.Config) int {
-	if w := c.Window(); w > 0 {
+	if w := cutWindow(c); w > 0 {
 		return min(w, c.MaxPositions)
 	}
 	return c.MaxPositions
@@ -85,7 +95,7 @@ func ggufContext(c *model.Config) int {
 func ggufNames(cfg *model.Config, weights *cast, arch string) (checkpoint.Checkpoint, error) {
 	names := map[string]checkpoint.Entry{}
 	for _, p := range weights.params {
-		names[cfg.Family.GGUFName(p)] = checkpoint.Entry{Name: p.Name, Rows: ropeRows(cfg, p, arch)}
+		names[cfg.Family.GGUFName(p)] = checkpoint.Entry{Name: p.Name, Rows: ropeRows(cfg, p, arch), Add: cfg.GGUFOffset(p)}
 	}
 	return checkpoint.Rename(weights, names)
 }

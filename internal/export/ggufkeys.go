@@ -39,6 +39,9 @@ func ggufKeys(m Model, arch string, d tensor.DType) ([]checkpoint.KeyValue, erro
 	add("attention.layer_norm_rms_epsilon", float32(c.NormEps))
 	add("rope.freq_base", float32(c.Rope.Theta))
 	ropeKeys(add, c.Rope)
+	if arch == "gemma2" {
+		gemma2Keys(c, add)
+	}
 	vocab, err := vocabKeys(m)
 	return append(kv, vocab...), err
 }

@@ -79,6 +79,7 @@ func (a hfArch) causal() string {
 // window computes what Llama does; it stands in where the hidden size is no
 // multiple of the heads, which LlamaConfig.validate_architecture refuses since
 // transformers 5.4, and which our own class gets around where there are biases.
+// Gemma2Config refuses the same.
 func hfClass(c *model.Config) (hfArch, error) {
 	base, err := hfBase(c)
 	a := hfArch{base, !c.Uniform()}
@@ -91,6 +92,9 @@ func hfClass(c *model.Config) (hfArch, error) {
 			a.base = "Mistral"
 		}
 	}
+	if base == "Gemma2" && c.HiddenSize%c.Layers[0].Heads != 0 {
+		a.remote = true
+	}
 	return a, err
 }
 
@@ -99,6 +103,10 @@ func hfBase(c *model.Config) (string, error) {
 	inputs := model.RolesOf(model.QBias, model.KBias, model.VBias)
 	attention, biases := inputs|model.RolesOf(model.OBias), c.Biases()
 	switch {
+	case c.Has(model.PostAttnNorm):
+		return "Gemma2", nil
+	case c.Activation == model.GELU:
+		return "Gemma", nil
 	case c.Has(model.QNorm):
 		return "Qwen3", nil
 	case c.Window() > 0:

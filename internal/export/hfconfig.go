@@ -47,6 +47,9 @@ func hfConfig(m Model, arch hfArch, d tensor.DType) ([]byte, error) {
 	if arch.base == "Mistral" {
 		window(o, m.Config)
 	}
+	if m.Config.Activation == model.GELU {
+		gemma(o, m.Config)
+	}
 	return indented(o)
 }
 
@@ -65,7 +68,7 @@ func sizes(c *model.Config, arch hfArch) object {
 		"intermediate_size":       all.Intermediate,
 		"max_position_embeddings": c.MaxPositions,
 		"rms_norm_eps":            float(c.NormEps),
-		"hidden_act":              "silu",
+		"hidden_act":              c.Activation.String(),
 		"tie_word_embeddings":     c.Tied,
 		"attention_bias":          c.Has(model.OBias), // Qwen 2 has its own without asking
 		"mlp_bias":                c.Has(model.DownBias),

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 
 	"moreau/internal/backend"
@@ -19,8 +20,9 @@ import (
 // Families are the golden models: two in the repository, the others in shared/golden.
 var Families = []string{"llama_mha", "llama_gqa_rope3", "mistral_window", "qwen2_bias", "qwen3_qknorm"}
 
-// Scaled are golden models with RoPE scaling: logits, loss and gradients alone.
-var Scaled = []string{"llama_yarn", "llama_dynamic"}
+// Passes are all golden models: of those that are not in Families, logits, loss and
+// gradients alone are golden.
+var Passes = slices.Concat(Families, []string{"gemma", "gemma2_softcap", "llama_yarn", "llama_dynamic"})
 
 // Golden is one golden model with its expected results.
 type Golden struct {

@@ -36,7 +36,7 @@ func (c *columnSums) Grad(p model.Param, grad backend.Buffer) error {
 // KV groups or query heads, and channels.
 func TestMaskScores(t *testing.T) {
 	be := newBackend(t)
-	for _, family := range goldentest.Families {
+	for _, family := range goldentest.Passes {
 		t.Run(family, func(t *testing.T) {
 			g := goldentest.Open(t, family)
 			for _, cfg := range []*model.Config{g.Config, g.Config.ByQueryHead()} {

@@ -47,7 +47,7 @@ func fromGGUF(path string, g *checkpoint.GGUF) (*Model, error) {
 		if _, ok := infos[name]; !ok {
 			return nil, fmt.Errorf("tensor %s is missing; the file is not complete, download or convert it again", name)
 		}
-		names[p.Name] = checkpoint.Entry{Name: name, Rows: ropeRows(cfg, p, arch)}
+		names[p.Name] = checkpoint.Entry{Name: name, Rows: ropeRows(cfg, p, arch), Add: -cfg.GGUFOffset(p)}
 	}
 	if err := onlyKnown(cfg, infos); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 // The counts are those of the published models.
 func TestPublishedModels(t *testing.T) {
 	const qwen = `"vocab_size": 151936, "max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "rope_theta": 1e6, "use_sliding_window": false, "sliding_window": 4096`
+	const gemmas = `"vocab_size": 256000, "max_position_embeddings": 8192, "rms_norm_eps": 1e-6`
 	for _, c := range []struct {
 		name, config string
 		params       int64
@@ -26,6 +27,16 @@ func TestPublishedModels(t *testing.T) {
 			"num_attention_heads": 16, "num_key_value_heads": 8, "tie_word_embeddings": true`, 596_049_920, 0},
 		{"Qwen3-8B", qwen + `, "model_type": "qwen3", "hidden_size": 4096, "intermediate_size": 12288, "num_hidden_layers": 36,
 			"num_attention_heads": 32, "num_key_value_heads": 8`, 8_190_735_360, 0},
+		{"Gemma-2B", gemmas + `, "model_type": "gemma", "hidden_size": 2048, "intermediate_size": 16384, "num_hidden_layers": 18, "hidden_act": "gelu",
+			"num_attention_heads": 8, "num_key_value_heads": 1`, 2_506_172_416, 0},
+		{"Gemma-7B", gemmas + `, "model_type": "gemma", "hidden_size": 3072, "intermediate_size": 24576, "num_hidden_layers": 28,
+			"num_attention_heads": 16, "num_key_value_heads": 16`, 8_537_680_896, 0},
+		{"Gemma-2-2B", gemmas + `, "model_type": "gemma2", "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
+			"num_attention_heads": 8, "num_key_value_heads": 4`, 2_614_341_888, 4096},
+		{"Gemma-2-9B", gemmas + `, "model_type": "gemma2", "hidden_size": 3584, "intermediate_size": 14336, "num_hidden_layers": 42,
+			"num_attention_heads": 16, "num_key_value_heads": 8`, 9_241_705_984, 4096},
+		{"Gemma-2-27B", gemmas + `, "model_type": "gemma2", "hidden_size": 4608, "intermediate_size": 36864, "num_hidden_layers": 46, "head_dim": 128,
+			"query_pre_attn_scalar": 144, "num_attention_heads": 32, "num_key_value_heads": 16`, 27_227_128_320, 4096},
 	} {
 		cfg, err := FromHF([]byte("{" + c.config + "}"))
 		if err != nil {
@@ -33,6 +44,49 @@ func TestPublishedModels(t *testing.T) {
 		}
 		if n, w := cfg.ParamCount(), cfg.Window(); n != c.params || w != c.window {
 			t.Errorf("%s has %d parameters and a window of %d, want %d and %d", c.name, n, w, c.params, c.window)
+		}
+	}
+}
+
+// What config.json and GGUF files say of Gemma 2 beyond sizes, and what holds where they are silent.
+func TestGemma2(t *testing.T) {
+	const sizes = `"model_type": "gemma2", "vocab_size": 8, "hidden_size": 16, "intermediate_size": 6, "num_hidden_layers": 3, "head_dim": 4,
+		"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64`
+	for _, c := range []struct {
+		more               string
+		windows            [3]int
+		scoreCap, logitCap float32
+		scale              float32
+		words              string // of an error
+	}{
+		{"", [3]int{4096, 0, 4096}, 50, 30, 1. / 16, ""},
+		{`, "sliding_window": 9, "attn_logit_softcapping": null, "final_logit_softcapping": 7, "query_pre_attn_scalar": 4`, [3]int{9, 0, 9}, 0, 7, 0.5, ""},
+		{`, "sliding_window": 9, "layer_types": ["full_attention", "full_attention", "sliding_attention"]`, [3]int{0, 0, 9}, 50, 30, 1. / 16, ""},
+		{`, "layer_types": ["full_attention"]`, [3]int{}, 0, 0, 0, "layer_types has 1 entries, the model 3 layers"},
+		{`, "layer_types": ["full_attention", "chunked_attention", "full_attention"]`, [3]int{}, 0, 0, 0, `layer_types "chunked_attention" is not supported`},
+		{`, "sliding_window": null`, [3]int{}, 0, 0, 0, "sliding_window is no positive number"},
+		{`, "attn_logit_softcapping": -1`, [3]int{}, 0, 0, 0, "soft cap is -1"},
+		{`, "tie_word_embeddings": false`, [3]int{}, 0, 0, 0, "tie_word_embeddings false is not supported for gemma2"},
+		{`, "hidden_activation": "silu"`, [3]int{}, 0, 0, 0, `hidden_act "silu" is not supported for gemma2, known is gelu_pytorch_tanh`},
+		{`, "use_bidirectional_attention": true`, [3]int{}, 0, 0, 0, "use_bidirectional_attention is not supported"},
+	} {
+		cfg, err := FromHF([]byte("{" + sizes + c.more + "}"))
+		if c.words != "" {
+			if err == nil || !strings.Contains(err.Error(), c.words) {
+				t.Errorf("%s: error %v, want %q", c.more, err, c.words)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", c.more, err)
+		}
+		for i, l := range cfg.Layers {
+			if l.Window != c.windows[i] {
+				t.Errorf("%s: layer %d has a window of %d, want %d", c.more, i, l.Window, c.windows[i])
+			}
+		}
+		if cfg.ScoreCap != c.scoreCap || cfg.LogitCap != c.logitCap || cfg.AttentionScale() != c.scale || cfg.EmbeddingScale != 4 || !cfg.Tied || !cfg.Uniform() {
+			t.Errorf("%s: %+v", c.more, cfg)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -32,7 +33,15 @@ const (
 	GateBias
 	UpBias
 	DownBias
+
+	PostAttnNorm // RMSNorm of what attention adds to the residual stream
+	PostMLPNorm  // of what the MLP adds
 )
+
+// Norm says whether the parameter is the weight of an RMSNorm.
+func (r Role) Norm() bool { return norms.Has(r) }
+
+var norms = RolesOf(AttnNorm, MLPNorm, FinalNorm, QNorm, KNorm, PostAttnNorm, PostMLPNorm)
 
 // Roles is a set of roles.
 type Roles uint64
@@ -67,10 +76,19 @@ type Family struct {
 
 	before, layer, after []layout
 	optional             Roles // rows of the table that only some models have: those in Config.Optional
+
+	// What all models of the family compute otherwise than a Llama.
+	activation     Activation
+	normOffset     float32
+	scaleEmbedding bool // by the root of the hidden size
+
+	defaults func() hfConfig                    // fields of config.json that are not 0 where it lacks them; nil: none
+	fromHF   func(h *hfConfig, c *Config) error // reads the fields that other families lack; nil: none
+	fromGGUF func(k *keys, c *Config)           // reads such keys; nil: none
 }
 
 // Families is every architecture the program knows.
-var Families = []*Family{&llama, &mistral, &qwen2, &qwen3}
+var Families = []*Family{&llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2}
 
 // familyOf finds the family that lists name, or says what is known.
 func familyOf(name string, names func(*Family) []string) (*Family, error) {
@@ -82,6 +100,21 @@ func familyOf(name string, names func(*Family) []string) (*Family, error) {
 		known = append(known, names(f)...)
 	}
 	return nil, fmt.Errorf("architecture %q is not supported, known are %s", name, strings.Join(known, ", "))
+}
+
+// tied says whether all models of the family have the embedding for a head.
+func (f *Family) tied() bool {
+	return !slices.ContainsFunc(f.after, func(y layout) bool { return y.role == Head })
+}
+
+// mark gives c what all models of its family compute.
+func (c *Config) mark() {
+	f := c.Family
+	c.Activation, c.NormOffset = f.activation, f.normOffset
+	c.Tied = c.Tied || f.tied()
+	if f.scaleEmbedding {
+		c.EmbeddingScale = float32(math.Sqrt(float64(c.HiddenSize)))
+	}
 }
 
 // found is the optional rows of the table that the first layer of a file has, by GGUF name.

@@ -18,6 +18,15 @@ type Metadata interface {
 // and their biases, with the two halves of each rotated pair side by side.
 func PairedRows(arch string) bool { return slices.Contains(llama.GGUFArchs, arch) }
 
+// GGUFOffset is what files of c's architecture add to the values of p: norms there hold
+// the weights that are multiplied by (llama.cpp, conversion/gemma.py).
+func (c *Config) GGUFOffset(p Param) float32 {
+	if p.Role.Norm() {
+		return c.NormOffset
+	}
+	return 0
+}
+
 // FromGGUF reads the model's sizes from GGUF metadata. has says which tensors the
 // file has; vocab is the number of embedding rows; factors is the contents of
 // rope_freqs.weight, nil when absent.
@@ -47,6 +56,13 @@ func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, factors []flo
 	if c.Rope, err = k.rope(c, factors); err != nil {
 		return nil, err
 	}
+	c.mark()
+	if family.fromGGUF != nil {
+		family.fromGGUF(&k, c)
+	}
+	if k.err != nil {
+		return nil, k.err
+	}
 	return c, c.Validate()
 }
 
@@ -70,6 +86,22 @@ func (k *keys) size(key string) int {
 		return 0
 	}
 	return int(n)
+}
+
+// sizeOr is size where the key is there.
+func (k *keys) sizeOr(key string, absent int) int {
+	if _, ok := k.m.Uint(k.arch + "." + key); !ok {
+		return absent
+	}
+	return k.size(key)
+}
+
+// floatOr is a number that may be absent.
+func (k *keys) floatOr(key string, absent float64) float64 {
+	if f, ok := k.m.Float(k.arch + "." + key); ok {
+		return f
+	}
+	return absent
 }
 
 func (k *keys) float(key string) float64 {

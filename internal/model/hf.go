@@ -19,11 +19,17 @@ type hfConfig struct {
 	MaxPositions     int      `json:"max_position_embeddings"`
 	NormEps          *float64 `json:"rms_norm_eps"`
 	HiddenAct        string   `json:"hidden_act"`
+	HiddenActivation string   `json:"hidden_activation"` // Gemma's name of it
 	Tied             bool     `json:"tie_word_embeddings"`
 	AttentionBias    bool     `json:"attention_bias"`
 	MLPBias          bool     `json:"mlp_bias"`
 	SlidingWindow    *int     `json:"sliding_window"`
 	UseSlidingWindow bool     `json:"use_sliding_window"`
+	LayerTypes       []string `json:"layer_types"`
+	Bidirectional    bool     `json:"use_bidirectional_attention"`
+	QueryScalar      int      `json:"query_pre_attn_scalar"`
+	ScoreCap         *float32 `json:"attn_logit_softcapping"`
+	LogitCap         *float32 `json:"final_logit_softcapping"`
 	RopeTheta        *float64 `json:"rope_theta"`
 	RopeScaling      *hfRope  `json:"rope_scaling"`
 	RopeParameters   *hfRope  `json:"rope_parameters"`
@@ -54,19 +60,14 @@ type hfRope struct {
 // FromHF reads a Hugging Face config.json. Defaults of absent fields are those
 // of transformers' configurations of the family.
 func FromHF(data []byte) (*Config, error) {
-	window := 4096 // of a Mistral that does not say null
-	h := hfConfig{SlidingWindow: &window}
-	if err := json.Unmarshal(data, &h); err != nil {
-		return nil, fmt.Errorf("not a model configuration: %w", err)
-	}
-	family, err := familyOf(h.ModelType, func(f *Family) []string { return f.ModelTypes })
+	h, family, err := parseHF(data)
 	if err != nil {
 		return nil, err
 	}
 	if err := h.supported(family); err != nil {
 		return nil, err
 	}
-	c := &Config{Family: family, VocabSize: h.VocabSize, HiddenSize: h.HiddenSize, HeadDim: h.headDim(family),
+	c := &Config{Family: family, VocabSize: h.VocabSize, HiddenSize: h.HiddenSize, HeadDim: h.headDim(),
 		MaxPositions: h.MaxPositions, NormEps: 1e-6, Tied: h.Tied, Optional: h.optional()}
 	if h.NormEps != nil {
 		c.NormEps = *h.NormEps
@@ -78,23 +79,53 @@ func FromHF(data []byte) (*Config, error) {
 	if c.Layers, err = h.layers(); err != nil {
 		return nil, err
 	}
-	if family == &mistral {
-		h.slide(c)
+	c.mark()
+	if family.fromHF != nil {
+		if err := family.fromHF(h, c); err != nil {
+			return nil, err
+		}
 	}
 	return c, c.Validate()
 }
 
+// parseHF reads the fields over the family's defaults; null says that a value is none.
+func parseHF(data []byte) (*hfConfig, *Family, error) {
+	var h hfConfig
+	if err := json.Unmarshal(data, &h); err != nil {
+		return nil, nil, fmt.Errorf("not a model configuration: %w", err)
+	}
+	family, err := familyOf(h.ModelType, func(f *Family) []string { return f.ModelTypes })
+	if err != nil || family.defaults == nil {
+		return &h, family, err
+	}
+	h = family.defaults()
+	return &h, family, json.Unmarshal(data, &h)
+}
+
 // supported refuses what would silently compute something else.
 func (h *hfConfig) supported(f *Family) error {
+	for _, name := range []string{h.HiddenAct, h.HiddenActivation} {
+		if !f.activates(name) {
+			return fmt.Errorf("hidden_act %q is not supported for %s, known is %s", name, h.ModelType, f.activation)
+		}
+	}
 	switch {
-	case h.HiddenAct != "" && h.HiddenAct != "silu":
-		return fmt.Errorf("hidden_act %q is not supported, known is silu", h.HiddenAct)
+	case f.tied() && !h.Tied:
+		return fmt.Errorf("tie_word_embeddings false is not supported for %s, whose head is always the embedding", h.ModelType)
+	case h.Bidirectional:
+		return fmt.Errorf("use_bidirectional_attention is not supported, only causal attention is")
 	case (h.AttentionBias || h.MLPBias) && f != &llama:
 		return fmt.Errorf("attention_bias and mlp_bias are not supported for %s", h.ModelType)
 	case h.UseSlidingWindow && f != &mistral:
 		return fmt.Errorf("use_sliding_window is not supported for %s, only false is", h.ModelType)
 	}
 	return nil
+}
+
+// activates says whether name means the family's activation. The first files of Gemma
+// say gelu and mean the approximation (transformers, GemmaConfig).
+func (f *Family) activates(name string) bool {
+	return name == "" || name == f.activation.String() || name == "gelu" && f.activation == GELU
 }
 
 // optional is the biases that a Llama may have.
@@ -108,22 +139,10 @@ func (h *hfConfig) optional() (s Roles) {
 	return s
 }
 
-// slide gives the layers the window of sliding_window; one as long as the context hides nothing.
-func (h *hfConfig) slide(c *Config) {
-	if h.SlidingWindow == nil || *h.SlidingWindow >= c.MaxPositions {
-		return
-	}
-	for i := range c.Layers {
-		c.Layers[i].Window = *h.SlidingWindow
-	}
-}
-
-func (h *hfConfig) headDim(f *Family) int {
+func (h *hfConfig) headDim() int {
 	switch {
 	case h.HeadDim != nil:
 		return *h.HeadDim
-	case f == &qwen3:
-		return 128 // Qwen3Config
 	case h.NumHeads > 0:
 		return h.HiddenSize / h.NumHeads
 	}

@@ -22,7 +22,26 @@ type Config struct {
 	Optional     Roles // which optional rows of the family's table the model has
 	QueryHeads   bool  // attention is cut by query heads, not by KV groups (see ByQueryHead)
 	Layers       []Layer
+
+	// What a model computes otherwise than a Llama; the zero values are a Llama's.
+	Activation     Activation // of the MLP's gate
+	NormOffset     float32    // what norms add to their weights: 1 in Gemma
+	EmbeddingScale float32    // what the embedding's rows are multiplied by; 0: nothing
+	QueryScalar    int        // attention's scores are divided by its root; 0: by that of the head size
+	ScoreCap       float32    // soft cap of attention's scores, s = cap·tanh(s/cap); 0: none
+	LogitCap       float32    // that of the logits
 }
+
+// Activation is the function that an MLP's gate goes through.
+type Activation int
+
+const (
+	SiLU Activation = iota
+	GELU            // its approximation by tanh
+)
+
+// String is the function's name in config.json.
+func (a Activation) String() string { return [...]string{"silu", "gelu_pytorch_tanh"}[a] }
 
 // Layer holds the sizes of one decoder layer.
 type Layer struct {
@@ -35,9 +54,10 @@ type Layer struct {
 // Group is the number of query heads per KV head.
 func (l Layer) Group() int { return l.Heads / l.KVHeads }
 
-// Uniform reports whether all layers have the same sizes.
+// Uniform reports whether all layers have the same sizes; their windows may differ.
 func (c *Config) Uniform() bool {
 	for _, l := range c.Layers {
+		l.Window = c.Layers[0].Window
 		if l != c.Layers[0] {
 			return false
 		}
@@ -95,6 +115,14 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("layer %d has a sliding window of %d, want 1 to %d", i, l.Window, most)
 		}
 	}
+	for _, cap := range []float32{c.ScoreCap, c.LogitCap} {
+		if !(cap >= 0 && cap <= most) {
+			return fmt.Errorf("a soft cap is %v, want more than 0", cap)
+		}
+	}
+	if c.QueryScalar < 0 || c.QueryScalar > most {
+		return fmt.Errorf("the query scalar is %d, want 1 to %d", c.QueryScalar, most)
+	}
 	if n := c.layerValues(); n > 1<<56 {
 		return fmt.Errorf("the layers have %d parameters, want at most 2^56", n)
 	}
@@ -111,8 +139,14 @@ func (c *Config) layerValues() int64 {
 	return rows * int64(c.HiddenSize)
 }
 
-// AttentionScale is what scores are multiplied by: 1/sqrt(head size).
-func (c *Config) AttentionScale() float32 { return float32(1 / math.Sqrt(float64(c.HeadDim))) }
+// AttentionScale is what scores are multiplied by: 1/sqrt(head size), or that of QueryScalar.
+func (c *Config) AttentionScale() float32 {
+	n := c.HeadDim
+	if c.QueryScalar > 0 {
+		n = c.QueryScalar
+	}
+	return float32(1 / math.Sqrt(float64(n)))
+}
 
 // Window is the smallest sliding window of a layer, 0 when every layer sees all keys.
 func (c *Config) Window() int {

@@ -13,5 +13,6 @@ var qwen3 = Family{
 		kRow, kNormRow,
 		vRow, oRow, mlpNormRow, gateRow, upRow, downRow,
 	},
-	after: []layout{finalNormRow, headRow},
+	after:    []layout{finalNormRow, headRow},
+	defaults: func() hfConfig { return hfConfig{HeadDim: ptr(128)} }, // Qwen3Config
 }

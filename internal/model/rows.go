@@ -19,6 +19,11 @@ var (
 	qNormRow    = layout{QNorm, hfAttn + "q_norm.weight", ggufBlock + "attn_q_norm.weight", headNorm}
 	kNormRow    = layout{KNorm, hfAttn + "k_norm.weight", ggufBlock + "attn_k_norm.weight", headNorm}
 
+	// What Gemma 2 calls post_attention_layernorm stands behind attention, before its sum.
+	postAttnNormRow = layout{PostAttnNorm, "model.layers.%d.post_attention_layernorm.weight", ggufBlock + "post_attention_norm.weight", norm}
+	preMLPNormRow   = layout{MLPNorm, "model.layers.%d.pre_feedforward_layernorm.weight", ggufBlock + "ffn_norm.weight", norm}
+	postMLPNormRow  = layout{PostMLPNorm, "model.layers.%d.post_feedforward_layernorm.weight", ggufBlock + "post_ffw_norm.weight", norm}
+
 	qRow    = layout{Q, hfAttn + "q_proj.weight", ggufBlock + "attn_q.weight", func(c *Config, l int) []Axis { return []Axis{queries(c, l), hidden(c)} }}
 	kRow    = layout{K, hfAttn + "k_proj.weight", ggufBlock + "attn_k.weight", func(c *Config, l int) []Axis { return []Axis{kv(c, l), hidden(c)} }}
 	vRow    = layout{V, hfAttn + "v_proj.weight", ggufBlock + "attn_v.weight", func(c *Config, l int) []Axis { return []Axis{kv(c, l), hidden(c)} }}

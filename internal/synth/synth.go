@@ -26,6 +26,7 @@ type Model struct {
 	dtype   tensor.DType
 	seed    uint64
 	threads int
+	norm    float32 // as stored: 1 with the model's offset
 
 	inner, output quantiles // of matrices, and of those that write to the residual stream
 }
@@ -40,7 +41,7 @@ func New(cfg *model.Config, dtype tensor.DType, seed uint64, threads int) *Model
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	m := &Model{params: map[string]model.Param{}, dtype: dtype, seed: seed, threads: threads}
+	m := &Model{params: map[string]model.Param{}, dtype: dtype, seed: seed, threads: threads, norm: 1 - cfg.NormOffset}
 	for _, p := range cfg.Params() {
 		m.params[p.Name] = p
 	}
@@ -66,7 +67,7 @@ func (m *Model) Read(name string) (tensor.Tensor, error) {
 		return tensor.Tensor{}, fmt.Errorf("the model has no tensor %q: %w", name, fs.ErrNotExist)
 	}
 	if len(p.Axes) == 1 {
-		value := float32(1)
+		value := m.norm
 		if model.Biases.Has(p.Role) {
 			value = 0
 		}

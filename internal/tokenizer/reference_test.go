@@ -33,6 +33,7 @@ func TestReference(t *testing.T) {
 		"gpt-2 llama-bpe": withPre("llama-bpe"),
 		"gpt-2 qwen2":     withPre("qwen2"),
 		"tinyllama":       func(t testing.TB) *Vocab { return hfVocab(t, "data/tokenizers/tinyllama") },
+		"tinyllama gemma": gemmaVocab,
 		"tinystories":     func(t testing.TB) *Vocab { return hfVocab(t, "data/models/TinyStories-656K") },
 		"llama2":          func(t testing.TB) *Vocab { return hfVocab(t, "data/tokenizers/llama2") },
 	}
@@ -60,6 +61,26 @@ func TestScoresAgreeWithMerges(t *testing.T) {
 			}
 		}
 	}
+}
+
+// gemmaVocab is TinyLlama's vocabulary in the pipeline of Gemma.
+func gemmaVocab(t testing.TB) *Vocab {
+	t.Helper()
+	var f map[string]any
+	dir := t.TempDir()
+	unmarshal(t, filepath.Join(need(t, "data/tokenizers/tinyllama"), "tokenizer.json"), &f)
+	f["normalizer"] = map[string]any{"type": "Replace", "pattern": map[string]string{"String": " "}, "content": blank}
+	f["pre_tokenizer"] = map[string]any{"type": "Split", "pattern": map[string]string{"String": " "}, "behavior": "MergedWithPrevious", "invert": false}
+	data, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "tokenizer.json"), string(data))
+	v, err := FromHF(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 func compare(t *testing.T, tok Tokenizer, texts []string, digests string) {

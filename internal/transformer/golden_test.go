@@ -38,7 +38,7 @@ func newBackend(t testing.TB, threads int) backend.Backend {
 
 func TestGoldenLogits(t *testing.T) {
 	be := newBackend(t, 2)
-	for _, family := range slices.Concat(goldentest.Families, goldentest.Scaled) {
+	for _, family := range goldentest.Passes {
 		t.Run(family, func(t *testing.T) {
 			g := goldentest.Open(t, family)
 			tr := transformer.New(be, g.Config)
@@ -59,7 +59,7 @@ func TestGoldenLogits(t *testing.T) {
 
 func TestGoldenGradients(t *testing.T) {
 	be := newBackend(t, 2)
-	for _, family := range slices.Concat(goldentest.Families, goldentest.Scaled) {
+	for _, family := range goldentest.Passes {
 		t.Run(family, func(t *testing.T) {
 			g := goldentest.Open(t, family)
 			sink := &collect{be: be, grads: map[string][]float32{}}
@@ -97,27 +97,34 @@ func TestUnwantedGradientsAreNotComputed(t *testing.T) {
 	}
 }
 
-// Kept activations change the work, not the bits.
+// Kept activations and logits change the work, not the bits.
 func TestKeptActivationsGiveTheSameBits(t *testing.T) {
 	be := newBackend(t, 2)
-	g := goldentest.Open(t, "llama_gqa_rope3")
-	gradients := func(keep int64) map[string][]float32 {
-		sink := &collect{be: be, grads: map[string][]float32{}}
-		tr := transformer.New(be, g.Config)
-		tr.KeepBytes = keep
-		if _, err := tr.LossAndGrad(context.Background(), g.Batch(t), transformer.NewStored(be, g.Weights), sink); err != nil {
-			t.Fatal(err)
-		}
-		return sink.grads
-	}
-	want := gradients(0)
-	for _, keep := range []int64{300 << 10, 1 << 30} { // one layer or two, all
-		for name, grad := range gradients(keep) {
-			if !slices.Equal(grad, want[name]) {
-				t.Errorf("keeping %d bytes: the gradient of %s differs", keep, name)
+	for _, family := range []string{"llama_gqa_rope3", "gemma2_softcap"} {
+		t.Run(family, func(t *testing.T) {
+			g := goldentest.Open(t, family)
+			want := keptGradients(t, be, g, 0)
+			for _, keep := range []int64{300 << 10, 1 << 30} { // one layer or two, all
+				for name, grad := range keptGradients(t, be, g, keep) {
+					if !slices.Equal(grad, want[name]) {
+						t.Errorf("keeping %d bytes: the gradient of %s differs", keep, name)
+					}
+				}
 			}
-		}
+		})
 	}
+}
+
+// keptGradients are all gradients of a pass that may keep so many bytes.
+func keptGradients(t *testing.T, be backend.Backend, g *goldentest.Golden, keep int64) map[string][]float32 {
+	t.Helper()
+	sink := &collect{be: be, grads: map[string][]float32{}}
+	tr := transformer.New(be, g.Config)
+	tr.KeepBytes = keep
+	if _, err := tr.LossAndGrad(context.Background(), g.Batch(t), transformer.NewStored(be, g.Weights), sink); err != nil {
+		t.Fatal(err)
+	}
+	return sink.grads
 }
 
 func TestCancelStopsAPass(t *testing.T) {

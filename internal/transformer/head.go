@@ -83,7 +83,7 @@ func (p *pass) headBackward(dh, h, w backend.Buffer, lse []float64) error {
 		if wanted {
 			d = dw.Slice(from*C, to*C)
 		}
-		p.be.CrossEntropyBackward(logits, lse, p.b.targets, N, from, to-from, scale)
+		p.logitsBackward(logits, lse, from, to-from, scale)
 		p.be.LinearBackward(dh, d, logits, h, w.Slice(from*C, to*C), N, C, to-from)
 		p.release(logits)
 	})
@@ -105,7 +105,29 @@ func (p *pass) logits(h, w backend.Buffer, from, to int) backend.Buffer {
 	N, C := p.b.Rows(), p.cfg.HiddenSize
 	logits := p.new(N * (to - from))
 	p.be.LinearForward(logits, h, w.Slice(from*C, to*C), N, C, to-from)
+	p.capLogits(logits)
 	return logits
+}
+
+// capLogits gives logits their soft cap, in place, if the model has one.
+func (p *pass) capLogits(logits backend.Buffer) {
+	if p.cfg.LogitCap > 0 {
+		p.be.SoftCapForward(logits, p.cfg.LogitCap)
+	}
+}
+
+// logitsBackward replaces a block of logits by the gradient of what the head makes, in place.
+func (p *pass) logitsBackward(logits backend.Buffer, lse []float64, from, V int, scale float32) {
+	var capped backend.Buffer
+	if p.cfg.LogitCap > 0 {
+		capped = p.new(logits.Len())
+		defer p.release(capped)
+		p.be.Copy(capped, logits)
+	}
+	p.be.CrossEntropyBackward(logits, lse, p.b.targets, p.b.Rows(), from, V, scale)
+	if capped != nil {
+		p.be.SoftCapBackward(logits, capped, p.cfg.LogitCap)
+	}
 }
 
 // eachBlock visits the blocks [from, to) of the vocabulary.

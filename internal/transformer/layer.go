@@ -38,13 +38,14 @@ func (p *pass) releaseLayer(lw *layerWeights) {
 type layerActs struct {
 	x          backend.Buffer // [N, C] input, the residual stream; owned by the pass
 	xn1, rstd1 backend.Buffer // [N, C], [N]
-	qn, kn     *headNorm      // what the norms of q and k's heads saw; nil without them
+	qn, kn     *normActs      // what the norms of q and k's heads saw; nil without them
+	on, dn     *normActs      // what those of attention's and the MLP's outputs saw, [N, C]
 	q, k, v    backend.Buffer // [N, H*D], [N, K*D], [N, K*D], q and k after RoPE
 	att, lse   backend.Buffer // [N, H*D], [B, H, T]
 	xmid       backend.Buffer // [N, C] after attention
 	xn2, rstd2 backend.Buffer // [N, C], [N]
 	gate, up   backend.Buffer // [N, F]
-	act        backend.Buffer // [N, F] silu(gate)·up
+	act        backend.Buffer // [N, F] activation(gate)·up
 }
 
 // layerSizes are the widths of one layer: q and kv columns and MLP channels.
@@ -55,7 +56,8 @@ func (p *pass) layerSizes(l int) (q, kv, f int) {
 
 func (p *pass) attentionShape(l int) backend.AttentionShape {
 	s := p.cfg.Layers[l]
-	return backend.AttentionShape{B: p.b.B, T: p.b.T, S: p.first() + p.b.T, H: s.Heads, K: s.KVHeads, D: p.cfg.HeadDim, Window: s.Window, Scale: p.cfg.AttentionScale()}
+	return backend.AttentionShape{B: p.b.B, T: p.b.T, S: p.first() + p.b.T, H: s.Heads, K: s.KVHeads, D: p.cfg.HeadDim, Window: s.Window,
+		Scale: p.cfg.AttentionScale(), Cap: p.cfg.ScoreCap}
 }
 
 // layerForward runs one layer on x [N, C] and writes the new residual stream to out.
@@ -75,8 +77,8 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	p.addBias(lw, model.QBias, a.q)
 	p.addBias(lw, model.KBias, a.k)
 	p.addBias(lw, model.VBias, a.v)
-	a.q, a.qn = p.normHeads(lw, model.QNorm, a.q)
-	a.k, a.kn = p.normHeads(lw, model.KNorm, a.k)
+	a.q, a.qn = p.norm(lw, model.QNorm, a.q)
+	a.k, a.kn = p.norm(lw, model.KNorm, a.k)
 	be.RoPEForward(a.q, p.cos, p.sin, s.B, s.T, s.H, s.D, p.first())
 	be.RoPEForward(a.k, p.cos, p.sin, s.B, s.T, s.K, s.D, p.first())
 	keys, values := a.k, a.v
@@ -88,6 +90,7 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	a.xmid = p.new(N * C)
 	be.LinearForward(a.xmid, a.att, lw.w[model.O], N, Q, C)
 	p.addBias(lw, model.OBias, a.xmid)
+	a.xmid, a.on = p.norm(lw, model.PostAttnNorm, a.xmid)
 	be.Axpby(a.xmid, 1, x, 1)
 
 	a.xn2, a.rstd2 = p.new(N*C), p.new(N)
@@ -97,12 +100,8 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	be.LinearForward(a.up, a.xn2, lw.w[model.Up], N, C, F)
 	p.addBias(lw, model.GateBias, a.gate)
 	p.addBias(lw, model.UpBias, a.up)
-	be.SwiGLUForward(a.act, a.gate, a.up)
-	if out != nil {
-		be.LinearForward(out, a.act, lw.w[model.Down], N, F, C)
-		p.addBias(lw, model.DownBias, out)
-		be.Axpby(out, 1, a.xmid, 1)
-	}
+	p.gateForward(a.act, a.gate, a.up)
+	p.down(lw, a, out)
 	return a
 }
 
@@ -127,12 +126,16 @@ func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads,
 	dxn2 := p.new(N * C)
 	defer p.release(dact, dgate, dup, dxn2)
 
-	p.biasGrad(g, model.DownBias, dx)
-	be.LinearBackward(dact, g.d[model.Down], dx, a.act, lw.w[model.Down], N, F, C)
+	dout := p.normGrad(lw, g, model.PostMLPNorm, dx, a.dn)
+	if a.dn != nil {
+		defer p.release(dout)
+	}
+	p.biasGrad(g, model.DownBias, dout)
+	be.LinearBackward(dact, g.d[model.Down], dout, a.act, lw.w[model.Down], N, F, C)
 	if err := p.maskGrad(p.cfg.Dim(l, model.MLP), a.act, dact, 1); err != nil {
 		return err
 	}
-	be.SwiGLUBackward(dgate, dup, dact, a.gate, a.up)
+	p.gateBackward(dgate, dup, dact, a.gate, a.up)
 	p.biasGrad(g, model.GateBias, dgate)
 	p.biasGrad(g, model.UpBias, dup)
 	be.LinearBackward(dxn2, g.d[model.Gate], dgate, a.xn2, lw.w[model.Gate], N, C, F)
@@ -150,8 +153,12 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 	defer p.release(datt, dv, dxn1)
 	defer func() { p.release(dq, dk) }() // which the norms of heads exchange
 
-	p.biasGrad(g, model.OBias, dx)
-	be.LinearBackward(datt, g.d[model.O], dx, a.att, lw.w[model.O], N, Q, C)
+	dout := p.normGrad(lw, g, model.PostAttnNorm, dx, a.on)
+	if a.on != nil {
+		defer p.release(dout)
+	}
+	p.biasGrad(g, model.OBias, dout)
+	be.LinearBackward(datt, g.d[model.O], dout, a.att, lw.w[model.O], N, Q, C)
 	units := p.cfg.Dim(l, p.cfg.AttentionKind())
 	if err := p.maskGrad(units, a.att, datt, Q/units.Units); err != nil {
 		return err

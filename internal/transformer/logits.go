@@ -30,6 +30,7 @@ func (p *pass) eachRows(h, w backend.Buffer, f func(logits backend.Buffer, lo, h
 		hi := min(N, lo+block)
 		part := logits.Slice(0, (hi-lo)*V)
 		p.be.LinearForward(part, h.Slice(lo*C, hi*C), w, hi-lo, C, V)
+		p.capLogits(part)
 		if err := f(part, lo, hi); err != nil {
 			return err
 		}

@@ -5,7 +5,8 @@ import (
 	"moreau/internal/model"
 )
 
-// What only some families have: biases of projections, norms of heads.
+// What only some families have: biases of projections, norms of heads and of what is added
+// to the residual stream, another activation, a scaled embedding.
 
 // addBias adds the bias of that role, if the layer has one, to the rows of x, in place.
 func (p *pass) addBias(lw *layerWeights, role model.Role, x backend.Buffer) {
@@ -21,38 +22,94 @@ func (p *pass) biasGrad(g *layerGrads, role model.Role, dout backend.Buffer) {
 	}
 }
 
-// headNorm is what the backward pass of the norm of a layer's heads needs: R = N*heads rows.
-type headNorm struct {
-	x, rstd backend.Buffer // [R, D], [R]
+// normActs is what the backward pass of such a norm needs: R rows of its width W, R being
+// N*heads for the norm of heads, over the head size, and N for one over the hidden size.
+type normActs struct {
+	x, rstd backend.Buffer // [R, W], [R]
 }
 
-// normHeads gives x[R, D] after the norm of that role, and its input; x itself and
-// nil if the layer has none.
-func (p *pass) normHeads(lw *layerWeights, role model.Role, x backend.Buffer) (backend.Buffer, *headNorm) {
+// norm gives x[R, W] after the norm of that role, and its input; x itself and nil if
+// the layer has none.
+func (p *pass) norm(lw *layerWeights, role model.Role, x backend.Buffer) (backend.Buffer, *normActs) {
 	w, ok := lw.w[role]
 	if !ok {
 		return x, nil
 	}
-	D := p.cfg.HeadDim
-	R := x.Len() / D
-	out, n := p.new(x.Len()), &headNorm{x, p.new(R)}
-	p.be.RMSNormForward(out, n.rstd, x, w, R, D, float32(p.cfg.NormEps))
+	R := x.Len() / w.Len()
+	out, n := p.new(x.Len()), &normActs{x, p.new(R)}
+	p.be.RMSNormForward(out, n.rstd, x, w, R, w.Len(), float32(p.cfg.NormEps))
 	return out, n
 }
 
-// normHeadsBackward gives the gradient of the norm's input in place of dout, which
-// it frees; dout itself if the layer has no such norm.
-func (p *pass) normHeadsBackward(lw *layerWeights, g *layerGrads, role model.Role, dout backend.Buffer, n *headNorm) backend.Buffer {
+// normGrad gives the gradient of the norm's input, in a new buffer; dout itself if the
+// layer has no such norm.
+func (p *pass) normGrad(lw *layerWeights, g *layerGrads, role model.Role, dout backend.Buffer, n *normActs) backend.Buffer {
 	if n == nil {
 		return dout
 	}
-	D, dx := p.cfg.HeadDim, p.new(dout.Len())
-	p.be.RMSNormBackward(dx, g.d[role], dout, n.x, lw.w[role], n.rstd, dout.Len()/D, D)
-	p.release(dout)
+	w, dx := lw.w[role], p.new(dout.Len())
+	p.be.RMSNormBackward(dx, g.d[role], dout, n.x, w, n.rstd, dout.Len()/w.Len(), w.Len())
 	return dx
 }
 
-func (p *pass) releaseHeadNorms(norms ...*headNorm) {
+// normHeadsBackward is normGrad in place of dout, which it frees.
+func (p *pass) normHeadsBackward(lw *layerWeights, g *layerGrads, role model.Role, dout backend.Buffer, n *normActs) backend.Buffer {
+	dx := p.normGrad(lw, g, role, dout, n)
+	if n != nil {
+		p.release(dout)
+	}
+	return dx
+}
+
+// gateForward: act = activation(gate) · up.
+func (p *pass) gateForward(act, gate, up backend.Buffer) {
+	if p.cfg.Activation == model.GELU {
+		p.be.GeGLUForward(act, gate, up)
+		return
+	}
+	p.be.SwiGLUForward(act, gate, up)
+}
+
+// gateBackward adds to dgate and dup.
+func (p *pass) gateBackward(dgate, dup, dact, gate, up backend.Buffer) {
+	if p.cfg.Activation == model.GELU {
+		p.be.GeGLUBackward(dgate, dup, dact, gate, up)
+		return
+	}
+	p.be.SwiGLUBackward(dgate, dup, dact, gate, up)
+}
+
+// down adds what the MLP makes of a.act to the residual stream, into out [N, C]. Where out
+// is nil, nothing but what the norm of it sees is needed, if there is one.
+func (p *pass) down(lw *layerWeights, a *layerActs, out backend.Buffer) {
+	N, C, y := p.b.Rows(), p.cfg.HiddenSize, out
+	_, norms := lw.w[model.PostMLPNorm]
+	if norms {
+		y = p.new(N * C)
+	} else if out == nil {
+		return
+	}
+	p.be.LinearForward(y, a.act, lw.w[model.Down], N, a.act.Len()/N, C)
+	p.addBias(lw, model.DownBias, y)
+	if norms {
+		y, a.dn = p.norm(lw, model.PostMLPNorm, y)
+		defer p.release(y)
+		if out == nil {
+			return
+		}
+		p.be.Copy(out, y)
+	}
+	p.be.Axpby(out, 1, a.xmid, 1)
+}
+
+// scaleEmbedding multiplies rows of the embedding, or their gradients, in place.
+func (p *pass) scaleEmbedding(x backend.Buffer) {
+	if s := p.cfg.EmbeddingScale; s != 0 {
+		p.be.Axpby(x, 0, x, s)
+	}
+}
+
+func (p *pass) releaseNorms(norms ...*normActs) {
 	for _, n := range norms {
 		if n != nil {
 			p.release(n.x, n.rstd)

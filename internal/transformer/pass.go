@@ -25,7 +25,7 @@ type pass struct {
 
 func (t *Transformer) newPass(ctx context.Context, b Batch, w WeightSource, sink GradSink) *pass {
 	t.growTables(b.T)
-	return &pass{Transformer: t, ctx: ctx, b: b, weights: w, sink: sink, kept: map[int]*layerActs{}}
+	return &pass{Transformer: t, ctx: ctx, b: b, weights: withOffset(t.be, t.cfg, w), sink: sink, kept: map[int]*layerActs{}}
 }
 
 func (p *pass) new(n int) backend.Buffer { return p.be.New(n) }
@@ -48,7 +48,7 @@ func (p *pass) free() {
 }
 
 func (p *pass) releaseActs(a *layerActs) {
-	p.releaseHeadNorms(a.qn, a.kn)
+	p.releaseNorms(a.qn, a.kn, a.on, a.dn)
 	p.release(a.xn1, a.rstd1, a.q, a.k, a.v, a.att, a.lse, a.xmid, a.xn2, a.rstd2, a.gate, a.up, a.act)
 }
 
@@ -86,6 +86,7 @@ func (p *pass) forward() error {
 	p.stream = append(p.stream, x)
 	if err := p.with(p.embedding(), func(w backend.Buffer) error {
 		p.be.EmbeddingForward(x, w, p.b.ids, C)
+		p.scaleEmbedding(x)
 		return nil
 	}); err != nil {
 		return err
@@ -219,6 +220,7 @@ func (p *pass) embeddingBackward() error {
 		d = p.new(e.Len())
 		defer p.release(d)
 	}
+	p.scaleEmbedding(p.dx)
 	p.be.EmbeddingBackward(d, p.dx, p.b.ids, p.cfg.HiddenSize)
 	return p.sink.Grad(e, d)
 }

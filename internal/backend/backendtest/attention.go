@@ -16,6 +16,25 @@ func seen(a backend.AttentionShape, t int) (lo, hi int) {
 	return lo, hi
 }
 
+// score is what a product of a query and a key counts.
+func score(a backend.AttentionShape, product float64) float64 {
+	s := float64(a.Scale) * product
+	if a.Cap > 0 {
+		s = float64(a.Cap) * math.Tanh(s/float64(a.Cap))
+	}
+	return s
+}
+
+// scoreSlope is the derivative of score.
+func scoreSlope(a backend.AttentionShape, product float64) float64 {
+	slope := float64(a.Scale)
+	if a.Cap > 0 {
+		t := math.Tanh(slope * product / float64(a.Cap))
+		slope *= 1 - t*t
+	}
+	return slope
+}
+
 // referenceAttention gives out[B,T,H,D] and lse[B,H,T].
 func referenceAttention(q, k, v []float64, a backend.AttentionShape) (out, lse []float64) {
 	out, lse = make([]float64, len(q)), make([]float64, a.B*a.H*a.T)
@@ -27,7 +46,7 @@ func referenceAttention(q, k, v []float64, a backend.AttentionShape) (out, lse [
 		var sum float64
 		for s := range weights {
 			at := key(s)
-			weights[s] = math.Exp(float64(a.Scale) * dot(q[i*a.D:(i+1)*a.D], k[at:at+a.D]))
+			weights[s] = math.Exp(score(a, dot(q[i*a.D:(i+1)*a.D], k[at:at+a.D])))
 			sum += weights[s]
 		}
 		lse[(b*a.H+h)*a.T+t] = math.Log(sum)
@@ -44,7 +63,6 @@ func referenceAttention(q, k, v []float64, a backend.AttentionShape) (out, lse [
 func referenceAttentionBackward(q, k, v, dout []float64, a backend.AttentionShape) (dq, dk, dv []float64) {
 	dq, dk, dv = make([]float64, len(q)), make([]float64, len(k)), make([]float64, len(v))
 	out, lse := referenceAttention(q, k, v, a)
-	scale := float64(a.Scale)
 	for i := range a.B * a.T * a.H {
 		b, t, h := i/a.H/a.T, i/a.H%a.T, i%a.H
 		query, d := q[i*a.D:(i+1)*a.D], dout[i*a.D:(i+1)*a.D]
@@ -52,8 +70,9 @@ func referenceAttentionBackward(q, k, v, dout []float64, a backend.AttentionShap
 		lo, hi := seen(a, t)
 		for s := lo; s < hi; s++ {
 			at := ((b*a.S+s)*a.K + h/(a.H/a.K)) * a.D
-			p := math.Exp(scale*dot(query, k[at:at+a.D]) - lse[(b*a.H+h)*a.T+t])
-			ds := scale * p * (dot(d, v[at:at+a.D]) - mean)
+			product := dot(query, k[at:at+a.D])
+			p := math.Exp(score(a, product) - lse[(b*a.H+h)*a.T+t])
+			ds := scoreSlope(a, product) * p * (dot(d, v[at:at+a.D]) - mean)
 			for j := range a.D {
 				dv[at+j] += p * d[j]
 				dk[at+j] += ds * query[j]
@@ -79,6 +98,9 @@ func attention(s *suite) {
 		{B: 2, T: 110, S: 121, H: 2, K: 1, D: 20, Window: 33}, // whole tiles are out of sight of others
 		{B: 1, T: 200, S: 200, H: 1, K: 1, D: 20, Window: 7},
 		{B: 1, T: 20, S: 20, H: 2, K: 1, D: 16, Window: 20},
+		{B: 1, T: 3, S: 33, H: 4, K: 2, D: 16, Cap: 1.5},
+		{B: 2, T: 17, S: 19, H: 4, K: 2, D: 17, Cap: 0.5},
+		{B: 1, T: 110, S: 121, H: 2, K: 1, D: 20, Window: 33, Cap: 2},
 	} {
 		a.Scale = float32(1 / math.Sqrt(float64(a.D)))
 		s.attentionForward(a)
@@ -130,6 +152,7 @@ func (s *suite) attentionBackward(a backend.AttentionShape) {
 func attentionCache(s *suite) {
 	for _, window := range []int{0, 3} {
 		s.attentionCache(backend.AttentionShape{B: 1, T: 9, S: 9, H: 4, K: 2, D: 16, Window: window, Scale: 0.25})
+		s.attentionCache(backend.AttentionShape{B: 1, T: 9, S: 9, H: 4, K: 2, D: 16, Window: window, Scale: 0.25, Cap: 1})
 	}
 }
 

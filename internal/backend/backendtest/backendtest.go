@@ -57,6 +57,7 @@ func run(t *testing.T, be backend.Backend, held func(float64) float64) {
 		{"Memory", memory}, {"Recycling", recycling}, {"Misuse", misuse},
 		{"Embedding", embedding}, {"Linear", linear}, {"Bias", bias}, {"RMSNorm", rmsNorm}, {"RoPE", rope},
 		{"Attention", attention}, {"AttentionCache", attentionCache}, {"SwiGLU", swiGLU},
+		{"GeGLU", geGLU}, {"SoftCap", softCap},
 		{"CrossEntropy", crossEntropy}, {"CrossEntropyLarge", crossEntropyLarge}, {"NotFinite", notFinite},
 		{"Normal", normal}, {"NormalPrefix", normalPrefix}, {"Perturb", perturb}, {"Axpby", axpby}, {"Units", units},
 	} {

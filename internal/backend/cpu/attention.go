@@ -18,8 +18,8 @@ type attention struct {
 }
 
 func (b *Backend) attention(s backend.AttentionShape) attention {
-	if s.K <= 0 || s.H%s.K != 0 || s.T > s.S || s.Window < 0 {
-		panic("cpu: Attention: H is no multiple of K, T exceeds S, or the window is negative")
+	if s.K <= 0 || s.H%s.K != 0 || s.T > s.S || s.Window < 0 || s.Cap < 0 {
+		panic("cpu: Attention: H is no multiple of K, T exceeds S, or window or cap is negative")
 	}
 	return attention{b, s, s.H * s.D, s.K * s.D, roundUp(queryRows, b.mr)}
 }
@@ -58,8 +58,8 @@ func (a attention) packHeads(x []float32, transposed bool) (heads []panels, memo
 	return heads, memory
 }
 
-// AttentionForward: out[B,T,H,D] = softmax(scale·q·kᵀ)·v, causal; lse[B,H,T] is the
-// log-sum-exp of each row of scaled scores.
+// AttentionForward: out[B,T,H,D] = softmax(cap(scale·q·kᵀ))·v, causal; lse[B,H,T] is the
+// log-sum-exp of each row of scores, scaled and capped.
 func (b *Backend) AttentionForward(out, lse, q, k, v backend.Buffer, s backend.AttentionShape) {
 	a := b.attention(s)
 	qs := first(q, s.B*s.T*a.qs, "Attention q")
@@ -118,12 +118,24 @@ func (a attention) forwardTile(w *worker, out, lse, q []float32, keys, values pa
 	a.product(w, packed, out, a.qs, rows, a.D, n, matrix{weights, n, 1}, values.depthFrom(from, a.nr), false)
 }
 
-// softmax makes scores weights, and gives the log-sum-exp of the scaled scores.
+// softmax makes products of queries and keys weights, and gives the log-sum-exp of
+// the scores.
 func (a attention) softmax(scores []float32) float32 {
-	shift := a.Scale * a.maximum(scores)
-	sum := a.exp(scores, scores, a.Scale, shift, 1)
+	scale := a.capped(scores)
+	shift := scale * a.maximum(scores)
+	sum := a.exp(scores, scores, scale, shift, 1)
 	a.axpby(scores, 0, scores, 1/sum)
 	return shift + float32(math.Log(float64(sum)))
+}
+
+// capped makes products of queries and keys scores where these have a cap, and gives
+// the factor that is then missing.
+func (a attention) capped(products []float32) (scale float32) {
+	if a.Cap == 0 {
+		return a.Scale
+	}
+	a.softCap(products, a.Scale, a.Cap)
+	return 1
 }
 
 // extent is the queries of the tile at position t, and the keys that some of them

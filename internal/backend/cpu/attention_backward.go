@@ -13,7 +13,7 @@ type attentionGrads struct {
 
 // AttentionBackward adds to dq[B,T,H,D], dk, dv[B,S,K,D]; any may be nil. With
 // P the softmax and dP = dout·vᵀ: dv = Pᵀ·dout, dS = scale·P·(dP - Σ dout·out),
-// dq = dS·k, dk = dSᵀ·q.
+// times the slope of the cap, dq = dS·k, dk = dSᵀ·q.
 func (b *Backend) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v backend.Buffer, s backend.AttentionShape) {
 	a := b.attention(s)
 	queries, kvs := s.B*s.T*a.qs, s.B*s.S*a.kvs
@@ -70,8 +70,9 @@ func (g *attentionGrads) tile(w *worker, head, t int, add bool) {
 	kv := i*g.K + h/(g.H/g.K)
 	rows, from, n := g.extent(t)
 	square, wide := rows*n, roundUp(g.D, g.nr)*rows
-	area := w.scratch(2*square + wide + roundUp(max(rows, n), g.mr)*max(rows, n, g.D))
-	p, ds, right, packed := area[:square], area[square:2*square], area[2*square:][:wide], area[2*square+wide:]
+	area := w.scratch(2*square + wide + n + roundUp(max(rows, n), g.mr)*max(rows, n, g.D))
+	p, ds, right, rest := area[:square], area[square:2*square], area[2*square:][:wide], area[2*square+wide:]
+	less, packed := rest[:n], rest[n:]
 
 	q, dout := g.query(g.q, i, t, h), g.query(g.dout, i, t, h)
 	g.product(w, packed, p, n, rows, n, g.D, matrix{q, g.qs, 1}, g.keys[kv].rowsFrom(from), false)
@@ -80,7 +81,7 @@ func (g *attentionGrads) tile(w *worker, head, t int, add bool) {
 		lo, hi := g.seen(t + r)
 		pr, dr := p[r*n:(r+1)*n], ds[r*n:(r+1)*n]
 		out := g.query(g.out, i, t+r, h)[:g.D]
-		g.softmaxBackward(pr, dr, dout[r*g.qs:][:g.D], out, g.lse[head*g.T+t+r], lo-from, hi-from)
+		g.softmaxBackward(pr, dr, less, dout[r*g.qs:][:g.D], out, g.lse[head*g.T+t+r], lo-from, hi-from)
 	}
 	slab := (head*g.S + from) * g.D
 	if g.dv != nil {
@@ -97,17 +98,25 @@ func (g *attentionGrads) tile(w *worker, head, t int, add bool) {
 	}
 }
 
-// softmaxBackward makes a row of scores the weights p, and that of dP dS, for the
-// keys [lo, hi) that are seen; both become 0 for the others.
-func (g *attentionGrads) softmaxBackward(p, ds, dout, out []float32, lse float32, lo, hi int) {
+// softmaxBackward makes a row of products of the query and the keys the weights p,
+// and that of dP dS, for the keys [lo, hi) that are seen; both become 0 for the
+// others. less is room for as many values.
+func (g *attentionGrads) softmaxBackward(p, ds, less, dout, out []float32, lse float32, lo, hi int) {
 	for _, row := range [][]float32{p, ds} {
 		clear(row[:lo])
 		clear(row[hi:])
 	}
-	p, ds = p[lo:hi], ds[lo:hi]
-	g.exp(p, p, g.Scale, lse, 1)
+	p, ds, less = p[lo:hi], ds[lo:hi], less[lo:hi]
+	scale := g.capped(p)
+	if g.Cap > 0 {
+		g.capLoss(less, p, g.Cap)
+	}
+	g.exp(p, p, scale, lse, 1)
 	g.mul(ds, g.Scale, p, ds)
 	g.axpby(ds, -g.Scale*g.dot(dout, out), p, 1)
+	if g.Cap > 0 {
+		g.mulAdd(ds, 1, ds, less)
+	}
 }
 
 // gather adds to dst[B,S,K,D] the gradients of query heads that share a KV head.

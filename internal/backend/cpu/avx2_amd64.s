@@ -736,6 +736,309 @@ done:
 	VZEROUPPER
 	RET
 
+// func gegluAVX2(out, gate, up []float32)
+TEXT ·gegluAVX2(SB), NOSPLIT, $0-72
+	MOVQ out_base+0(FP), DI
+	MOVQ gate_base+24(FP), SI
+	MOVQ up_base+48(FP), DX
+	MOVQ out_len+8(FP), CX
+	XORQ AX, AX
+	SUBQ $8, CX
+	JLT tail
+loop:
+	VMOVUPS (SI)(AX*4), Y4
+	VMULPS Y4, Y4, Y0
+	VMOVUPS minusCubic<>(SB), Y5
+	VFMADD213PS minusLinear<>(SB), Y5, Y0
+	VMULPS Y4, Y0, Y0
+	VMOVUPS expHigh<>(SB), Y1
+	VMINPS Y0, Y1, Y0
+	VMOVUPS expLow<>(SB), Y1
+	VMAXPS Y0, Y1, Y0
+	VMOVUPS magic<>(SB), Y1
+	VFMADD231PS log2e<>(SB), Y0, Y1
+	VSUBPS magic<>(SB), Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VPADDD one<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPADDD one<>(SB), Y3, Y3
+	VMULPS Y1, Y2, Y0
+	VMULPS Y3, Y0, Y0
+	VMOVUPS (DX)(AX*4), Y5
+	VADDPS one<>(SB), Y0, Y0
+	VDIVPS Y0, Y4, Y4
+	VMULPS Y5, Y4, Y4
+	VMOVUPS Y4, (DI)(AX*4)
+	ADDQ $8, AX
+	SUBQ $8, CX
+	JGE loop
+tail:
+	ADDQ $8, CX
+	JZ done
+	LEAQ lanes<>+32(SB), BX
+	SHLQ $2, CX
+	SUBQ CX, BX
+	VMOVDQU (BX), Y15
+	VMASKMOVPS (SI)(AX*4), Y15, Y4
+	VMULPS Y4, Y4, Y0
+	VMOVUPS minusCubic<>(SB), Y5
+	VFMADD213PS minusLinear<>(SB), Y5, Y0
+	VMULPS Y4, Y0, Y0
+	VMOVUPS expHigh<>(SB), Y1
+	VMINPS Y0, Y1, Y0
+	VMOVUPS expLow<>(SB), Y1
+	VMAXPS Y0, Y1, Y0
+	VMOVUPS magic<>(SB), Y1
+	VFMADD231PS log2e<>(SB), Y0, Y1
+	VSUBPS magic<>(SB), Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VPADDD one<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPADDD one<>(SB), Y3, Y3
+	VMULPS Y1, Y2, Y0
+	VMULPS Y3, Y0, Y0
+	VMASKMOVPS (DX)(AX*4), Y15, Y5
+	VADDPS one<>(SB), Y0, Y0
+	VDIVPS Y0, Y4, Y4
+	VMULPS Y5, Y4, Y4
+	VMASKMOVPS Y4, Y15, (DI)(AX*4)
+done:
+	VZEROUPPER
+	RET
+
+// func gegluGradAVX2(dgate, dup, dout, gate, up []float32)
+TEXT ·gegluGradAVX2(SB), NOSPLIT, $0-120
+	MOVQ dgate_base+0(FP), DI
+	MOVQ dup_base+24(FP), SI
+	MOVQ dout_base+48(FP), DX
+	MOVQ gate_base+72(FP), R8
+	MOVQ up_base+96(FP), R9
+	MOVQ dgate_len+8(FP), CX
+	XORQ AX, AX
+	SUBQ $8, CX
+	JLT tail
+loop:
+	VMOVUPS (R8)(AX*4), Y4
+	VMULPS Y4, Y4, Y6
+	VMOVUPS minusCubic<>(SB), Y0
+	VFMADD213PS minusLinear<>(SB), Y6, Y0
+	VMULPS Y4, Y0, Y0
+	VMOVUPS expHigh<>(SB), Y1
+	VMINPS Y0, Y1, Y0
+	VMOVUPS expLow<>(SB), Y1
+	VMAXPS Y0, Y1, Y0
+	VMOVUPS magic<>(SB), Y1
+	VFMADD231PS log2e<>(SB), Y0, Y1
+	VSUBPS magic<>(SB), Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VPADDD one<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPADDD one<>(SB), Y3, Y3
+	VMULPS Y1, Y2, Y0
+	VMULPS Y3, Y0, Y0
+	VADDPS one<>(SB), Y0, Y0
+	VMOVUPS one<>(SB), Y1
+	VDIVPS Y0, Y1, Y0
+	VMULPS Y0, Y4, Y4
+	VSUBPS Y0, Y1, Y1
+	VMOVUPS minusSlope<>(SB), Y5
+	VFMADD213PS minusLinear<>(SB), Y5, Y6
+	VMULPS Y6, Y1, Y1
+	VFNMADD231PS Y1, Y4, Y0
+	VMOVUPS (DX)(AX*4), Y5
+	VMOVUPS (SI)(AX*4), Y6
+	VFMADD231PS Y5, Y4, Y6
+	VMOVUPS Y6, (SI)(AX*4)
+	VMOVUPS (R9)(AX*4), Y7
+	VMOVUPS (DI)(AX*4), Y8
+	VMULPS Y5, Y7, Y7
+	VFMADD231PS Y7, Y0, Y8
+	VMOVUPS Y8, (DI)(AX*4)
+	ADDQ $8, AX
+	SUBQ $8, CX
+	JGE loop
+tail:
+	ADDQ $8, CX
+	JZ done
+	LEAQ lanes<>+32(SB), BX
+	SHLQ $2, CX
+	SUBQ CX, BX
+	VMOVDQU (BX), Y15
+	VMASKMOVPS (R8)(AX*4), Y15, Y4
+	VMULPS Y4, Y4, Y6
+	VMOVUPS minusCubic<>(SB), Y0
+	VFMADD213PS minusLinear<>(SB), Y6, Y0
+	VMULPS Y4, Y0, Y0
+	VMOVUPS expHigh<>(SB), Y1
+	VMINPS Y0, Y1, Y0
+	VMOVUPS expLow<>(SB), Y1
+	VMAXPS Y0, Y1, Y0
+	VMOVUPS magic<>(SB), Y1
+	VFMADD231PS log2e<>(SB), Y0, Y1
+	VSUBPS magic<>(SB), Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSRAD $1, Y1, Y3
+	VPSUBD Y3, Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VPADDD one<>(SB), Y1, Y1
+	VPSLLD $23, Y3, Y3
+	VPADDD one<>(SB), Y3, Y3
+	VMULPS Y1, Y2, Y0
+	VMULPS Y3, Y0, Y0
+	VADDPS one<>(SB), Y0, Y0
+	VMOVUPS one<>(SB), Y1
+	VDIVPS Y0, Y1, Y0
+	VMULPS Y0, Y4, Y4
+	VSUBPS Y0, Y1, Y1
+	VMOVUPS minusSlope<>(SB), Y5
+	VFMADD213PS minusLinear<>(SB), Y5, Y6
+	VMULPS Y6, Y1, Y1
+	VFNMADD231PS Y1, Y4, Y0
+	VMASKMOVPS (DX)(AX*4), Y15, Y5
+	VMASKMOVPS (SI)(AX*4), Y15, Y6
+	VFMADD231PS Y5, Y4, Y6
+	VMASKMOVPS Y6, Y15, (SI)(AX*4)
+	VMASKMOVPS (R9)(AX*4), Y15, Y7
+	VMASKMOVPS (DI)(AX*4), Y15, Y8
+	VMULPS Y5, Y7, Y7
+	VFMADD231PS Y7, Y0, Y8
+	VMASKMOVPS Y8, Y15, (DI)(AX*4)
+done:
+	VZEROUPPER
+	RET
+
+// func tanhAVX2(out, x []float32, scale, mul float32)
+TEXT ·tanhAVX2(SB), NOSPLIT, $0-56
+	MOVQ out_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	VBROADCASTSS scale+48(FP), Y14
+	VBROADCASTSS mul+52(FP), Y13
+	MOVQ out_len+8(FP), CX
+	XORQ AX, AX
+	SUBQ $8, CX
+	JLT tail
+loop:
+	VMOVUPS (SI)(AX*4), Y0
+	VMULPS Y14, Y0, Y0
+	VADDPS Y0, Y0, Y0
+	VMOVUPS tanhHigh<>(SB), Y1
+	VMINPS Y0, Y1, Y0
+	VMOVUPS tanhLow<>(SB), Y1
+	VMAXPS Y0, Y1, Y0
+	VMOVUPS magic<>(SB), Y1
+	VFMADD231PS log2e<>(SB), Y0, Y1
+	VSUBPS magic<>(SB), Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VMULPS Y0, Y2, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VPADDD one<>(SB), Y1, Y1
+	VSUBPS one<>(SB), Y1, Y3
+	VFMADD213PS Y3, Y1, Y2
+	VSUBPS minus2<>(SB), Y2, Y3
+	VDIVPS Y3, Y2, Y0
+	VMULPS Y13, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*4)
+	ADDQ $8, AX
+	SUBQ $8, CX
+	JGE loop
+tail:
+	ADDQ $8, CX
+	JZ done
+	LEAQ lanes<>+32(SB), BX
+	SHLQ $2, CX
+	SUBQ CX, BX
+	VMOVDQU (BX), Y15
+	VMASKMOVPS (SI)(AX*4), Y15, Y0
+	VMULPS Y14, Y0, Y0
+	VADDPS Y0, Y0, Y0
+	VMOVUPS tanhHigh<>(SB), Y1
+	VMINPS Y0, Y1, Y0
+	VMOVUPS tanhLow<>(SB), Y1
+	VMAXPS Y0, Y1, Y0
+	VMOVUPS magic<>(SB), Y1
+	VFMADD231PS log2e<>(SB), Y0, Y1
+	VSUBPS magic<>(SB), Y1, Y1
+	VFNMADD231PS ln2High<>(SB), Y1, Y0
+	VFNMADD231PS ln2Low<>(SB), Y1, Y0
+	VMOVUPS exp7<>(SB), Y2
+	VFMADD213PS exp6<>(SB), Y0, Y2
+	VFMADD213PS exp5<>(SB), Y0, Y2
+	VFMADD213PS exp4<>(SB), Y0, Y2
+	VFMADD213PS exp3<>(SB), Y0, Y2
+	VFMADD213PS exp2<>(SB), Y0, Y2
+	VFMADD213PS one<>(SB), Y0, Y2
+	VMULPS Y0, Y2, Y2
+	VCVTPS2DQ Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VPADDD one<>(SB), Y1, Y1
+	VSUBPS one<>(SB), Y1, Y3
+	VFMADD213PS Y3, Y1, Y2
+	VSUBPS minus2<>(SB), Y2, Y3
+	VDIVPS Y3, Y2, Y0
+	VMULPS Y13, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)(AX*4)
+done:
+	VZEROUPPER
+	RET
+
 // func rotateAVX2(x1, x2, cos, sin []float32, sign float32)
 TEXT ·rotateAVX2(SB), NOSPLIT, $0-100
 	MOVQ x1_base+0(FP), DI
@@ -1719,6 +2022,16 @@ DATA minus2<>+48(SB)/8, $0xc0000000c0000000
 DATA minus2<>+56(SB)/8, $0xc0000000c0000000
 GLOBL minus2<>(SB), RODATA|NOPTR, $64
 
+DATA minusCubic<>+0(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+8(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+16(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+24(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+32(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+40(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+48(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+56(SB)/8, $0xbd922279bd922279
+GLOBL minusCubic<>(SB), RODATA|NOPTR, $64
+
 DATA minusHalf<>+0(SB)/8, $0xbf000000bf000000
 DATA minusHalf<>+8(SB)/8, $0xbf000000bf000000
 DATA minusHalf<>+16(SB)/8, $0xbf000000bf000000
@@ -1738,6 +2051,26 @@ DATA minusInfinity<>+40(SB)/8, $0xff800000ff800000
 DATA minusInfinity<>+48(SB)/8, $0xff800000ff800000
 DATA minusInfinity<>+56(SB)/8, $0xff800000ff800000
 GLOBL minusInfinity<>(SB), RODATA|NOPTR, $64
+
+DATA minusLinear<>+0(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+8(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+16(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+24(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+32(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+40(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+48(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+56(SB)/8, $0xbfcc422abfcc422a
+GLOBL minusLinear<>(SB), RODATA|NOPTR, $64
+
+DATA minusSlope<>+0(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+8(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+16(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+24(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+32(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+40(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+48(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+56(SB)/8, $0xbe5b33b6be5b33b6
+GLOBL minusSlope<>(SB), RODATA|NOPTR, $64
 
 DATA one<>+0(SB)/8, $0x3f8000003f800000
 DATA one<>+8(SB)/8, $0x3f8000003f800000
@@ -1828,6 +2161,26 @@ DATA sqrtHalf<>+40(SB)/8, $0x3f3504f33f3504f3
 DATA sqrtHalf<>+48(SB)/8, $0x3f3504f33f3504f3
 DATA sqrtHalf<>+56(SB)/8, $0x3f3504f33f3504f3
 GLOBL sqrtHalf<>(SB), RODATA|NOPTR, $64
+
+DATA tanhHigh<>+0(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+8(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+16(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+24(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+32(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+40(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+48(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+56(SB)/8, $0x4220000042200000
+GLOBL tanhHigh<>(SB), RODATA|NOPTR, $64
+
+DATA tanhLow<>+0(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+8(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+16(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+24(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+32(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+40(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+48(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+56(SB)/8, $0xc2200000c2200000
+GLOBL tanhLow<>(SB), RODATA|NOPTR, $64
 
 DATA ulp<>+0(SB)/8, $0x3000000030000000
 DATA ulp<>+8(SB)/8, $0x3000000030000000

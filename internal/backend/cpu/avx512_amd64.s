@@ -877,6 +877,277 @@ done:
 	VZEROUPPER
 	RET
 
+// func gegluAVX512(out, gate, up []float32)
+TEXT ·gegluAVX512(SB), NOSPLIT, $0-72
+	MOVQ out_base+0(FP), DI
+	MOVQ gate_base+24(FP), SI
+	MOVQ up_base+48(FP), DX
+	MOVQ out_len+8(FP), CX
+	XORQ AX, AX
+	SUBQ $16, CX
+	JLT tail
+loop:
+	VMOVUPS (SI)(AX*4), Z4
+	VMULPS Z4, Z4, Z0
+	VMOVUPS minusCubic<>(SB), Z5
+	VFMADD213PS minusLinear<>(SB), Z5, Z0
+	VMULPS Z4, Z0, Z0
+	VMOVUPS expHigh<>(SB), Z1
+	VMINPS Z0, Z1, Z0
+	VMOVUPS expLow<>(SB), Z1
+	VMAXPS Z0, Z1, Z0
+	VMOVUPS magic<>(SB), Z1
+	VFMADD231PS log2e<>(SB), Z0, Z1
+	VSUBPS magic<>(SB), Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VMOVUPS (DX)(AX*4), Z5
+	VADDPS one<>(SB), Z0, Z0
+	VDIVPS Z0, Z4, Z4
+	VMULPS Z5, Z4, Z4
+	VMOVUPS Z4, (DI)(AX*4)
+	ADDQ $16, AX
+	SUBQ $16, CX
+	JGE loop
+tail:
+	ADDQ $16, CX
+	JZ done
+	MOVL $1, BX
+	SHLL CX, BX
+	DECL BX
+	KMOVW BX, K1
+	VMOVUPS.Z (SI)(AX*4), K1, Z4
+	VMULPS Z4, Z4, Z0
+	VMOVUPS minusCubic<>(SB), Z5
+	VFMADD213PS minusLinear<>(SB), Z5, Z0
+	VMULPS Z4, Z0, Z0
+	VMOVUPS expHigh<>(SB), Z1
+	VMINPS Z0, Z1, Z0
+	VMOVUPS expLow<>(SB), Z1
+	VMAXPS Z0, Z1, Z0
+	VMOVUPS magic<>(SB), Z1
+	VFMADD231PS log2e<>(SB), Z0, Z1
+	VSUBPS magic<>(SB), Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VMOVUPS.Z (DX)(AX*4), K1, Z5
+	VADDPS one<>(SB), Z0, Z0
+	VDIVPS Z0, Z4, Z4
+	VMULPS Z5, Z4, Z4
+	VMOVUPS Z4, K1, (DI)(AX*4)
+done:
+	VZEROUPPER
+	RET
+
+// func gegluGradAVX512(dgate, dup, dout, gate, up []float32)
+TEXT ·gegluGradAVX512(SB), NOSPLIT, $0-120
+	MOVQ dgate_base+0(FP), DI
+	MOVQ dup_base+24(FP), SI
+	MOVQ dout_base+48(FP), DX
+	MOVQ gate_base+72(FP), R8
+	MOVQ up_base+96(FP), R9
+	MOVQ dgate_len+8(FP), CX
+	XORQ AX, AX
+	SUBQ $16, CX
+	JLT tail
+loop:
+	VMOVUPS (R8)(AX*4), Z4
+	VMULPS Z4, Z4, Z6
+	VMOVUPS minusCubic<>(SB), Z0
+	VFMADD213PS minusLinear<>(SB), Z6, Z0
+	VMULPS Z4, Z0, Z0
+	VMOVUPS expHigh<>(SB), Z1
+	VMINPS Z0, Z1, Z0
+	VMOVUPS expLow<>(SB), Z1
+	VMAXPS Z0, Z1, Z0
+	VMOVUPS magic<>(SB), Z1
+	VFMADD231PS log2e<>(SB), Z0, Z1
+	VSUBPS magic<>(SB), Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VADDPS one<>(SB), Z0, Z0
+	VMOVUPS one<>(SB), Z1
+	VDIVPS Z0, Z1, Z0
+	VMULPS Z0, Z4, Z4
+	VSUBPS Z0, Z1, Z1
+	VMOVUPS minusSlope<>(SB), Z5
+	VFMADD213PS minusLinear<>(SB), Z5, Z6
+	VMULPS Z6, Z1, Z1
+	VFNMADD231PS Z1, Z4, Z0
+	VMOVUPS (DX)(AX*4), Z5
+	VMOVUPS (SI)(AX*4), Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS Z6, (SI)(AX*4)
+	VMOVUPS (R9)(AX*4), Z7
+	VMOVUPS (DI)(AX*4), Z8
+	VMULPS Z5, Z7, Z7
+	VFMADD231PS Z7, Z0, Z8
+	VMOVUPS Z8, (DI)(AX*4)
+	ADDQ $16, AX
+	SUBQ $16, CX
+	JGE loop
+tail:
+	ADDQ $16, CX
+	JZ done
+	MOVL $1, BX
+	SHLL CX, BX
+	DECL BX
+	KMOVW BX, K1
+	VMOVUPS.Z (R8)(AX*4), K1, Z4
+	VMULPS Z4, Z4, Z6
+	VMOVUPS minusCubic<>(SB), Z0
+	VFMADD213PS minusLinear<>(SB), Z6, Z0
+	VMULPS Z4, Z0, Z0
+	VMOVUPS expHigh<>(SB), Z1
+	VMINPS Z0, Z1, Z0
+	VMOVUPS expLow<>(SB), Z1
+	VMAXPS Z0, Z1, Z0
+	VMOVUPS magic<>(SB), Z1
+	VFMADD231PS log2e<>(SB), Z0, Z1
+	VSUBPS magic<>(SB), Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VSCALEFPS Z1, Z2, Z0
+	VADDPS one<>(SB), Z0, Z0
+	VMOVUPS one<>(SB), Z1
+	VDIVPS Z0, Z1, Z0
+	VMULPS Z0, Z4, Z4
+	VSUBPS Z0, Z1, Z1
+	VMOVUPS minusSlope<>(SB), Z5
+	VFMADD213PS minusLinear<>(SB), Z5, Z6
+	VMULPS Z6, Z1, Z1
+	VFNMADD231PS Z1, Z4, Z0
+	VMOVUPS.Z (DX)(AX*4), K1, Z5
+	VMOVUPS.Z (SI)(AX*4), K1, Z6
+	VFMADD231PS Z5, Z4, Z6
+	VMOVUPS Z6, K1, (SI)(AX*4)
+	VMOVUPS.Z (R9)(AX*4), K1, Z7
+	VMOVUPS.Z (DI)(AX*4), K1, Z8
+	VMULPS Z5, Z7, Z7
+	VFMADD231PS Z7, Z0, Z8
+	VMOVUPS Z8, K1, (DI)(AX*4)
+done:
+	VZEROUPPER
+	RET
+
+// func tanhAVX512(out, x []float32, scale, mul float32)
+TEXT ·tanhAVX512(SB), NOSPLIT, $0-56
+	MOVQ out_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	VBROADCASTSS scale+48(FP), Z14
+	VBROADCASTSS mul+52(FP), Z13
+	MOVQ out_len+8(FP), CX
+	XORQ AX, AX
+	SUBQ $16, CX
+	JLT tail
+loop:
+	VMOVUPS (SI)(AX*4), Z0
+	VMULPS Z14, Z0, Z0
+	VADDPS Z0, Z0, Z0
+	VMOVUPS tanhHigh<>(SB), Z1
+	VMINPS Z0, Z1, Z0
+	VMOVUPS tanhLow<>(SB), Z1
+	VMAXPS Z0, Z1, Z0
+	VMOVUPS magic<>(SB), Z1
+	VFMADD231PS log2e<>(SB), Z0, Z1
+	VSUBPS magic<>(SB), Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VMULPS Z0, Z2, Z2
+	VCVTPS2DQ Z1, Z1
+	VPSLLD $23, Z1, Z1
+	VPADDD one<>(SB), Z1, Z1
+	VSUBPS one<>(SB), Z1, Z3
+	VFMADD213PS Z3, Z1, Z2
+	VSUBPS minus2<>(SB), Z2, Z3
+	VDIVPS Z3, Z2, Z0
+	VMULPS Z13, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*4)
+	ADDQ $16, AX
+	SUBQ $16, CX
+	JGE loop
+tail:
+	ADDQ $16, CX
+	JZ done
+	MOVL $1, BX
+	SHLL CX, BX
+	DECL BX
+	KMOVW BX, K1
+	VMOVUPS.Z (SI)(AX*4), K1, Z0
+	VMULPS Z14, Z0, Z0
+	VADDPS Z0, Z0, Z0
+	VMOVUPS tanhHigh<>(SB), Z1
+	VMINPS Z0, Z1, Z0
+	VMOVUPS tanhLow<>(SB), Z1
+	VMAXPS Z0, Z1, Z0
+	VMOVUPS magic<>(SB), Z1
+	VFMADD231PS log2e<>(SB), Z0, Z1
+	VSUBPS magic<>(SB), Z1, Z1
+	VFNMADD231PS ln2High<>(SB), Z1, Z0
+	VFNMADD231PS ln2Low<>(SB), Z1, Z0
+	VMOVUPS exp7<>(SB), Z2
+	VFMADD213PS exp6<>(SB), Z0, Z2
+	VFMADD213PS exp5<>(SB), Z0, Z2
+	VFMADD213PS exp4<>(SB), Z0, Z2
+	VFMADD213PS exp3<>(SB), Z0, Z2
+	VFMADD213PS exp2<>(SB), Z0, Z2
+	VFMADD213PS one<>(SB), Z0, Z2
+	VMULPS Z0, Z2, Z2
+	VCVTPS2DQ Z1, Z1
+	VPSLLD $23, Z1, Z1
+	VPADDD one<>(SB), Z1, Z1
+	VSUBPS one<>(SB), Z1, Z3
+	VFMADD213PS Z3, Z1, Z2
+	VSUBPS minus2<>(SB), Z2, Z3
+	VDIVPS Z3, Z2, Z0
+	VMULPS Z13, Z0, Z0
+	VMOVUPS Z0, K1, (DI)(AX*4)
+done:
+	VZEROUPPER
+	RET
+
 // func rotateAVX512(x1, x2, cos, sin []float32, sign float32)
 TEXT ·rotateAVX512(SB), NOSPLIT, $0-100
 	MOVQ x1_base+0(FP), DI
@@ -2072,6 +2343,16 @@ DATA minus2<>+48(SB)/8, $0xc0000000c0000000
 DATA minus2<>+56(SB)/8, $0xc0000000c0000000
 GLOBL minus2<>(SB), RODATA|NOPTR, $64
 
+DATA minusCubic<>+0(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+8(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+16(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+24(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+32(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+40(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+48(SB)/8, $0xbd922279bd922279
+DATA minusCubic<>+56(SB)/8, $0xbd922279bd922279
+GLOBL minusCubic<>(SB), RODATA|NOPTR, $64
+
 DATA minusHalf<>+0(SB)/8, $0xbf000000bf000000
 DATA minusHalf<>+8(SB)/8, $0xbf000000bf000000
 DATA minusHalf<>+16(SB)/8, $0xbf000000bf000000
@@ -2091,6 +2372,26 @@ DATA minusInfinity<>+40(SB)/8, $0xff800000ff800000
 DATA minusInfinity<>+48(SB)/8, $0xff800000ff800000
 DATA minusInfinity<>+56(SB)/8, $0xff800000ff800000
 GLOBL minusInfinity<>(SB), RODATA|NOPTR, $64
+
+DATA minusLinear<>+0(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+8(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+16(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+24(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+32(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+40(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+48(SB)/8, $0xbfcc422abfcc422a
+DATA minusLinear<>+56(SB)/8, $0xbfcc422abfcc422a
+GLOBL minusLinear<>(SB), RODATA|NOPTR, $64
+
+DATA minusSlope<>+0(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+8(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+16(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+24(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+32(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+40(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+48(SB)/8, $0xbe5b33b6be5b33b6
+DATA minusSlope<>+56(SB)/8, $0xbe5b33b6be5b33b6
+GLOBL minusSlope<>(SB), RODATA|NOPTR, $64
 
 DATA one<>+0(SB)/8, $0x3f8000003f800000
 DATA one<>+8(SB)/8, $0x3f8000003f800000
@@ -2181,6 +2482,26 @@ DATA sqrtHalf<>+40(SB)/8, $0x3f3504f33f3504f3
 DATA sqrtHalf<>+48(SB)/8, $0x3f3504f33f3504f3
 DATA sqrtHalf<>+56(SB)/8, $0x3f3504f33f3504f3
 GLOBL sqrtHalf<>(SB), RODATA|NOPTR, $64
+
+DATA tanhHigh<>+0(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+8(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+16(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+24(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+32(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+40(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+48(SB)/8, $0x4220000042200000
+DATA tanhHigh<>+56(SB)/8, $0x4220000042200000
+GLOBL tanhHigh<>(SB), RODATA|NOPTR, $64
+
+DATA tanhLow<>+0(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+8(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+16(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+24(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+32(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+40(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+48(SB)/8, $0xc2200000c2200000
+DATA tanhLow<>+56(SB)/8, $0xc2200000c2200000
+GLOBL tanhLow<>(SB), RODATA|NOPTR, $64
 
 DATA ulp<>+0(SB)/8, $0x3000000030000000
 DATA ulp<>+8(SB)/8, $0x3000000030000000

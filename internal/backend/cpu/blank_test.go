@@ -78,13 +78,17 @@ func writeAll(b *Backend, fresh func(n int) backend.Buffer) (values [][]float32)
 	b.EmbeddingBackward(out(O*C), x, ids, C)
 	b.SwiGLUForward(out(N*O), y, y)
 	b.SwiGLUBackward(out(N*O), out(N*O), y, y, y)
+	b.GeGLUForward(out(N*O), y, y)
+	b.GeGLUBackward(out(N*O), out(N*O), y, y, y)
+	b.SoftCapForward(out(N*O), 20)
+	b.SoftCapBackward(out(N*O), y, 20)
 
 	s := backend.AttentionShape{B: 2, T: 100, S: 110, H: 4, K: 2, D: 16, Scale: 0.25}
 	q, k, v := draw(s.B*s.T*64), draw(s.B*s.S*32), draw(s.B*s.S*32)
 	a, lse := out(q.Len()), out(s.B*s.H*s.T)
 	b.AttentionForward(a, lse, q, k, v, s)
 	b.AttentionBackward(out(q.Len()), out(k.Len()), out(v.Len()), q, a, lse, q, k, v, s)
-	s.Window = 9
+	s.Window, s.Cap = 9, 2
 	b.AttentionForward(out(q.Len()), lse, q, k, v, s)
 	b.AttentionBackward(out(q.Len()), out(k.Len()), out(v.Len()), q, a, lse, q, k, v, s)
 	b.BiasForward(out(N*O), scale, N, C)

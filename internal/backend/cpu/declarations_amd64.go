@@ -38,6 +38,15 @@ func swigluAVX2(out, gate, up []float32)
 func swigluGradAVX2(dgate, dup, dout, gate, up []float32)
 
 //go:noescape
+func gegluAVX2(out, gate, up []float32)
+
+//go:noescape
+func gegluGradAVX2(dgate, dup, dout, gate, up []float32)
+
+//go:noescape
+func tanhAVX2(out, x []float32, scale, mul float32)
+
+//go:noescape
 func rotateAVX2(x1, x2, cos, sin []float32, sign float32)
 
 //go:noescape
@@ -63,6 +72,9 @@ var setAVX2 = kernels{
 	exp:        expAVX2,
 	swiglu:     swigluAVX2,
 	swigluGrad: swigluGradAVX2,
+	geglu:      gegluAVX2,
+	gegluGrad:  gegluGradAVX2,
+	tanh:       tanhAVX2,
 	rotate:     rotateAVX2,
 	perturb:    perturbAVX2,
 	normal:     normalAVX2,
@@ -97,6 +109,15 @@ func swigluAVX512(out, gate, up []float32)
 func swigluGradAVX512(dgate, dup, dout, gate, up []float32)
 
 //go:noescape
+func gegluAVX512(out, gate, up []float32)
+
+//go:noescape
+func gegluGradAVX512(dgate, dup, dout, gate, up []float32)
+
+//go:noescape
+func tanhAVX512(out, x []float32, scale, mul float32)
+
+//go:noescape
 func rotateAVX512(x1, x2, cos, sin []float32, sign float32)
 
 //go:noescape
@@ -122,6 +143,9 @@ var setAVX512 = kernels{
 	exp:        expAVX512,
 	swiglu:     swigluAVX512,
 	swigluGrad: swigluGradAVX512,
+	geglu:      gegluAVX512,
+	gegluGrad:  gegluGradAVX512,
+	tanh:       tanhAVX512,
 	rotate:     rotateAVX512,
 	perturb:    perturbAVX512,
 	normal:     normalAVX512,

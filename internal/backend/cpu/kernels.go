@@ -34,6 +34,12 @@ type kernels struct {
 	swiglu func(out, gate, up []float32)
 	// swigluGrad adds the gradients of swiglu to dgate and dup.
 	swigluGrad func(dgate, dup, dout, gate, up []float32)
+	// geglu: out = gelu(gate)·up, gelu by tanh.
+	geglu func(out, gate, up []float32)
+	// gegluGrad adds the gradients of geglu to dgate and dup.
+	gegluGrad func(dgate, dup, dout, gate, up []float32)
+	// tanh: out = mul·tanh(scale·x).
+	tanh func(out, x []float32, scale, mul float32)
 	// rotate: x1, x2 = x1·cos - sign·x2·sin, x2·cos + sign·x1·sin.
 	rotate func(x1, x2, cos, sin []float32, sign float32)
 	// perturb: dst = w + delta + (relative·|w| + absolute)·z.
@@ -70,6 +76,9 @@ var generic = kernels{
 	exp:        expGeneric,
 	swiglu:     swigluGeneric,
 	swigluGrad: swigluGradGeneric,
+	geglu:      gegluGeneric,
+	gegluGrad:  gegluGradGeneric,
+	tanh:       tanhGeneric,
 	rotate:     rotateGeneric,
 	perturb:    perturbGeneric,
 	normal:     normalGeneric,

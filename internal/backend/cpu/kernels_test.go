@@ -24,6 +24,9 @@ var kernelCases = []struct {
 	{"exp", 3e-6, func(k *kernels, v [][]float32) float32 { return k.exp(v[0], v[1], 1.5, 0.25, 0.5) }},
 	{"swiglu", 3e-6, func(k *kernels, v [][]float32) float32 { k.swiglu(v[0], v[1], v[2]); return 0 }},
 	{"swigluGrad", 1e-5, func(k *kernels, v [][]float32) float32 { k.swigluGrad(v[0], v[1], v[2], v[3], v[4]); return 0 }},
+	{"geglu", 3e-6, func(k *kernels, v [][]float32) float32 { k.geglu(v[0], v[1], v[2]); return 0 }},
+	{"gegluGrad", 1e-5, func(k *kernels, v [][]float32) float32 { k.gegluGrad(v[0], v[1], v[2], v[3], v[4]); return 0 }},
+	{"tanh", 3e-6, func(k *kernels, v [][]float32) float32 { k.tanh(v[0], v[1], 0.3, 1.5); return 0 }},
 	{"rotate", 3e-6, func(k *kernels, v [][]float32) float32 { k.rotate(v[0], v[1], v[2], v[3], -1); return 0 }},
 	{"perturb", 3e-6, func(k *kernels, v [][]float32) float32 { k.perturb(v[0], v[1], v[2], v[3], 0.1, 0.2); return 0 }},
 }
@@ -116,6 +119,24 @@ func TestExp(t *testing.T) {
 			want := float32(math.Exp(float64(x[i])))
 			if d := int64(math.Float32bits(got)) - int64(math.Float32bits(want)); d > 2 || d < -2 {
 				t.Fatalf("%s: exp(%v) = %v, want %v", k.name, x[i], got, want)
+			}
+		}
+	}
+}
+
+// TestTanh: within four units in the last place, near 0 too.
+func TestTanh(t *testing.T) {
+	const n = 200_000
+	x, out := make([]float32, n), make([]float32, n)
+	for i := range x {
+		x[i] = float32(math.Sinh(12*(2*float64(i)/n-1)) / 1000)
+	}
+	for _, k := range available() {
+		k.tanh(out, x, 1, 1)
+		for i, got := range out {
+			want := float32(math.Tanh(float64(x[i])))
+			if d := int64(math.Float32bits(got)) - int64(math.Float32bits(want)); d > 4 || d < -4 {
+				t.Fatalf("%s: tanh(%v) = %v, want %v", k.name, x[i], got, want)
 			}
 		}
 	}

@@ -58,7 +58,7 @@ func everyOp(be *Backend) (results [][]float32) {
 	a, lse, dq, dk, dv := draw(q.Len()), draw(s.B*heads*s.T), draw(q.Len()), draw(k.Len()), draw(v.Len())
 	be.AttentionForward(a, lse, q, k, v, s)
 	be.AttentionBackward(dq, dk, dv, q, a, lse, q, k, v, s)
-	s.Window = 9
+	s.Window, s.Cap = 9, 2
 	be.AttentionForward(draw(q.Len()), lse, q, k, v, s)
 	be.AttentionBackward(draw(q.Len()), draw(k.Len()), draw(v.Len()), q, a, lse, q, k, v, s)
 
@@ -67,6 +67,10 @@ func everyOp(be *Backend) (results [][]float32) {
 	be.BiasBackward(shift, out, N, O)
 
 	be.SwiGLUBackward(dx, y, x, x, y)
+	be.GeGLUForward(draw(N*C), x, y)
+	be.GeGLUBackward(dx, y, x, x, y)
+	be.SoftCapForward(y, 2)
+	be.SoftCapBackward(dx, y, 2)
 	sum, picked := make([]float64, N), make([]float64, N)
 	be.CrossEntropyForward(sum, picked, out, ids, N, 0, O)
 	be.CrossEntropyBackward(out, sum, ids, N, 0, O, 0.5)

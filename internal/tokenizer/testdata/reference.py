@@ -59,6 +59,12 @@ def from_json(path):
     return lambda s: t.encode(s, add_special_tokens=False).ids
 
 
+def gemma(path):  # its pipeline over another vocabulary
+    t = Tokenizer.from_file(SHARED + path)
+    t.normalizer, t.pre_tokenizer = normalizers.Replace(" ", "\u2581"), pre_tokenizers.Split(" ", "merged_with_previous")
+    return lambda s: t.encode(s, add_special_tokens=False).ids
+
+
 def split(regex):
     return [pre_tokenizers.Split(Regex(regex), "isolated")]
 
@@ -71,6 +77,7 @@ encoders = {
     "gpt-2 llama-bpe": from_gguf(gpt2, split(LLAMA3), ignore_merges=True),
     "gpt-2 qwen2": from_gguf(gpt2, split(QWEN2), nfc=True),
     "tinyllama": from_json("tokenizers/tinyllama/tokenizer.json"),
+    "tinyllama gemma": gemma("tokenizers/tinyllama/tokenizer.json"),
     "tinystories": from_json("models/TinyStories-656K/tokenizer.json"),
     "llama2": sp.encode,
 }

@@ -60,6 +60,15 @@ var constants = map[string][]uint32{
 	"exp3":    f(1.6666665459e-1),
 	"exp2":    f(5.0000001201e-1),
 
+	// geglu: see generic_gelu.go.
+	"minusLinear": f(-2 * math.Sqrt2 / math.SqrtPi),
+	"minusCubic":  f(-0.044715 * 2 * math.Sqrt2 / math.SqrtPi),
+	"minusSlope":  f(-3 * 0.044715 * 2 * math.Sqrt2 / math.SqrtPi),
+
+	// tanh: beyond 20 it is 1.
+	"tanhHigh": f(40),
+	"tanhLow":  f(-40),
+
 	// normal: see generic_normal.go.
 	"iota0":     lanes64(0, 1, 2, 3, 4, 5, 6, 7),
 	"iota4":     lanes64(4, 5, 6, 7, 8, 9, 10, 11),

@@ -3,23 +3,7 @@ package main
 // expText makes V0 exp(V0), using V1 to V3: 2^n·exp(r), |r| <= ln(2)/2, within an
 // ulp or two. Operands of VMINPS and VMAXPS are in the order that keeps NaN.
 func (g *gen) expText() string {
-	text := `
-		VMOVUPS [expHigh], V1
-		VMINPS V0, V1, V0
-		VMOVUPS [expLow], V1
-		VMAXPS V0, V1, V0
-		VMOVUPS [magic], V1
-		VFMADD231PS [log2e], V0, V1
-		VSUBPS [magic], V1, V1
-		VFNMADD231PS [ln2High], V1, V0
-		VFNMADD231PS [ln2Low], V1, V0
-		VMOVUPS [exp7], V2
-		VFMADD213PS [exp6], V0, V2
-		VFMADD213PS [exp5], V0, V2
-		VFMADD213PS [exp4], V0, V2
-		VFMADD213PS [exp3], V0, V2
-		VFMADD213PS [exp2], V0, V2
-		VFMADD213PS [one], V0, V2
+	text := reduced("expHigh", "expLow") + `
 		VFMADD213PS [one], V0, V2`
 	if g.isa == avx512 {
 		return text + `
@@ -36,6 +20,27 @@ func (g *gen) expText() string {
 		VPADDD [one], V3, V3
 		VMULPS V1, V2, V0
 		VMULPS V3, V0, V0`
+}
+
+// reduced clamps V0 and makes it r, V1 n, and V2 (exp(r) - 1)/r.
+func reduced(high, low string) string {
+	return `
+		VMOVUPS [` + high + `], V1
+		VMINPS V0, V1, V0
+		VMOVUPS [` + low + `], V1
+		VMAXPS V0, V1, V0
+		VMOVUPS [magic], V1
+		VFMADD231PS [log2e], V0, V1
+		VSUBPS [magic], V1, V1
+		VFNMADD231PS [ln2High], V1, V0
+		VFNMADD231PS [ln2Low], V1, V0
+		VMOVUPS [exp7], V2
+		VFMADD213PS [exp6], V0, V2
+		VFMADD213PS [exp5], V0, V2
+		VFMADD213PS [exp4], V0, V2
+		VFMADD213PS [exp3], V0, V2
+		VFMADD213PS [exp2], V0, V2
+		VFMADD213PS [one], V0, V2`
 }
 
 var exp = kernel{

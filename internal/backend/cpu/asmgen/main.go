@@ -30,6 +30,6 @@ var shared = []kernel{copyRows, transpose4}
 
 // kernels are written for both instruction sets, in this order.
 var kernels = []kernel{
-	gemm, dot, maximum, axpby, mul, mulAdd, exp, swiglu, swigluGrad, rotate, perturb, normal,
+	gemm, dot, maximum, axpby, mul, mulAdd, exp, swiglu, swigluGrad, geglu, gegluGrad, tanh, rotate, perturb, normal,
 	round,
 }

@@ -1,0 +1,114 @@
+package model
+
+import "fmt"
+
+// gemma2 is a Gemma that norms what attention and MLP add to the residual stream too,
+// caps scores and logits, and slides a window over the keys of every other layer.
+var gemma2 = Family{
+	Name:       "gemma2",
+	ModelTypes: []string{"gemma2", "pruned_gemma2"},
+	GGUFArchs:  []string{"gemma2"},
+	before:     []layout{embeddingRow},
+	layer: []layout{
+		attnNormRow, qRow, kRow, vRow, oRow, postAttnNormRow,
+		preMLPNormRow, gateRow, upRow, downRow, postMLPNormRow,
+	},
+	after: []layout{finalNormRow},
+
+	activation:     GELU,
+	normOffset:     1,
+	scaleEmbedding: true,
+	defaults:       gemma2Defaults,
+	fromHF:         gemma2HF,
+	fromGGUF:       gemma2GGUF,
+}
+
+// The values of Gemma2Config and of llama.cpp (gemma2.cpp, llama-hparams.h) where a file has none.
+const (
+	gemma2Window   = 4096
+	gemma2ScoreCap = 50
+	gemma2LogitCap = 30
+)
+
+// The names of layer_types.
+const (
+	SlidingLayer = "sliding_attention"
+	FullLayer    = "full_attention"
+)
+
+func gemma2Defaults() hfConfig {
+	h := gemmaDefaults()
+	h.SlidingWindow, h.QueryScalar = ptr(gemma2Window), 256
+	h.ScoreCap, h.LogitCap = ptr[float32](gemma2ScoreCap), ptr[float32](gemma2LogitCap)
+	return h
+}
+
+func gemma2HF(h *hfConfig, c *Config) error {
+	c.QueryScalar = h.QueryScalar
+	if h.ScoreCap != nil {
+		c.ScoreCap = *h.ScoreCap
+	}
+	if h.LogitCap != nil {
+		c.LogitCap = *h.LogitCap
+	}
+	if h.LayerTypes == nil {
+		h.LayerTypes = alternating(len(c.Layers))
+	}
+	if len(h.LayerTypes) != len(c.Layers) {
+		return fmt.Errorf("layer_types has %d entries, the model %d layers", len(h.LayerTypes), len(c.Layers))
+	}
+	for i, kind := range h.LayerTypes {
+		switch {
+		case kind == SlidingLayer && h.SlidingWindow != nil && *h.SlidingWindow > 0:
+			c.Layers[i].Window = *h.SlidingWindow
+		case kind == SlidingLayer:
+			return fmt.Errorf("layer_types has a %s, but sliding_window is no positive number", kind)
+		case kind != FullLayer:
+			return fmt.Errorf("layer_types %q is not supported, known are %s, %s", kind, SlidingLayer, FullLayer)
+		}
+	}
+	return nil
+}
+
+// alternating is Gemma 2's layer_types: the window is on even layers.
+func alternating(layers int) []string {
+	types := make([]string, layers)
+	for i := range types {
+		types[i] = [...]string{SlidingLayer, FullLayer}[i%2]
+	}
+	return types
+}
+
+func gemma2GGUF(k *keys, c *Config) {
+	if n := k.sizeOr("attention.sliding_window_pattern", 2); n != 2 {
+		k.fail("attention.sliding_window_pattern", fmt.Sprintf("is %d, only 2 is supported", n))
+	}
+	c.ScoreCap = float32(k.floatOr("attn_logit_softcapping", gemma2ScoreCap))
+	c.LogitCap = float32(k.floatOr("final_logit_softcapping", gemma2LogitCap))
+	c.QueryScalar = c.GGUFQueryScalar()
+	window := k.sizeOr("attention.sliding_window", gemma2Window)
+	for i := 0; i < len(c.Layers); i += 2 {
+		c.Layers[i].Window = window
+	}
+}
+
+// GGUFQueryScalar is the QueryScalar that llama.cpp takes for a gemma2 of these sizes, since
+// the file has no key for it: Gemma 2 27B, which alone has 46 layers, divides otherwise than
+// by the head size (src/models/gemma2.cpp).
+func (c *Config) GGUFQueryScalar() int {
+	if len(c.Layers) == 46 {
+		return c.HiddenSize / max(1, c.Layers[0].Heads)
+	}
+	return c.HeadDim
+}
+
+// AlternatingWindow is the window of the even layers where the others see all keys, as those of
+// a gemma2 GGUF file do; 0 where windows are otherwise.
+func (c *Config) AlternatingWindow() int {
+	for i, l := range c.Layers {
+		if want := [...]int{c.Layers[0].Window, 0}[i%2]; l.Window != want {
+			return 0
+		}
+	}
+	return c.Layers[0].Window
+}
