@@ -41,7 +41,7 @@ var imports = map[string]string{
 	"internal/generate":    "transformer",
 	"internal/verify":      "backend checkpoint model transformer",
 
-	"internal/goldentest":      "backend checkpoint model transformer", // for tests
+	"internal/goldentest":      "backend checkpoint load model transformer", // for tests
 	"internal/load/genstories": "checkpoint export model tensor tokenizer",
 }
 

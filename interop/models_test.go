@@ -47,6 +47,14 @@ var cases = []struct {
 	{name: "qwen3", args: []string{"convert", qwen3}, arch: "qwen3", class: "Qwen3ForCausalLM"},
 	{name: "qwen3-uniform", args: prune(qwen3, "--layer-ratio", "50%", "--layers", "0..1"), arch: "qwen3", class: "Qwen3ForCausalLM"},
 	{name: "qwen3-layers-differ", args: prune(qwen3, "--layer-ratio", "50%", "--layers", "0..0"), class: "PrunedQwen3ForCausalLM", remote: true},
+	{name: "phi3", args: []string{"convert", phi3}, arch: "phi3", class: "Phi3ForCausalLM"},
+	{name: "phi3-uniform", args: prune(phi3, "--layer-ratio", "50%", "--layers", "0..1"), arch: "llama", class: "Phi3ForCausalLM"},
+	{name: "phi3-uniform-mlp", args: prune(phi3, "--layer-ratio", "20%", "--layers", "0..1"), arch: "phi3", class: "Phi3ForCausalLM"},
+	{name: "phi3-layers-differ", args: prune(phi3, "--layer-ratio", "50%", "--layers", "0..0"), arch: "deci", class: "PrunedPhi3ForCausalLM", remote: true},
+	{name: "phi3-longrope", args: []string{"convert", longrope}, arch: "phi3", class: "Phi3ForCausalLM"},
+	{name: "phi3-longrope-short", args: []string{"convert", longrope + "_short"}, arch: "phi3", class: "Phi3ForCausalLM"},
+	{name: "phi3-longrope-uniform", args: prune(longrope, "--layer-ratio", "50%", "--layers", "0..1"), arch: "llama", class: "PrunedPhi3ForCausalLM", remote: true},
+	{name: "phi3-longrope-layers-differ", args: prune(longrope, "--layer-ratio", "50%", "--layers", "0..0"), arch: "deci", class: "PrunedPhi3ForCausalLM", remote: true},
 	{name: "llama-biases", args: []string{"convert", biased}, arch: "llama", class: "LlamaForCausalLM"},
 	{name: "llama-biases-6-heads-of-64", args: prune(biased, "--layer-ratio", "25%", "--layers", "0..1"), arch: "llama", class: "PrunedLlamaForCausalLM", remote: true},
 	{name: "llama-biases-layers-differ", args: prune(biased, "--layer-ratio", "25%", "--layers", "0..0"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
@@ -54,13 +62,15 @@ var cases = []struct {
 }
 
 const (
-	stories = "builtin:stories260K"
-	rope3   = "../testdata/golden/llama_gqa_rope3" // llama3 RoPE scaling, no tokenizer
-	mistral = "../../shared/golden/mistral_window" // sliding window of 7
-	qwen2   = "../../shared/golden/qwen2_bias"     // biases of q, k, v
-	qwen3   = "../../shared/golden/qwen3_qknorm"   // norms of the heads of q and k
-	biased  = "biases"                             // made by the test: a Llama with biases of all projections
-	smol    = "../../shared/data/models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf"
+	stories  = "builtin:stories260K"
+	rope3    = "../testdata/golden/llama_gqa_rope3" // llama3 RoPE scaling, no tokenizer
+	mistral  = "../../shared/golden/mistral_window" // sliding window of 7
+	qwen2    = "../../shared/golden/qwen2_bias"     // biases of q, k, v
+	qwen3    = "../../shared/golden/qwen3_qknorm"   // norms of the heads of q and k
+	phi3     = "../../shared/golden/phi3_fused"     // q, k, v in one tensor, gate and up in another
+	longrope = "../testdata/golden/phi3_longrope"   // rows beyond the original context; _short: within
+	biased   = "biases"                             // made by the test: a Llama with biases of all projections
+	smol     = "../../shared/data/models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf"
 )
 
 func prune(model string, args ...string) []string {

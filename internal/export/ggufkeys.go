@@ -42,6 +42,9 @@ func ggufKeys(m Model, arch string, d tensor.DType) ([]checkpoint.KeyValue, erro
 		add("rope.scaling.type", "linear")
 		add("rope.scaling.factor", float32(s.Factor))
 	}
+	if c.Rope.Scaling.LongRope() {
+		longRopeKeys(add, c.Rope)
+	}
 	vocab, err := vocabKeys(m)
 	return append(kv, vocab...), err
 }

@@ -78,10 +78,18 @@ func (a hfArch) causal() string {
 // hfClass picks the class: our own where layers differ. Mistral without a sliding
 // window computes what Llama does; it stands in where the hidden size is no
 // multiple of the heads, which LlamaConfig.validate_architecture refuses since
-// transformers 5.4, and which our own class gets around where there are biases.
+// transformers 5.4, and which our own class gets around where there are biases. So
+// does it for a Phi-3 with LongRoPE, whose Phi3Config wants as many factors as
+// follow from the heads and the hidden size.
 func hfClass(c *model.Config) (hfArch, error) {
 	base, err := hfBase(c)
 	a := hfArch{base, !c.Uniform()}
+	if base == "Phi3" && c.Rope.Scaling.LongRope() {
+		a.remote = a.remote || c.Layers[0].Heads*c.HeadDim != c.HiddenSize
+		if c.HiddenSize%c.HeadDim != 0 {
+			return a, fmt.Errorf("Phi3Config has no place for LongRoPE with a head size of %d and a hidden size of %d; write a .gguf file", c.HeadDim, c.HiddenSize)
+		}
+	}
 	if base == "Llama" && !a.remote {
 		divides := c.HiddenSize%c.Layers[0].Heads == 0
 		switch {
@@ -99,6 +107,8 @@ func hfBase(c *model.Config) (string, error) {
 	inputs := model.RolesOf(model.QBias, model.KBias, model.VBias)
 	attention, biases := inputs|model.RolesOf(model.OBias), c.Biases()
 	switch {
+	case c.Family.Fuses():
+		return "Phi3", nil
 	case c.Has(model.QNorm):
 		return "Qwen3", nil
 	case c.Window() > 0:
@@ -145,6 +155,10 @@ func globalSizes(c *model.Config) model.Layer {
 		most.Intermediate = max(most.Intermediate, l.Intermediate)
 	}
 	group := most.Group()
+	if c.Family.Fuses() && c.Rope.Scaling.LongRope() {
+		heads := c.HiddenSize / c.HeadDim
+		return model.Layer{Heads: heads, KVHeads: max(1, heads/group), Intermediate: most.Intermediate}
+	}
 	for c.HiddenSize%most.Heads != 0 {
 		if most.Heads > c.HiddenSize {
 			return model.Layer{Heads: 1, KVHeads: 1, Intermediate: most.Intermediate}

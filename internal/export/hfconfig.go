@@ -38,17 +38,29 @@ func hfConfig(m Model, arch hfArch, d tensor.DType) ([]byte, error) {
 	maps.Copy(o, sizes(m.Config, arch))
 	o["architectures"], o["model_type"] = []string{arch.causal()}, arch.modelType()
 	o["torch_dtype"] = torchDType(d)
-	rope(o, m.Config.Rope)
+	rope(o, m.Config, arch)
 	if m.Raw == nil {
 		maps.Copy(o, specialIDs(m))
 	}
 	if arch.remote {
 		maps.Copy(o, layerSizes(m.Config, arch))
 	}
-	if arch.base == "Mistral" {
-		window(o, m.Config)
+	if arch.base == "Mistral" || arch.base == "Phi3" {
+		window(o, m.Config, arch)
+	}
+	if arch.base == "Phi3" {
+		o["original_max_position_embeddings"] = originalContext(m.Config)
 	}
 	return indented(o)
+}
+
+// originalContext is what Phi3Config has beside rope_scaling, and llama.cpp's
+// converter asks for without scaling too.
+func originalContext(c *model.Config) int {
+	if s := c.Rope.Scaling; s.LongRope() {
+		return int(s.OriginalPosition)
+	}
+	return c.MaxPositions
 }
 
 func sizes(c *model.Config, arch hfArch) object {
@@ -75,10 +87,10 @@ func sizes(c *model.Config, arch hfArch) object {
 
 // window writes sliding_window: null where queries see all keys, since
 // MistralConfig's default is 4096, but for a source's that is no shorter than the context.
-func window(o object, c *model.Config) {
+func window(o object, c *model.Config, arch hfArch) {
 	if n := c.Window(); n > 0 {
 		o["sliding_window"] = n
-	} else if _, ok := o["sliding_window"]; !ok || c.Family.Name != "mistral" {
+	} else if _, ok := o["sliding_window"]; !ok || c.Family.Name != strings.ToLower(arch.base) {
 		o["sliding_window"] = nil
 	}
 }
@@ -100,10 +112,14 @@ func layerSizes(c *model.Config, arch hfArch) object {
 
 // rope writes the pair that transformers 4 reads and 5 converts, beside
 // rope_parameters, of which 4 knows nothing, where the source has them.
-func rope(o object, r model.Rope) {
-	o["rope_theta"], o["rope_scaling"] = float(r.Theta), nil
-	s := r.Scaling
-	if s == nil {
+func rope(o object, c *model.Config, arch hfArch) {
+	o["rope_theta"], o["rope_scaling"] = float(c.Rope.Theta), nil
+	s := c.Rope.Scaling
+	switch {
+	case s == nil:
+		return
+	case s.LongRope():
+		o["rope_scaling"] = longRope(c, arch)
 		return
 	}
 	scaling := object{"rope_type": s.Type, "factor": float(s.Factor)}

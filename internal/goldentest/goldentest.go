@@ -8,16 +8,21 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 
 	"moreau/internal/backend"
 	"moreau/internal/checkpoint"
+	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/transformer"
 )
 
 // Families are the golden models: two in the repository, the others in shared/golden.
 var Families = []string{"llama_mha", "llama_gqa_rope3", "mistral_window", "qwen2_bias", "qwen3_qknorm"}
+
+// PassFamilies are those whose golden files hold a pass alone: logits, loss and gradients.
+var PassFamilies = append(slices.Clone(Families), "phi3_fused", "phi3_longrope", "phi3_longrope_short")
 
 // Golden is one golden model with its expected results.
 type Golden struct {
@@ -63,17 +68,12 @@ func Dir(t testing.TB, family string) string {
 // OpenDir opens config.json, model.safetensors and golden.safetensors of a folder.
 func OpenDir(t testing.TB, dir string) *Golden {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	m, err := load.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &Golden{dir: dir}
-	if g.Config, err = model.FromHF(data); err != nil {
-		t.Fatal(err)
-	}
-	g.Weights = openFile(t, filepath.Join(dir, "model.safetensors"))
-	g.Expect = openFile(t, filepath.Join(dir, "golden.safetensors"))
-	return g
+	t.Cleanup(func() { m.Close() })
+	return &Golden{m.Config, m.Weights, openFile(t, filepath.Join(dir, "golden.safetensors")), dir}
 }
 
 // Dir is the golden model's folder.

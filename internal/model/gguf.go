@@ -14,14 +14,17 @@ type Metadata interface {
 	Float(key string) (float64, bool)
 }
 
+// RopeTensors is the contents of rope_freqs.weight, rope_factors_short.weight and
+// rope_factors_long.weight, nil where absent.
+type RopeTensors struct{ Freqs, Short, Long []float64 }
+
 // PairedRows says whether files of architecture arch have the rows of q and k,
 // and their biases, with the two halves of each rotated pair side by side.
 func PairedRows(arch string) bool { return slices.Contains(llama.GGUFArchs, arch) }
 
 // FromGGUF reads the model's sizes from GGUF metadata. has says which tensors the
-// file has; vocab is the number of embedding rows; factors is the contents of
-// rope_freqs.weight, nil when absent.
-func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, factors []float64) (*Config, error) {
+// file has; vocab is the number of embedding rows.
+func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, factors RopeTensors) (*Config, error) {
 	arch, _ := m.String("general.architecture")
 	family, err := familyOf(arch, func(f *Family) []string { return f.GGUFArchs })
 	if err != nil {
@@ -44,7 +47,10 @@ func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, factors []flo
 	if err := k.rotatesWholeHead(c.HeadDim); err != nil {
 		return nil, err
 	}
-	c.Rope = k.rope(c.HeadDim, factors)
+	c.Rope = k.rope(c, factors)
+	if n, ok := m.Uint(arch + ".attention.sliding_window"); ok && family == &phi3 && n > 0 { // 0: none
+		c.slide(int(min(n, 1<<24)))
+	}
 	return c, c.Validate()
 }
 
@@ -123,13 +129,15 @@ func (k *keys) rotatesWholeHead(headDim int) error {
 	return nil
 }
 
-func (k *keys) rope(headDim int, factors []float64) Rope {
+func (k *keys) rope(c *Config, factors RopeTensors) Rope {
 	r := Rope{Theta: 10000}
 	if f, ok := k.m.Float(k.arch + ".rope.freq_base"); ok {
 		r.Theta = f
 	}
-	if factors != nil {
-		r.Scaling = recognise(r.Theta, headDim, factors)
+	if factors.Short != nil || factors.Long != nil {
+		r.Scaling = k.longRope(c.MaxPositions, factors)
+	} else if factors.Freqs != nil {
+		r.Scaling = recognise(r.Theta, c.HeadDim, factors.Freqs)
 	} else if kind, ok := k.m.String(k.arch + ".rope.scaling.type"); ok && kind != "none" {
 		factor, _ := k.m.Float(k.arch + ".rope.scaling.factor")
 		r.Scaling = &RopeScaling{Type: kind, Factor: factor}

@@ -25,6 +25,7 @@ type hfConfig struct {
 	SlidingWindow    *int     `json:"sliding_window"`
 	UseSlidingWindow bool     `json:"use_sliding_window"`
 	RopeTheta        *float64 `json:"rope_theta"`
+	PartialRotary    *float64 `json:"partial_rotary_factor"`
 	RopeScaling      *hfRope  `json:"rope_scaling"`
 	RopeParameters   *hfRope  `json:"rope_parameters"`
 
@@ -42,13 +43,21 @@ type hfRope struct {
 	LowFreq    float64  `json:"low_freq_factor"`
 	HighFreq   float64  `json:"high_freq_factor"`
 	Original   float64  `json:"original_max_position_embeddings"`
+	Partial    *float64 `json:"partial_rotary_factor"`
+}
+
+func (r *hfRope) partial() *float64 {
+	if r == nil {
+		return nil
+	}
+	return r.Partial
 }
 
 // FromHF reads a Hugging Face config.json. Defaults of absent fields are those
 // of transformers' configurations of the family.
 func FromHF(data []byte) (*Config, error) {
-	window := 4096 // of a Mistral that does not say null
-	h := hfConfig{SlidingWindow: &window}
+	unsaid := windowUnsaid
+	h := hfConfig{SlidingWindow: &unsaid}
 	if err := json.Unmarshal(data, &h); err != nil {
 		return nil, fmt.Errorf("not a model configuration: %w", err)
 	}
@@ -59,18 +68,25 @@ func FromHF(data []byte) (*Config, error) {
 	if err := h.supported(family); err != nil {
 		return nil, err
 	}
+	eps, positions := 1e-6, 2048
+	if family == &phi3 {
+		eps, positions = 1e-5, 4096
+	}
 	c := &Config{Family: family, VocabSize: h.VocabSize, HiddenSize: h.HiddenSize, HeadDim: h.headDim(family),
-		MaxPositions: h.MaxPositions, NormEps: 1e-6, Rope: h.rope(), Tied: h.Tied, Optional: h.optional()}
+		MaxPositions: h.MaxPositions, NormEps: eps, Rope: h.rope(), Tied: h.Tied, Optional: h.optional()}
 	if h.NormEps != nil {
 		c.NormEps = *h.NormEps
 	}
 	if c.MaxPositions == 0 {
-		c.MaxPositions = 2048
+		c.MaxPositions = positions
 	}
 	if c.Layers, err = h.layers(); err != nil {
 		return nil, err
 	}
-	if family == &mistral {
+	if err := c.readLongRope(data); err != nil {
+		return nil, err
+	}
+	if family == &mistral || family == &phi3 {
 		h.slide(c)
 	}
 	return c, c.Validate()
@@ -86,6 +102,11 @@ func (h *hfConfig) supported(f *Family) error {
 	case h.UseSlidingWindow && f != &mistral:
 		return fmt.Errorf("use_sliding_window is not supported for %s, only false is", h.ModelType)
 	}
+	for _, share := range []*float64{h.PartialRotary, h.RopeScaling.partial(), h.RopeParameters.partial()} {
+		if share != nil && *share != 1 {
+			return fmt.Errorf("partial_rotary_factor %g is not supported, only 1 is: all of a head is rotated", *share)
+		}
+	}
 	return nil
 }
 
@@ -98,16 +119,6 @@ func (h *hfConfig) optional() (s Roles) {
 		s |= RolesOf(GateBias, UpBias, DownBias)
 	}
 	return s
-}
-
-// slide gives the layers the window of sliding_window; one as long as the context hides nothing.
-func (h *hfConfig) slide(c *Config) {
-	if h.SlidingWindow == nil || *h.SlidingWindow >= c.MaxPositions {
-		return
-	}
-	for i := range c.Layers {
-		c.Layers[i].Window = *h.SlidingWindow
-	}
 }
 
 func (h *hfConfig) headDim(f *Family) int {

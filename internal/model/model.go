@@ -92,6 +92,9 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("layer %d has a sliding window of %d, want 1 to %d", i, l.Window, most)
 		}
 	}
+	if err := c.phi3Rope(); err != nil {
+		return err
+	}
 	return c.Rope.validate(c.HeadDim)
 }
 

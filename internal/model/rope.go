@@ -15,7 +15,8 @@ type Rope struct {
 // RopeScaling stretches the context. Type "linear" divides every angle by
 // Factor; "llama3" divides low frequencies, keeps high ones and blends between
 // (Llama 3.1; transformers modeling_rope_utils.py); "factors" divides pair i by
-// Factors[i] (GGUF's rope_freqs.weight when its parameters are unknown).
+// Factors[i] (GGUF's rope_freqs.weight when its parameters are unknown); "longrope"
+// by Short[i], or by Long[i] in sequences beyond OriginalPosition (longrope.go).
 type RopeScaling struct {
 	Type             string
 	Factor           float64
@@ -23,19 +24,27 @@ type RopeScaling struct {
 	HighFreq         float64
 	OriginalPosition float64
 	Factors          []float64
+
+	Short, Long     []float64 // of "longrope"
+	AttentionFactor *float64  // of "longrope": what cos and sin are multiplied by; nil: 1
 }
 
-// InvFreq is the angle per position of each pair, D/2 of them.
-func (r Rope) InvFreq(headDim int) []float64 {
+// InvFreq is the angle per position of each pair, D/2 of them, in a sequence of
+// so many tokens.
+func (r Rope) InvFreq(headDim, tokens int) []float64 {
 	f := make([]float64, headDim/2)
 	div := r.Divisors(headDim)
+	if r.FreqLength(tokens) > 0 {
+		div = r.Scaling.Long
+	}
 	for i := range f {
 		f[i] = math.Pow(r.Theta, -2*float64(i)/float64(headDim)) / div[i]
 	}
 	return f
 }
 
-// Divisors is what each pair's angle is divided by, D/2 of them.
+// Divisors is what each pair's angle is divided by, D/2 of them, in sequences
+// within the original context.
 func (r Rope) Divisors(headDim int) []float64 {
 	d := make([]float64, headDim/2)
 	for i := range d {
@@ -52,6 +61,8 @@ func (s *RopeScaling) divisor(i int, freq float64) float64 {
 		return s.Factor
 	case s.Type == "factors":
 		return s.Factors[i]
+	case s.LongRope():
+		return s.Short[i]
 	}
 	wave := 2 * math.Pi / freq
 	if wave < s.OriginalPosition/s.HighFreq {
@@ -111,8 +122,12 @@ func (r Rope) validate(headDim int) error {
 		if len(s.Factors) == headDim/2 {
 			return nil
 		}
+	case longrope:
+		if s.longInRange(headDim) {
+			return nil
+		}
 	default:
-		return fmt.Errorf("rope scaling %q is not supported, known are linear, llama3", s.Type)
+		return fmt.Errorf("rope scaling %q is not supported, known are linear, llama3, longrope", s.Type)
 	}
 	return fmt.Errorf("rope scaling %q has values out of range", s.Type)
 }

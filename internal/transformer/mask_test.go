@@ -44,7 +44,7 @@ func maskGrads(t *testing.T, be backend.Backend, g *goldentest.Golden, b transfo
 // gradient is the sum of w·dw over these: PyTorch's dw is golden.
 func TestGoldenMaskGradients(t *testing.T) {
 	be := newBackend(t, 2)
-	for _, family := range goldentest.Families {
+	for _, family := range goldentest.PassFamilies {
 		t.Run(family, func(t *testing.T) {
 			g := goldentest.Open(t, family)
 			grads := maskGrads(t, be, g, g.Batch(t), 0)

@@ -43,7 +43,7 @@ func TestOptionalGradients(t *testing.T) {
 	}
 	for _, c := range [][2]string{
 		{"llama", `, "attention_bias": true, "mlp_bias": true`},
-		{"mistral", `, "sliding_window": 3`}, {"qwen2", ""}, {"qwen3", ""},
+		{"mistral", `, "sliding_window": 3`}, {"qwen2", ""}, {"qwen3", ""}, {"phi3", `, "sliding_window": 3`},
 	} {
 		cfg, w := random(t, c[0], c[1])
 		tr := transformer.New(be, cfg)

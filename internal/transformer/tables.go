@@ -2,25 +2,28 @@ package transformer
 
 import "math"
 
-// growTables makes the RoPE tables cover positions 0..n-1. Angles are computed
-// in float64 from float32 inverse frequencies, as transformers does.
+// growTables makes the RoPE tables cover positions 0..n-1 of a sequence of n tokens.
+// Angles are computed in float64. Under LongRoPE those of a sequence beyond the
+// original context are others, as in transformers where one pass takes all of it; a
+// Session's length is its capacity, as in llama.cpp.
 func (t *Transformer) growTables(n int) {
-	if n <= t.tableLen {
+	length := t.cfg.Rope.FreqLength(n)
+	if n <= t.tableLen && length == t.tableFor {
 		return
 	}
 	if t.cos != nil {
 		t.be.Free(t.cos)
 		t.be.Free(t.sin)
 	}
-	inv := t.cfg.Rope.InvFreq(t.cfg.HeadDim)
+	inv, scale := t.cfg.Rope.InvFreq(t.cfg.HeadDim, length), t.cfg.Rope.Attention()
 	half := len(inv)
-	t.tableLen = n
+	t.tableLen, t.tableFor = n, length
 	t.cos, t.sin = t.be.New(n*half), t.be.New(n*half)
 	fill := func(f func(float64) float64) func([]float32, int) {
 		return func(part []float32, lo int) {
 			for i := range part {
 				pos, pair := (lo+i)/half, (lo+i)%half
-				part[i] = float32(f(float64(pos) * inv[pair]))
+				part[i] = float32(scale * f(float64(pos)*inv[pair]))
 			}
 		}
 	}
