@@ -42,7 +42,7 @@ var imports = map[string]string{
 	"internal/verify":      "backend checkpoint model transformer",
 
 	"internal/fuzztest":        "",
-	"internal/goldentest":      "backend checkpoint model transformer", // for tests
+	"internal/goldentest":      "backend checkpoint load model transformer", // for tests
 	"internal/load/genstories": "checkpoint export model tensor tokenizer",
 }
 

@@ -48,6 +48,14 @@ var cases = []struct {
 	{name: "gemma2-uniform", args: prune(gemma2, "--layer-ratio", "50%", "--layers", "0..1"), arch: "gemma2", class: "Gemma2ForCausalLM"},
 	{name: "gemma2-layers-differ", args: prune(gemma2, "--layer-ratio", "50%", "--layers", "1..1"), class: "PrunedGemma2ForCausalLM", remote: true},
 	{name: "gemma2-6-heads-of-64", args: prune(capped, "--layer-ratio", "25%", "--layers", "0..2"), arch: "gemma2", class: "PrunedGemma2ForCausalLM", remote: true},
+	{name: "phi3", args: []string{"convert", phi3}, arch: "phi3", class: "Phi3ForCausalLM"},
+	{name: "phi3-uniform", args: prune(phi3, "--layer-ratio", "50%", "--layers", "0..1"), arch: "llama", class: "Phi3ForCausalLM"},
+	{name: "phi3-uniform-mlp", args: prune(phi3, "--layer-ratio", "20%", "--layers", "0..1"), arch: "phi3", class: "Phi3ForCausalLM"},
+	{name: "phi3-layers-differ", args: prune(phi3, "--layer-ratio", "50%", "--layers", "0..0"), arch: "deci", class: "PrunedPhi3ForCausalLM", remote: true},
+	{name: "phi3-longrope", args: []string{"convert", longrope}, arch: "phi3", class: "Phi3ForCausalLM"},
+	{name: "phi3-longrope-short", args: []string{"convert", longrope + "_short"}, arch: "phi3", class: "Phi3ForCausalLM"},
+	{name: "phi3-longrope-uniform", args: prune(longrope, "--layer-ratio", "50%", "--layers", "0..1"), arch: "llama", class: "PrunedPhi3ForCausalLM", remote: true},
+	{name: "phi3-longrope-layers-differ", args: prune(longrope, "--layer-ratio", "50%", "--layers", "0..0"), arch: "deci", class: "PrunedPhi3ForCausalLM", remote: true},
 	{name: "llama-biases", args: []string{"convert", biased}, arch: "llama", class: "LlamaForCausalLM"},
 	{name: "llama-biases-6-heads-of-64", args: prune(biased, "--layer-ratio", "25%", "--layers", "0..1"), arch: "llama", class: "PrunedLlamaForCausalLM", remote: true},
 	{name: "llama-biases-layers-differ", args: prune(biased, "--layer-ratio", "25%", "--layers", "0..0"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
@@ -76,6 +84,8 @@ const (
 	mistral   = "../../shared/golden/mistral_window" // sliding window of 7
 	qwen2     = "../../shared/golden/qwen2_bias"     // biases of q, k, v
 	qwen3     = "../../shared/golden/qwen3_qknorm"   // norms of the heads of q and k
+	phi3      = "../../shared/golden/phi3_fused"     // q, k, v in one tensor, gate and up in another
+	longrope  = "../testdata/golden/phi3_longrope"   // rows beyond the original context; _short: within
 	gemma     = "../../shared/golden/gemma"          // one KV head
 	gemma2    = "../../shared/golden/gemma2_softcap" // soft caps, a window of 9 in even layers
 	tinyLlama = "../../shared/data/tokenizers/tinyllama/tokenizer.json"

@@ -159,10 +159,10 @@ func smolValues(t *testing.T) []float32 {
 // The tensors of a file are those that llama-quantize makes of the same model in F32.
 func TestQuantizedFiles(t *testing.T) {
 	needLlamaCpp(t)
-	for _, model := range []string{stories, smol} {
+	for _, model := range []string{stories, phi3, smol} {
 		t.Run(filepath.Base(model), func(t *testing.T) {
-			if _, err := os.Stat(smol); model == smol && (err != nil || testing.Short()) {
-				t.Skipf("SKIPPED: needs %s, and no -short", smol)
+			if _, err := os.Stat(model); model != stories && err != nil || model == smol && testing.Short() {
+				t.Skipf("SKIPPED: needs %s, and no -short if that is large", model)
 			}
 			dir := t.TempDir()
 			exact, theirs, ours := filepath.Join(dir, "exact.gguf"), filepath.Join(dir, "theirs.gguf"), filepath.Join(dir, "ours.gguf")

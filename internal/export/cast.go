@@ -10,10 +10,12 @@ import (
 	"moreau/internal/tensor"
 )
 
-// cast is the model's parameters in the types they are written in.
+// cast is the model's parameters in the types they are written in, and the
+// tensors of the output that they make up.
 type cast struct {
 	checkpoint.Checkpoint
-	params  []model.Param // storage order
+	params  []model.Param  // storage order
+	tensors []model.Stored // storage order
 	dtypes  map[string]tensor.DType
 	asked   *tensor.DType // nil: as stored
 	threads int
@@ -29,7 +31,7 @@ func newCast(m Model, o Options) (*cast, error) {
 	for _, info := range m.Weights.Tensors() {
 		stored[info.Name] = info
 	}
-	c := &cast{m.Weights, m.Config.Params(), map[string]tensor.DType{}, o.DType, o.Threads}
+	c := &cast{m.Weights, m.Config.Params(), m.Config.Stored(), map[string]tensor.DType{}, o.DType, o.Threads}
 	for _, p := range c.params {
 		info, ok := stored[p.Name]
 		if !ok || !slices.Equal(info.Shape, p.Shape()) {
@@ -77,11 +79,11 @@ func (c *cast) main() tensor.DType {
 	return best
 }
 
-// infos describes the parameters in storage order.
+// infos describes the tensors in storage order.
 func (c *cast) infos() []checkpoint.Info {
-	infos := make([]checkpoint.Info, len(c.params))
-	for i, p := range c.params {
-		infos[i] = checkpoint.Info{Name: p.Name, DType: c.dtypes[p.Name], Shape: p.Shape()}
+	infos := make([]checkpoint.Info, len(c.tensors))
+	for i, t := range c.tensors {
+		infos[i] = checkpoint.Info{Name: t.Name, DType: c.dtypes[t.Params[0].Name], Shape: t.Shape()}
 	}
 	return infos
 }

@@ -100,8 +100,8 @@ func (c *cast) fallbacks() []Fallback {
 	}
 	for _, d := range []tensor.DType{tensor.Q8_0, tensor.F16} {
 		n := 0
-		for _, p := range c.params {
-			if d != c.main() && c.dtypes[p.Name] == d {
+		for _, t := range c.infos() {
+			if d != c.main() && t.DType == d {
 				n++
 			}
 		}

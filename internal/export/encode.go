@@ -8,16 +8,34 @@ import (
 	"slices"
 	"sync"
 
+	"moreau/internal/model"
 	"moreau/internal/tensor"
 )
 
 // part is how many values are encoded at a time: whole blocks of every type.
 const part = 1 << 16
 
-// Read implements checkpoint.Checkpoint. What is stored in the type wanted
-// passes untouched. A value that the type cannot hold is an error: as an
-// infinity it would ruin the model silently.
+// Read implements checkpoint.Checkpoint.
 func (c *cast) Read(name string) (tensor.Tensor, error) {
+	t := c.tensors[slices.IndexFunc(c.tensors, func(t model.Stored) bool { return t.Name == name })]
+	if len(t.Params) == 1 {
+		return c.param(t.Params[0].Name)
+	}
+	var rows []byte
+	for _, p := range t.Params {
+		x, err := c.param(p.Name)
+		if err != nil {
+			return x, err
+		}
+		rows = append(rows, x.Data...)
+	}
+	return tensor.New(c.dtypes[t.Params[0].Name], t.Shape(), rows), nil
+}
+
+// param is one parameter. What is stored in the type wanted passes untouched. A
+// value that the type cannot hold is an error: as an infinity it would ruin the
+// model silently.
+func (c *cast) param(name string) (tensor.Tensor, error) {
 	t, err := c.Checkpoint.Read(name)
 	to := c.dtypes[name]
 	if err != nil || t.DType == to {

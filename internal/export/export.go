@@ -50,7 +50,7 @@ const (
 type Plan struct {
 	Path   string       `json:"path"`
 	Format string       `json:"format"`           // GGUF or HF
-	Class  string       `json:"class"`            // of GGUF: llama, deci, qwen2, qwen3, gemma or gemma2; LlamaForCausalLM, PrunedLlamaForCausalLM and the like
+	Class  string       `json:"class"`            // of GGUF: llama, deci, qwen2, qwen3, phi3, gemma or gemma2; LlamaForCausalLM, PrunedLlamaForCausalLM and the like
 	Remote bool         `json:"remote"`           // the folder brings its own Python code: users pass trust_remote_code=True
 	DType  tensor.DType `json:"-"`                // asked for, else of most of the weights
 	Window int          `json:"window,omitempty"` // sliding window that the file has no place for, and whose length its context is cut to; 0: none
@@ -102,7 +102,7 @@ func layOut(m Model, path string, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	p.DType, p.Fallbacks = weights.main(), weights.fallbacks()
+	p.DType = weights.main()
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case ext == ".gguf":
 		err = p.planGGUF(m, weights)
@@ -114,6 +114,7 @@ func layOut(m Model, path string, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	p.Fallbacks = weights.fallbacks()
 	for _, f := range p.Files {
 		p.Bytes += f.Bytes
 	}

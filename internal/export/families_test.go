@@ -57,6 +57,7 @@ func cut(m Model, layers int) Model {
 
 const (
 	sliding = `, "sliding_window": 7`
+	long    = `, "original_max_position_embeddings": 16, "rope_scaling": {"type": "longrope", "short_factor": [1, 1.5], "long_factor": [2, 3.5]}`
 	biases  = `, "attention_bias": true`
 	biases2 = `, "attention_bias": true, "mlp_bias": true`
 	caps    = `, "sliding_window": 7, "query_pre_attn_scalar": 4, "attn_logit_softcapping": 20, "final_logit_softcapping": 10.5`
@@ -83,6 +84,15 @@ func TestFamilies(t *testing.T) {
 		{"qwen3", "", 2, "qwen3", "Qwen3ForCausalLM", 0},
 		{"qwen3", "", 1, "", "PrunedQwen3ForCausalLM", 0},
 		{"qwen3", llama3, 0, "", "Qwen3ForCausalLM", 0},
+		{"phi3", "", 0, "phi3", "Phi3ForCausalLM", 0},
+		{"phi3", sliding, 0, "phi3", "Phi3ForCausalLM", 0},
+		{"phi3", "", 2, "llama", "Phi3ForCausalLM", 0}, // phi3 wants heads that make up the hidden size
+		{"phi3", "", 1, "deci", "PrunedPhi3ForCausalLM", 0},
+		{"phi3", sliding, 1, "deci", "PrunedPhi3ForCausalLM", 0},
+		{"phi3", long, 0, "phi3", "Phi3ForCausalLM", 0},
+		{"phi3", long, 2, "llama", "PrunedPhi3ForCausalLM", 0}, // Phi3Config counts the factors by hidden size and heads
+		{"phi3", long, 1, "deci", "PrunedPhi3ForCausalLM", 0},
+		{"llama", long, 0, "llama", "LlamaForCausalLM", 0},
 		{"llama", biases, 0, "llama", "LlamaForCausalLM", 0},
 		{"llama", biases2, 2, "llama", "LlamaForCausalLM", 0},
 		{"llama", biases2, 1, "deci", "PrunedLlamaForCausalLM", 0},

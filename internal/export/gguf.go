@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"moreau/internal/checkpoint"
 	"moreau/internal/model"
@@ -29,6 +30,9 @@ func (p *Plan) planGGUF(m Model, weights *cast) (err error) {
 	if n := len(m.Config.Layers); n > maxLayers {
 		return fmt.Errorf("llama.cpp reads at most %d layers, the model has %d; write a Hugging Face folder", maxLayers, n)
 	}
+	if !slices.Contains(m.Config.Family.GGUFArchs, p.Class) { // another architecture, which holds nothing fused
+		weights.tensors = m.Config.Unfused()
+	}
 	weights.vectorsF32()
 	kv, err := ggufKeys(m, p.Class, p.DType)
 	if err != nil {
@@ -39,9 +43,9 @@ func (p *Plan) planGGUF(m Model, weights *cast) (err error) {
 		return err
 	}
 	factors := ropeFactors(m.Config)
-	infos := append(factors.Tensors(), ggufInfos(m.Config, weights)...)
+	infos := append(factors.Tensors(), ggufInfos(weights)...)
 	read := func(name string) (tensor.Tensor, error) {
-		if name == ropeFreqs {
+		if _, ok := factors[name]; ok {
 			return factors.Read(name)
 		}
 		return renamed.Read(name)
@@ -53,10 +57,11 @@ func (p *Plan) planGGUF(m Model, weights *cast) (err error) {
 }
 
 // ggufArch is the architecture of llama.cpp that computes c. Of those that compute
-// a Llama, with or without biases, only deci reads sizes layer by layer; qwen2 wants
-// heads that divide the hidden size, and neither it nor qwen3 reads RoPE factors.
+// a Llama, with or without biases, only deci reads sizes layer by layer; qwen2 and phi3
+// want heads that make up the hidden size; neither qwen2 nor qwen3 reads RoPE factors.
 func ggufArch(c *model.Config) (string, error) {
 	norms, scaled := c.Has(model.QNorm), ropeFactors(c) != nil
+	square := c.Layers[0].Heads*c.HeadDim == c.HiddenSize
 	switch {
 	case c.Activation == model.GELU:
 		return gemmaArch(c)
@@ -68,14 +73,14 @@ func ggufArch(c *model.Config) (string, error) {
 		return "qwen3", nil
 	case !c.Uniform():
 		return "deci", nil
-	case c.Family.Name == "qwen2" && c.Layers[0].Heads*c.HeadDim == c.HiddenSize && !scaled:
-		return "qwen2", nil
+	case c.Family.Name == "qwen2" && square && !scaled, c.Family.Name == "phi3" && square:
+		return c.Family.Name, nil
 	}
 	return "llama", nil
 }
 
 // cutWindow is the sliding window that the file has no place for: llama and deci know
-// none, but compute the same up to its length.
+// none and llama.cpp leaves out phi3's, but all compute the same up to its length.
 func cutWindow(c *model.Config) int {
 	if c.Has(model.PostAttnNorm) {
 		return 0 // gemma2 has it
@@ -94,17 +99,18 @@ func ggufContext(c *model.Config) int {
 // ggufNames is the weights under GGUF names, q and k in GGUF's row order.
 func ggufNames(cfg *model.Config, weights *cast, arch string) (checkpoint.Checkpoint, error) {
 	names := map[string]checkpoint.Entry{}
-	for _, p := range weights.params {
-		names[cfg.Family.GGUFName(p)] = checkpoint.Entry{Name: p.Name, Rows: ropeRows(cfg, p, arch), Add: cfg.GGUFOffset(p)}
+	for _, t := range weights.tensors {
+		p := t.Params[0] // what is fused has neither rows nor an offset
+		names[t.GGUF] = checkpoint.Entry{Name: t.Name, Rows: ropeRows(cfg, p, arch), Add: cfg.GGUFOffset(p)}
 	}
 	return checkpoint.Rename(weights, names)
 }
 
 // ggufInfos describes the same tensors in storage order.
-func ggufInfos(cfg *model.Config, weights *cast) []checkpoint.Info {
+func ggufInfos(weights *cast) []checkpoint.Info {
 	infos := weights.infos()
-	for i, p := range weights.params {
-		infos[i].Name = cfg.Family.GGUFName(p)
+	for i, t := range weights.tensors {
+		infos[i].Name = t.GGUF
 	}
 	return infos
 }
@@ -124,16 +130,15 @@ func ropeRows(cfg *model.Config, p model.Param, arch string) []int {
 	return nil
 }
 
-// ropeFactors is rope_freqs.weight, by which llama.cpp divides the angles; nil
-// where there is none, or where metadata keys say the same (ropeKeys).
+// ropeFactors is rope_freqs.weight, by which llama.cpp divides the angles, or the two
+// tensors of LongRoPE; nil where there is none, or where metadata keys say the same
+// (ropeKeys).
 func ropeFactors(cfg *model.Config) checkpoint.Memory {
-	if s := cfg.Rope.Scaling; s == nil || s.Type == "linear" || s.Type == "dynamic" || keyedYarn(s) {
+	switch s := cfg.Rope.Scaling; {
+	case s == nil || s.Type == "linear" || s.Type == "dynamic" || keyedYarn(s):
 		return nil
+	case s.LongRope():
+		return longRopeFactors(s)
 	}
-	divisors := cfg.Rope.Divisors(cfg.HeadDim)
-	factors := make([]float32, len(divisors))
-	for i, d := range divisors {
-		factors[i] = float32(d)
-	}
-	return checkpoint.Memory{ropeFreqs: tensor.FromFloat32(tensor.F32, []int{len(factors)}, factors)}
+	return checkpoint.Memory{ropeFreqs: vector(cfg.Rope.Divisors(cfg.HeadDim))}
 }

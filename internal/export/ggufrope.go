@@ -11,6 +11,9 @@ func ropeKeys(add func(key string, value any), r model.Rope) {
 	switch {
 	case s == nil:
 		return
+	case s.LongRope():
+		longRopeKeys(add, r)
+		return
 	case s.Type == "linear":
 		add("rope.scaling.type", s.Type)
 		add("rope.scaling.factor", float32(s.Factor))

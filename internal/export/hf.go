@@ -79,10 +79,17 @@ func (a hfArch) causal() string {
 // window computes what Llama does; it stands in where the hidden size is no
 // multiple of the heads, which LlamaConfig.validate_architecture refuses since
 // transformers 5.4, and which our own class gets around where there are biases.
-// Gemma2Config refuses the same.
+// Gemma2Config refuses the same. So does our class for a Phi-3 with LongRoPE, whose
+// Phi3Config wants as many factors as follow from the heads and the hidden size.
 func hfClass(c *model.Config) (hfArch, error) {
 	base, err := hfBase(c)
 	a := hfArch{base, !c.Uniform()}
+	if base == "Phi3" && c.Rope.Scaling.LongRope() {
+		a.remote = a.remote || c.Layers[0].Heads*c.HeadDim != c.HiddenSize
+		if c.HiddenSize%c.HeadDim != 0 {
+			return a, fmt.Errorf("Phi3Config has no place for LongRoPE with a head size of %d and a hidden size of %d; write a .gguf file", c.HeadDim, c.HiddenSize)
+		}
+	}
 	if base == "Llama" && !a.remote {
 		divides := c.HiddenSize%c.Layers[0].Heads == 0
 		switch {
@@ -107,6 +114,8 @@ func hfBase(c *model.Config) (string, error) {
 		return "Gemma2", nil
 	case c.Activation == model.GELU:
 		return "Gemma", nil
+	case c.Family.Fuses():
+		return "Phi3", nil
 	case c.Has(model.QNorm):
 		return "Qwen3", nil
 	case c.Window() > 0:
@@ -153,6 +162,10 @@ func globalSizes(c *model.Config) model.Layer {
 		most.Intermediate = max(most.Intermediate, l.Intermediate)
 	}
 	group := most.Group()
+	if c.Family.Fuses() && c.Rope.Scaling.LongRope() {
+		heads := c.HiddenSize / c.HeadDim
+		return model.Layer{Heads: heads, KVHeads: max(1, heads/group), Intermediate: most.Intermediate}
+	}
 	for c.HiddenSize%most.Heads != 0 {
 		if most.Heads > c.HiddenSize {
 			return model.Layer{Heads: 1, KVHeads: 1, Intermediate: most.Intermediate}

@@ -37,20 +37,32 @@ func hfConfig(m Model, arch hfArch, d tensor.DType) ([]byte, error) {
 	maps.Copy(o, sizes(m.Config, arch))
 	o["architectures"], o["model_type"] = []string{arch.causal()}, arch.modelType()
 	o["torch_dtype"] = torchDType(d)
-	rope(o, m.Config.Rope)
+	rope(o, m.Config, arch)
 	if m.Raw == nil {
 		maps.Copy(o, specialIDs(m))
 	}
 	if arch.remote {
 		maps.Copy(o, layerSizes(m.Config, arch))
 	}
-	if arch.base == "Mistral" {
-		window(o, m.Config)
+	if arch.base == "Mistral" || arch.base == "Phi3" {
+		window(o, m.Config, arch)
+	}
+	if arch.base == "Phi3" {
+		o["original_max_position_embeddings"] = originalContext(m.Config)
 	}
 	if m.Config.Activation == model.GELU {
 		gemma(o, m.Config)
 	}
 	return indented(o)
+}
+
+// originalContext is what Phi3Config has beside rope_scaling, and llama.cpp's
+// converter asks for without scaling too.
+func originalContext(c *model.Config) int {
+	if s := c.Rope.Scaling; s.LongRope() {
+		return int(s.OriginalPosition)
+	}
+	return c.MaxPositions
 }
 
 func sizes(c *model.Config, arch hfArch) object {
@@ -77,10 +89,10 @@ func sizes(c *model.Config, arch hfArch) object {
 
 // window writes sliding_window: null where queries see all keys, since
 // MistralConfig's default is 4096, but for a source's that is no shorter than the context.
-func window(o object, c *model.Config) {
+func window(o object, c *model.Config, arch hfArch) {
 	if n := c.Window(); n > 0 {
 		o["sliding_window"] = n
-	} else if _, ok := o["sliding_window"]; !ok || c.Family.Name != "mistral" {
+	} else if _, ok := o["sliding_window"]; !ok || c.Family.Name != strings.ToLower(arch.base) {
 		o["sliding_window"] = nil
 	}
 }

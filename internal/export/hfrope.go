@@ -8,10 +8,14 @@ import (
 
 // rope writes the pair that transformers 4 reads and 5 converts, beside
 // rope_parameters, of which 4 knows nothing, where the source has them.
-func rope(o object, r model.Rope) {
-	o["rope_theta"], o["rope_scaling"] = float(r.Theta), nil
-	s := r.Scaling
-	if s == nil {
+func rope(o object, c *model.Config, arch hfArch) {
+	o["rope_theta"], o["rope_scaling"] = float(c.Rope.Theta), nil
+	s := c.Rope.Scaling
+	switch {
+	case s == nil:
+		return
+	case s.LongRope():
+		o["rope_scaling"] = longRope(c, arch)
 		return
 	}
 	scaling := object{"rope_type": s.Type, "factor": float(s.Factor)}

@@ -13,6 +13,7 @@ import (
 
 	"moreau/internal/backend"
 	"moreau/internal/checkpoint"
+	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/transformer"
 )
@@ -22,7 +23,7 @@ var Families = []string{"llama_mha", "llama_gqa_rope3", "mistral_window", "qwen2
 
 // Passes are all golden models: of those that are not in Families, logits, loss and
 // gradients alone are golden.
-var Passes = slices.Concat(Families, []string{"gemma", "gemma2_softcap", "llama_yarn", "llama_dynamic"})
+var Passes = slices.Concat(Families, []string{"gemma", "gemma2_softcap", "llama_yarn", "llama_dynamic", "phi3_fused", "phi3_longrope", "phi3_longrope_short"})
 
 // Golden is one golden model with its expected results.
 type Golden struct {
@@ -68,17 +69,12 @@ func Dir(t testing.TB, family string) string {
 // OpenDir opens config.json, model.safetensors and golden.safetensors of a folder.
 func OpenDir(t testing.TB, dir string) *Golden {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	m, err := load.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &Golden{dir: dir}
-	if g.Config, err = model.FromHF(data); err != nil {
-		t.Fatal(err)
-	}
-	g.Weights = openFile(t, filepath.Join(dir, "model.safetensors"))
-	g.Expect = openFile(t, filepath.Join(dir, "golden.safetensors"))
-	return g
+	t.Cleanup(func() { m.Close() })
+	return &Golden{m.Config, m.Weights, openFile(t, filepath.Join(dir, "golden.safetensors")), dir}
 }
 
 // Dir is the golden model's folder.

@@ -31,7 +31,7 @@ func fromGGUF(path string, g *checkpoint.GGUF) (*Model, error) {
 	if !ok || len(embed.Shape) != 2 {
 		return nil, fmt.Errorf("no token_embd.weight: the file holds no whole model")
 	}
-	factors, err := ropeFactors(g, infos)
+	factors, err := ropeTensors(g, infos)
 	if err != nil {
 		return nil, err
 	}
@@ -42,20 +42,24 @@ func fromGGUF(path string, g *checkpoint.GGUF) (*Model, error) {
 	}
 	arch, _ := g.String("general.architecture")
 	names := map[string]checkpoint.Entry{}
-	for _, p := range cfg.Params() {
-		name := cfg.Family.GGUFName(p)
-		if _, ok := infos[name]; !ok {
-			return nil, fmt.Errorf("tensor %s is missing; the file is not complete, download or convert it again", name)
+	for _, s := range cfg.Stored() {
+		if _, ok := infos[s.GGUF]; !ok {
+			return nil, fmt.Errorf("tensor %s is missing; the file is not complete, download or convert it again", s.GGUF)
 		}
-		names[p.Name] = checkpoint.Entry{Name: name, Rows: ropeRows(cfg, p, arch), Add: -cfg.GGUFOffset(p)}
+		p := s.Params[0] // what is fused has neither rows nor an offset
+		names[s.Name] = checkpoint.Entry{Name: s.GGUF, Rows: ropeRows(cfg, p, arch), Add: -cfg.GGUFOffset(p)}
 	}
 	if err := onlyKnown(cfg, infos); err != nil {
 		return nil, err
 	}
-	if err := sameShapes(cfg, func(p model.Param) checkpoint.Info { return infos[cfg.Family.GGUFName(p)] }); err != nil {
+	if err := sameShapes(cfg, func(s model.Stored) checkpoint.Info { return infos[s.GGUF] }); err != nil {
 		return nil, err
 	}
-	weights, err := checkpoint.Rename(g, names)
+	renamed, err := checkpoint.Rename(g, names)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := split(cfg, renamed)
 	if err != nil {
 		return nil, err
 	}
@@ -83,29 +87,36 @@ func ropeRows(cfg *model.Config, p model.Param, arch string) []int {
 	return nil
 }
 
-func ropeFactors(g *checkpoint.GGUF, infos map[string]checkpoint.Info) ([]float64, error) {
-	if _, ok := infos[ropeFreqs]; !ok {
-		return nil, nil
+// ropeTensors reads what pairs' angles are divided by.
+func ropeTensors(g *checkpoint.GGUF, infos map[string]checkpoint.Info) (model.RopeTensors, error) {
+	var r model.RopeTensors
+	for name, to := range map[string]*[]float64{ropeFreqs: &r.Freqs, ropeShort: &r.Short, ropeLong: &r.Long} {
+		if _, ok := infos[name]; !ok {
+			continue
+		}
+		t, err := g.Read(name)
+		if err != nil {
+			return r, err
+		}
+		for _, f := range t.Float32() {
+			*to = append(*to, float64(f))
+		}
 	}
-	t, err := g.Read(ropeFreqs)
-	if err != nil {
-		return nil, err
-	}
-	factors := make([]float64, t.Len())
-	for i, f := range t.Float32() {
-		factors[i] = float64(f)
-	}
-	return factors, nil
+	return r, nil
 }
 
-const ropeFreqs = "rope_freqs.weight"
+const (
+	ropeFreqs = "rope_freqs.weight"
+	ropeShort = "rope_factors_short.weight" // LongRoPE
+	ropeLong  = "rope_factors_long.weight"
+)
 
 // onlyKnown refuses tensors that would change what the model computes, such as
 // biases and experts, instead of leaving them out.
 func onlyKnown(cfg *model.Config, infos map[string]checkpoint.Info) error {
-	known := map[string]bool{ropeFreqs: true}
-	for _, p := range cfg.Params() {
-		known[cfg.Family.GGUFName(p)] = true
+	known := map[string]bool{ropeFreqs: true, ropeShort: true, ropeLong: true}
+	for _, s := range cfg.Stored() {
+		known[s.GGUF] = true
 	}
 	for name := range infos {
 		if !known[name] {

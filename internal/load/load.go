@@ -60,15 +60,7 @@ func (m *Model) Tokenizer() (tokenizer.Tokenizer, error) {
 
 // Open opens a model and checks that every parameter is there in its shape.
 func Open(path string) (*Model, error) {
-	m, err := open(path, true)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.check(); err != nil {
-		m.Close()
-		return nil, err
-	}
-	return m, nil
+	return open(path, true)
 }
 
 // OpenConfig opens a model for its sizes alone; a folder may hold just config.json.
@@ -112,8 +104,13 @@ func openHF(dir string, weights bool) (*Model, error) {
 		m.Weights, m.Bare = Promised(m.Config, storedType(m.Raw)), true
 		return m, nil
 	}
-	if m.Weights, err = checkpoint.OpenSafetensors(dir); err != nil {
+	files, err := checkpoint.OpenSafetensors(dir)
+	if err != nil {
 		return nil, err
+	}
+	if m.Weights, err = checked(m.Config, files); err != nil {
+		files.Close()
+		return nil, fmt.Errorf("%s: %w: %v", dir, ErrModel, err)
 	}
 	return m, nil
 }
@@ -135,32 +132,50 @@ func (m *Model) NotFinite() (string, error) {
 	return "", nil
 }
 
-// check compares the stored tensors with the configuration.
-func (m *Model) check() error {
+// checked compares the tensors of a folder with the configuration, and gives
+// each parameter its own.
+func checked(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpoint, error) {
 	infos := map[string]checkpoint.Info{}
-	for _, i := range m.Weights.Tensors() {
+	for _, i := range files.Tensors() {
 		infos[i.Name] = i
 	}
-	for _, p := range m.Config.Params() {
-		if _, ok := infos[p.Name]; !ok {
-			return fmt.Errorf("%s: %w: tensor %s is missing; the folder is not complete, download it again", m.Path, ErrModel, p.Name)
+	for _, s := range cfg.Stored() {
+		if _, ok := infos[s.Name]; !ok {
+			return nil, fmt.Errorf("tensor %s is missing; the folder is not complete, download it again", s.Name)
 		}
 	}
-	if err := sameShapes(m.Config, func(p model.Param) checkpoint.Info { return infos[p.Name] }); err != nil {
-		return fmt.Errorf("%s: %w: %v", m.Path, ErrModel, err)
+	if err := sameShapes(cfg, func(s model.Stored) checkpoint.Info { return infos[s.Name] }); err != nil {
+		return nil, err
 	}
-	return nil
+	return split(cfg, files)
 }
 
-func sameShapes(cfg *model.Config, info func(model.Param) checkpoint.Info) error {
-	for _, p := range cfg.Params() {
-		i := info(p)
-		if !slices.Equal(i.Shape, p.Shape()) {
-			return fmt.Errorf("tensor %s has shape %v, the configuration says %v; the two do not belong together", i.Name, i.Shape, p.Shape())
+func sameShapes(cfg *model.Config, info func(model.Stored) checkpoint.Info) error {
+	for _, s := range cfg.Stored() {
+		i := info(s)
+		if !slices.Equal(i.Shape, s.Shape()) {
+			return fmt.Errorf("tensor %s has shape %v, the configuration says %v; the two do not belong together", i.Name, i.Shape, s.Shape())
 		}
 		if !i.DType.Float() && !i.DType.Quantized() {
 			return fmt.Errorf("tensor %s has type %s, want floating point; convert it to BF16, F16 or F32", i.Name, i.DType)
 		}
 	}
 	return nil
+}
+
+// split gives each parameter of a fused tensor a tensor of its own: its rows.
+func split(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpoint, error) {
+	if !cfg.Family.Fuses() {
+		return files, nil
+	}
+	parts := map[string]checkpoint.Part{}
+	for _, s := range cfg.Stored() {
+		first := 0
+		for _, p := range s.Params {
+			rows := p.Axes[0].Size()
+			parts[p.Name] = checkpoint.Part{Name: s.Name, First: first, Rows: rows}
+			first += rows
+		}
+	}
+	return checkpoint.Split(files, parts)
 }

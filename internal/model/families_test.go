@@ -37,6 +37,10 @@ func TestPublishedModels(t *testing.T) {
 			"num_attention_heads": 16, "num_key_value_heads": 8`, 9_241_705_984, 4096},
 		{"Gemma-2-27B", gemmas + `, "model_type": "gemma2", "hidden_size": 4608, "intermediate_size": 36864, "num_hidden_layers": 46, "head_dim": 128,
 			"query_pre_attn_scalar": 144, "num_attention_heads": 32, "num_key_value_heads": 16`, 27_227_128_320, 4096},
+		{"Phi-3-mini-4k", `"model_type": "phi3", "vocab_size": 32064, "hidden_size": 3072, "intermediate_size": 8192, "num_hidden_layers": 32,
+			"num_attention_heads": 32, "num_key_value_heads": 32, "max_position_embeddings": 4096, "rope_scaling": null, "sliding_window": 2047`, 3_821_079_552, 2047},
+		{"Phi-4", `"model_type": "phi3", "vocab_size": 100352, "hidden_size": 5120, "intermediate_size": 17920, "num_hidden_layers": 40,
+			"num_attention_heads": 40, "num_key_value_heads": 10, "max_position_embeddings": 16384, "rope_theta": 250000, "sliding_window": null`, 14_659_507_200, 0},
 	} {
 		cfg, err := FromHF([]byte("{" + c.config + "}"))
 		if err != nil {
@@ -103,6 +107,7 @@ func TestUnits(t *testing.T) {
 	}{
 		{"llama", false, heads, channel}, {"llama", true, heads + (2+1+1)*4, channel + 2},
 		{"qwen2", false, heads + (2+1+1)*4, channel}, {"qwen3", false, heads, channel},
+		{"phi3", false, heads, channel},
 	} {
 		cfg, err := FromHF(fmt.Appendf(nil, sizes, c.modelType, c.biases))
 		if err != nil {
@@ -119,11 +124,13 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// A Mistral that does not speak of a window has MistralConfig's.
+// A Mistral that does not speak of a window has MistralConfig's, a Phi-3 has none.
 func TestDefaultWindow(t *testing.T) {
-	cfg, err := FromHF([]byte(`{"model_type": "mistral", "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
-		"num_attention_heads": 2, "max_position_embeddings": 8192}`))
-	if err != nil || cfg.Window() != 4096 {
-		t.Errorf("window of %d (%v), want 4096", cfg.Window(), err)
+	for family, window := range map[string]int{"mistral": 4096, "phi3": 0} {
+		cfg, err := FromHF(fmt.Appendf(nil, `{"model_type": %q, "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1,
+			"num_attention_heads": 2, "max_position_embeddings": 8192}`, family))
+		if err != nil || cfg.Window() != window {
+			t.Errorf("%s: window of %d (%v), want %d", family, cfg.Window(), err, window)
+		}
 	}
 }

@@ -75,7 +75,8 @@ type Family struct {
 	GGUFArchs  []string // general.architecture
 
 	before, layer, after []layout
-	optional             Roles // rows of the table that only some models have: those in Config.Optional
+	optional             Roles    // rows of the table that only some models have: those in Config.Optional
+	fused                []fusion // parameters that its files hold as one tensor
 
 	// What all models of the family compute otherwise than a Llama.
 	activation     Activation
@@ -88,7 +89,7 @@ type Family struct {
 }
 
 // Families is every architecture the program knows.
-var Families = []*Family{&llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2}
+var Families = []*Family{&llama, &mistral, &qwen2, &qwen3, &phi3, &gemma, &gemma2}
 
 // familyOf finds the family that lists name, or says what is known.
 func familyOf(name string, names func(*Family) []string) (*Family, error) {
@@ -127,7 +128,7 @@ func (f *Family) found(has func(name string) bool) (s Roles) {
 	return s
 }
 
-// GGUFName is the name of p in a GGUF file.
+// GGUFName is the name of p in a GGUF file that holds it by itself.
 func (f *Family) GGUFName(p Param) string {
 	for _, table := range [][]layout{f.before, f.layer, f.after} {
 		for _, y := range table {

@@ -14,6 +14,10 @@ type Metadata interface {
 	Float(key string) (float64, bool)
 }
 
+// RopeTensors is the contents of rope_freqs.weight, rope_factors_short.weight and
+// rope_factors_long.weight, nil where absent.
+type RopeTensors struct{ Freqs, Short, Long []float64 }
+
 // PairedRows says whether files of architecture arch have the rows of q and k,
 // and their biases, with the two halves of each rotated pair side by side.
 func PairedRows(arch string) bool { return slices.Contains(llama.GGUFArchs, arch) }
@@ -28,9 +32,8 @@ func (c *Config) GGUFOffset(p Param) float32 {
 }
 
 // FromGGUF reads the model's sizes from GGUF metadata. has says which tensors the
-// file has; vocab is the number of embedding rows; factors is the contents of
-// rope_freqs.weight, nil when absent.
-func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, factors []float64) (*Config, error) {
+// file has; vocab is the number of embedding rows.
+func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, factors RopeTensors) (*Config, error) {
 	arch, _ := m.String("general.architecture")
 	family, err := familyOf(arch, func(f *Family) []string { return f.GGUFArchs })
 	if err != nil {

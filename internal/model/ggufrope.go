@@ -6,11 +6,16 @@ import "fmt"
 // ramp there is always the default one, and the keys rope.scaling.yarn_* that its
 // converter writes beside these have no effect. Factors, those of rope_freqs.weight,
 // stand for a scaling that has no keys.
-func (k *keys) rope(c *Config, factors []float64) (Rope, error) {
+func (k *keys) rope(c *Config, tensors RopeTensors) (Rope, error) {
 	r := Rope{Theta: 10000}
 	if f, ok := k.m.Float(k.arch + ".rope.freq_base"); ok {
 		r.Theta = f
 	}
+	if tensors.Short != nil || tensors.Long != nil {
+		r.Scaling = k.longRope(c.MaxPositions, tensors)
+		return r, nil
+	}
+	factors := tensors.Freqs
 	kind, _ := k.m.String(k.arch + ".rope.scaling.type")
 	scaled := kind != "" && kind != "none"
 	switch factor, _ := k.m.Float(k.arch + ".rope.scaling.factor"); {

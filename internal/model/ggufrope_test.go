@@ -55,7 +55,7 @@ func TestGGUFRope(t *testing.T) {
 			for key, value := range c.keys {
 				keys[key] = value
 			}
-			cfg, err := FromGGUF(keys, func(string) bool { return false }, 8, c.factors)
+			cfg, err := FromGGUF(keys, func(string) bool { return false }, 8, RopeTensors{Freqs: c.factors})
 			if c.same == "" {
 				if err == nil || !strings.Contains(err.Error(), "rope") {
 					t.Errorf("error %v, want a refusal", err)

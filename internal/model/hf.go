@@ -31,6 +31,7 @@ type hfConfig struct {
 	ScoreCap         *float32 `json:"attn_logit_softcapping"`
 	LogitCap         *float32 `json:"final_logit_softcapping"`
 	RopeTheta        *float64 `json:"rope_theta"`
+	PartialRotary    *float64 `json:"partial_rotary_factor"`
 	RopeScaling      *hfRope  `json:"rope_scaling"`
 	RopeParameters   *hfRope  `json:"rope_parameters"`
 
@@ -48,6 +49,7 @@ type hfRope struct {
 	LowFreq    float64  `json:"low_freq_factor"`
 	HighFreq   float64  `json:"high_freq_factor"`
 	Original   float64  `json:"original_max_position_embeddings"`
+	Partial    *float64 `json:"partial_rotary_factor"`
 
 	AttentionFactor *float64 `json:"attention_factor"`
 	MScale          float64  `json:"mscale"`
@@ -55,6 +57,13 @@ type hfRope struct {
 	BetaFast        float64  `json:"beta_fast"`
 	BetaSlow        float64  `json:"beta_slow"`
 	Truncate        *bool    `json:"truncate"`
+}
+
+func (r *hfRope) partial() *float64 {
+	if r == nil {
+		return nil
+	}
+	return r.Partial
 }
 
 // FromHF reads a Hugging Face config.json. Defaults of absent fields are those
@@ -76,6 +85,9 @@ func FromHF(data []byte) (*Config, error) {
 		c.MaxPositions = 2048
 	}
 	c.Rope = h.rope(c.MaxPositions)
+	if err := c.readLongRope(data); err != nil {
+		return nil, err
+	}
 	if c.Layers, err = h.layers(); err != nil {
 		return nil, err
 	}
@@ -118,6 +130,11 @@ func (h *hfConfig) supported(f *Family) error {
 		return fmt.Errorf("attention_bias and mlp_bias are not supported for %s", h.ModelType)
 	case h.UseSlidingWindow && f != &mistral:
 		return fmt.Errorf("use_sliding_window is not supported for %s, only false is", h.ModelType)
+	}
+	for _, share := range []*float64{h.PartialRotary, h.RopeScaling.partial(), h.RopeParameters.partial()} {
+		if share != nil && *share != 1 {
+			return fmt.Errorf("partial_rotary_factor %g is not supported, only 1 is: all of a head is rotated", *share)
+		}
 	}
 	return nil
 }

@@ -11,14 +11,3 @@ var mistral = Family{
 	defaults:   func() hfConfig { return hfConfig{SlidingWindow: ptr(4096)} }, // MistralConfig
 	fromHF:     slide,
 }
-
-// slide gives the layers the window of sliding_window; one as long as the context hides nothing.
-func slide(h *hfConfig, c *Config) error {
-	if h.SlidingWindow == nil || *h.SlidingWindow >= c.MaxPositions {
-		return nil
-	}
-	for i := range c.Layers {
-		c.Layers[i].Window = *h.SlidingWindow
-	}
-	return nil
-}

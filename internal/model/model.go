@@ -126,6 +126,9 @@ func (c *Config) Validate() error {
 	if n := c.layerValues(); n > 1<<56 {
 		return fmt.Errorf("the layers have %d parameters, want at most 2^56", n)
 	}
+	if err := c.phi3Rope(); err != nil {
+		return err
+	}
 	return c.Rope.validate(c.HeadDim)
 }
 

@@ -16,7 +16,8 @@ type Rope struct {
 // Factor; "llama3" divides low frequencies, keeps high ones and blends between
 // (Llama 3.1); "yarn" does so along the pairs and lengthens q and k (yarn.go);
 // "dynamic" raises theta for sequences beyond the context; all four as in
-// transformers' modeling_rope_utils.py. "factors" divides pair i by Factors[i]
+// transformers' modeling_rope_utils.py. "longrope" divides pair i by Short[i], or by
+// Long[i] in sequences beyond OriginalPosition (longrope.go); "factors" by Factors[i]
 // (GGUF's rope_freqs.weight when its parameters are unknown).
 type RopeScaling struct {
 	Type             string
@@ -26,20 +27,25 @@ type RopeScaling struct {
 	OriginalPosition float64 // context before scaling; of "dynamic", the model's context
 	Factors          []float64
 
-	// Of "yarn"; AttentionFactor also of "factors".
-	AttentionFactor *float64 // what cos and sin are multiplied by; nil: by Factor and the two mscales
+	// Of "yarn"; AttentionFactor also of "factors" and "longrope".
+	AttentionFactor *float64 // what cos and sin are multiplied by; nil: by Factor and the two mscales, or 1
 	MScale          float64  // 0: absent
 	MScaleAllDim    float64
 	BetaFast        float64 // 0: 32
 	BetaSlow        float64 // 0: 1
 	NoTruncate      bool    // the ramp starts and ends between pairs
+
+	Short, Long []float64 // of "longrope"
 }
 
 // InvFreq is the angle per position of each pair, D/2 of them, in a sequence of
-// so many tokens; only dynamic scaling asks how many.
+// so many tokens; only dynamic scaling and LongRoPE ask how many.
 func (r Rope) InvFreq(headDim, tokens int) []float64 {
 	f := make([]float64, headDim/2)
 	div, theta := r.Divisors(headDim), r.dynamicTheta(headDim, tokens)
+	if r.Scaling.LongRope() && r.FreqLength(tokens) > 0 {
+		div = r.Scaling.Long
+	}
 	for i := range f {
 		f[i] = math.Pow(theta, -2*float64(i)/float64(headDim)) / div[i]
 	}
@@ -49,8 +55,13 @@ func (r Rope) InvFreq(headDim, tokens int) []float64 {
 // FreqLength is the sequence length by which the frequencies of a sequence of so
 // many tokens are computed: 0 where they do not depend on it.
 func (r Rope) FreqLength(tokens int) int {
-	if s := r.Scaling; s != nil && s.Type == "dynamic" && float64(tokens) > s.OriginalPosition {
+	s := r.Scaling
+	switch {
+	case s == nil || float64(tokens) <= s.OriginalPosition:
+	case s.Type == "dynamic":
 		return tokens
+	case s.LongRope():
+		return int(s.OriginalPosition) + 1 // the same for all that are longer
 	}
 	return 0
 }
@@ -58,15 +69,15 @@ func (r Rope) FreqLength(tokens int) int {
 // dynamicTheta is theta, raised where the sequence is longer than the context
 // (NTK-aware scaling; transformers, _compute_dynamic_ntk_parameters).
 func (r Rope) dynamicTheta(headDim, tokens int) float64 {
-	if r.FreqLength(tokens) == 0 {
+	s, d := r.Scaling, float64(headDim)
+	if s == nil || s.Type != "dynamic" || r.FreqLength(tokens) == 0 {
 		return r.Theta
 	}
-	s, d := r.Scaling, float64(headDim)
 	return r.Theta * math.Pow(s.Factor*float64(tokens)/s.OriginalPosition-(s.Factor-1), d/(d-2))
 }
 
 // Divisors is what each pair's angle is divided by, D/2 of them, in sequences
-// within the model's context.
+// within the model's context, or that of LongRoPE before scaling.
 func (r Rope) Divisors(headDim int) []float64 {
 	if r.Scaling != nil && r.Scaling.Type == "yarn" {
 		return r.yarnDivisors(headDim)
@@ -86,6 +97,8 @@ func (s *RopeScaling) divisor(i int, freq float64) float64 {
 		return s.Factor
 	case s.Type == "factors":
 		return s.Factors[i]
+	case s.LongRope():
+		return s.Short[i]
 	}
 	wave := 2 * math.Pi / freq
 	if wave < s.OriginalPosition/s.HighFreq {
@@ -146,8 +159,10 @@ func (r Rope) validate(headDim int) error {
 		ok = factor && original && r.yarnInRange(headDim)
 	case "factors":
 		ok = len(s.Factors) == headDim/2 && positive(r.Attention())
+	case longrope:
+		ok = s.longInRange(headDim)
 	default:
-		return fmt.Errorf("rope scaling %q is not supported, known are linear, dynamic, yarn, llama3", s.Type)
+		return fmt.Errorf("rope scaling %q is not supported, known are linear, dynamic, yarn, llama3, longrope", s.Type)
 	}
 	if ok {
 		return nil

@@ -43,7 +43,7 @@ func TestOptionalGradients(t *testing.T) {
 	}
 	for _, c := range [][2]string{
 		{"llama", `, "attention_bias": true, "mlp_bias": true`},
-		{"mistral", `, "sliding_window": 3`}, {"qwen2", ""}, {"qwen3", ""},
+		{"mistral", `, "sliding_window": 3`}, {"qwen2", ""}, {"qwen3", ""}, {"phi3", `, "sliding_window": 3`},
 		{"gemma", ""}, {"gemma2", `, "sliding_window": 3, "query_pre_attn_scalar": 4, "attn_logit_softcapping": 1, "final_logit_softcapping": 2`},
 	} {
 		cfg, w := random(t, c[0], c[1])

@@ -23,8 +23,9 @@ type pass struct {
 	dtied  backend.Buffer     // gradient of a tied embedding, carried from the head to the embedding
 }
 
-func (t *Transformer) newPass(ctx context.Context, b Batch, w WeightSource, sink GradSink) *pass {
-	t.growTables(b.T)
+// newPass is a pass over b, whose rows are all or a part of sequences of so many tokens.
+func (t *Transformer) newPass(ctx context.Context, b Batch, tokens int, w WeightSource, sink GradSink) *pass {
+	t.growTables(tokens)
 	return &pass{Transformer: t, ctx: ctx, b: b, weights: withOffset(t.be, t.cfg, w), sink: sink, kept: map[int]*layerActs{}}
 }
 

@@ -47,9 +47,8 @@ func (s *Session) Append(ctx context.Context, ids []int32) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := s.t.newPass(ctx, b, s.w, nil)
+	p := s.t.newPass(ctx, b, s.cache.capacity, s.w, nil)
 	defer p.free()
-	s.t.growTables(s.cache.capacity)
 	p.cache = s.cache
 	if err := p.forward(); err != nil {
 		return nil, err

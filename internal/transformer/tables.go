@@ -3,9 +3,9 @@ package transformer
 import "math"
 
 // growTables makes the RoPE tables cover positions 0..n-1 of a sequence of n tokens.
-// Angles are computed in float64. Under dynamic scaling those of a sequence beyond
-// the context depend on its length, as in transformers where one pass takes all of
-// it; a Session's length is its capacity.
+// Angles are computed in float64. Under dynamic scaling and LongRoPE those of a
+// sequence beyond the context, or the original one, depend on its length, as in
+// transformers where one pass takes all of it; a Session's length is its capacity.
 func (t *Transformer) growTables(n int) {
 	length := t.cfg.Rope.FreqLength(n)
 	if n <= t.tableLen && length == t.tableFor {

@@ -86,7 +86,7 @@ func (t *Transformer) Loss(ctx context.Context, b Batch, w WeightSource) (float6
 
 // NLL is -log p of each next token, [B*T], 0 where a position has no next token.
 func (t *Transformer) NLL(ctx context.Context, b Batch, w WeightSource) ([]float64, error) {
-	p := t.newPass(ctx, b, w, nil)
+	p := t.newPass(ctx, b, b.T, w, nil)
 	defer p.free()
 	if err := p.forward(); err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (t *Transformer) NLL(ctx context.Context, b Batch, w WeightSource) ([]float
 // LossAndGrad is the mean next-token cross-entropy of a batch, in nats, and its
 // gradient with respect to every parameter that sink wants.
 func (t *Transformer) LossAndGrad(ctx context.Context, b Batch, w WeightSource, sink GradSink) (float64, error) {
-	p := t.newPass(ctx, b, w, sink)
+	p := t.newPass(ctx, b, b.T, w, sink)
 	defer p.free()
 	if err := p.forward(); err != nil {
 		return 0, err
@@ -112,7 +112,7 @@ func (t *Transformer) LossAndGrad(ctx context.Context, b Batch, w WeightSource, 
 // Logits writes the logits [B*T, V] of a batch to emit, in row order, some rows
 // at a time; the slice is only valid during the call.
 func (t *Transformer) Logits(ctx context.Context, b Batch, w WeightSource, emit func(rows []float32) error) error {
-	p := t.newPass(ctx, b, w, nil)
+	p := t.newPass(ctx, b, b.T, w, nil)
 	defer p.free()
 	if err := p.forward(); err != nil {
 		return err

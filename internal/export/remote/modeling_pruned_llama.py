@@ -1,19 +1,23 @@
 """A Llama whose layers differ in query heads, KV heads and MLP channels."""
 
-import copy
-
 from transformers import LlamaForCausalLM, LlamaModel
 
 from .configuration_pruned_llama import PrunedLlamaConfig
 
 
-def layer_config(config, layer):
-    """The configuration with the sizes of one layer."""
-    c = copy.copy(config)
-    c.num_attention_heads = config.num_attention_heads_per_layer[layer]
-    c.num_key_value_heads = config.num_key_value_heads_per_layer[layer]
-    c.intermediate_size = config.intermediate_size_per_layer[layer]
-    return c
+class LayerConfig:
+    """The sizes of one layer; all else is the model's configuration, later changes of it included."""
+
+    def __init__(self, config, layer):
+        self.model_config = config
+        self.num_attention_heads = config.num_attention_heads_per_layer[layer]
+        self.num_key_value_heads = config.num_key_value_heads_per_layer[layer]
+        self.intermediate_size = config.intermediate_size_per_layer[layer]
+
+    def __getattr__(self, name):
+        if name.startswith("__") or name == "model_config":  # asked for by copy, before there is one
+            raise AttributeError(name)
+        return getattr(self.model_config, name)
 
 
 class PrunedLlamaModel(LlamaModel):
@@ -23,9 +27,8 @@ class PrunedLlamaModel(LlamaModel):
     def __init__(self, config):
         super().__init__(config)
         for i, layer in enumerate(self.layers):
-            c = layer_config(config, i)
+            c = LayerConfig(config, i)
             layer.self_attn = type(layer.self_attn)(c, i)
-            layer.self_attn.config = config  # so that a later change of the attention implementation is seen
             layer.mlp = type(layer.mlp)(c)
         self.post_init()
 

@@ -1,0 +1,80 @@
+package checkpoint
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"slices"
+	"testing"
+
+	"moreau/internal/tensor"
+)
+
+// counted counts the bytes that are read.
+type counted struct {
+	io.ReaderAt
+	n int
+}
+
+func (c *counted) ReadAt(p []byte, at int64) (int, error) {
+	c.n += len(p)
+	return c.ReaderAt.ReadAt(p, at)
+}
+
+func TestSplit(t *testing.T) {
+	m, _ := sample(true)
+	var file bytes.Buffer
+	if err := WriteGGUF(&file, nil, m.Tensors(), m.Read); err != nil {
+		t.Fatal(err)
+	}
+	source := &counted{ReaderAt: bytes.NewReader(file.Bytes())}
+	g, err := NewGGUF(source, int64(file.Len()), "test.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := Rename(g, map[string]Entry{"b.weight": {Name: "b.weight"}, "e.q8": {Name: "e.q8"}, "a.bias": {Name: "a.bias"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	swapped, err := Rename(m, map[string]Entry{"b.weight": {Name: "b.weight", Rows: []int{1, 0, 1}}, "e.q8": {Name: "e.q8"}, "a.bias": {Name: "a.bias"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]Part{"second": {"b.weight", 1, 1}, "blocks": {"e.q8", 1, 1}, "bias": {"a.bias", 0, m["a.bias"].Shape[0]}, "none": {"b.weight", 0, 0}}
+	for what, c := range map[string]Checkpoint{"file": g, "renamed file": same, "memory": m, "other rows": swapped} {
+		v, err := Split(c, names)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		for _, info := range v.Tensors() {
+			x, err := v.Read(info.Name)
+			if err != nil || !sameInfo(info, Info{info.Name, x.DType, x.Shape}) {
+				t.Errorf("%s: %v: read %s%v, %v", what, info, x.DType, x.Shape, err)
+			}
+		}
+		want := []float32{4, 5, 6}
+		if what == "other rows" {
+			want = []float32{1, 2, 3}
+		}
+		before := source.n
+		x, _ := v.Read("second")
+		if !slices.Equal(x.Float32(), want) {
+			t.Errorf("%s: the second row is %v, want %v", what, x.Float32(), want)
+		}
+		if n := source.n - before; n > len(x.Data) {
+			t.Errorf("%s: %d bytes are read for %d", what, n, len(x.Data))
+		}
+		if q, _ := v.Read("blocks"); q.DType != tensor.Q8_0 || !bytes.Equal(q.Data, m["e.q8"].Data[34:68]) {
+			t.Errorf("%s: the blocks changed", what)
+		}
+		if _, err := v.Read("b.weight"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: the whole tensor: %v", what, err)
+		}
+	}
+	for _, bad := range []Part{{"no such", 0, 1}, {"b.weight", 1, 2}, {"b.weight", -1, 1}, {"b.weight", 0, -1}, {"a.bias", 1, 1}} {
+		if _, err := Split(m, map[string]Part{"x": bad}); err == nil {
+			t.Errorf("%v: no error", bad)
+		}
+	}
+}
