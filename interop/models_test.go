@@ -1,23 +1,18 @@
 // Package interop proves that other programs compute the same with the models
-// that moreau writes: llama.cpp (install-llamacpp.sh) and transformers
-// (MOREAU_PYTHON names a Python that imports it). It is a module of its own, so
-// that the program has none of its dependencies.
+// that moreau writes: llama.cpp (install-llamacpp.sh), transformers and PEFT
+// (MOREAU_PYTHON names a Python that imports them; MOREAU_INTEROP=all runs the
+// whole matrix). It is a module of its own, so that the program has none of its
+// dependencies.
 package interop
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"moreau/internal/checkpoint"
-	"moreau/internal/model"
-	"moreau/internal/tensor"
 )
 
 // cases are the models that every program is given: what moreau is told, and
@@ -129,32 +124,8 @@ func eachCase(t *testing.T, test func(t *testing.T, c int, gguf, folder string))
 
 // biasedLlama is a folder with a random Llama that has all biases.
 func biasedLlama(t *testing.T) string {
-	t.Helper()
-	config := []byte(`{"model_type": "llama", "attention_bias": true, "mlp_bias": true, "vocab_size": 256, "hidden_size": 64, "intermediate_size": 96,
+	return randomModel(t, `{"model_type": "llama", "attention_bias": true, "mlp_bias": true, "vocab_size": 256, "hidden_size": 64, "intermediate_size": 96,
 		"num_hidden_layers": 2, "num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 128, "rms_norm_eps": 1e-5}`)
-	cfg, err := model.FromHF(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	draws, weights := rand.New(rand.NewPCG(1, 2)), checkpoint.Memory{}
-	for _, p := range cfg.Params() {
-		vals := make([]float32, p.Len())
-		for i := range vals {
-			vals[i] = float32(0.3 * draws.NormFloat64())
-		}
-		weights[p.Name] = tensor.FromFloat32(tensor.F32, p.Shape(), vals)
-	}
-	var file bytes.Buffer
-	if err := checkpoint.WriteSafetensors(&file, weights.Tensors(), weights.Read, map[string]string{"format": "pt"}); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for name, data := range map[string][]byte{"config.json": config, "model.safetensors": file.Bytes()} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }
 
 // tokens are rows of token ids below 250, which every model has.
