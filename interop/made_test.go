@@ -1,16 +1,10 @@
 package interop
 
 import (
-	"bytes"
 	"encoding/json"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
-
-	"moreau/internal/checkpoint"
-	"moreau/internal/model"
-	"moreau/internal/tensor"
 )
 
 // Names of models that a test makes: random ones, in a folder.
@@ -43,7 +37,7 @@ const yarn512 = `"rope_type": "yarn", "factor": 4.0, "original_max_position_embe
 func small(more string) func(t *testing.T) string {
 	return func(t *testing.T) string {
 		t.Helper()
-		return random(t, `{"vocab_size": 256, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 8,
+		return randomModel(t, `{"vocab_size": 256, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 8,
 			"num_key_value_heads": 4, "rms_norm_eps": 1e-5, `+more+`}`)
 	}
 }
@@ -64,39 +58,10 @@ func cappedGemma2(t *testing.T) string {
 	if data, err = json.Marshal(tokenizer); err != nil {
 		t.Fatal(err)
 	}
-	dir := random(t, `{"model_type": "gemma2", "vocab_size": 32000, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "head_dim": 8,
+	dir := randomModel(t, `{"model_type": "gemma2", "vocab_size": 32000, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "head_dim": 8,
 		"num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 128, "rms_norm_eps": 1e-5, "sliding_window": 5, "query_pre_attn_scalar": 8,
 		"attn_logit_softcapping": 2, "final_logit_softcapping": 5, "hidden_activation": "gelu_pytorch_tanh", "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}`)
 	for name, data := range map[string][]byte{"tokenizer.json": data, "tokenizer_config.json": []byte(`{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}`)} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-// random is a folder with a model of that config.json, every weight drawn.
-func random(t *testing.T, text string) string {
-	t.Helper()
-	config := []byte(text)
-	cfg, err := model.FromHF(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	draws, weights := rand.New(rand.NewPCG(1, 2)), checkpoint.Memory{}
-	for _, p := range cfg.Params() {
-		vals := make([]float32, p.Len())
-		for i := range vals {
-			vals[i] = float32(0.3 * draws.NormFloat64())
-		}
-		weights[p.Name] = tensor.FromFloat32(tensor.F32, p.Shape(), vals)
-	}
-	var file bytes.Buffer
-	if err := checkpoint.WriteSafetensors(&file, weights.Tensors(), weights.Read, map[string]string{"format": "pt"}); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for name, data := range map[string][]byte{"config.json": config, "model.safetensors": file.Bytes()} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,10 +24,7 @@ type answers struct {
 // Every tokenizer at hand, and trained ones with the components of the families, against the
 // reference implementations.
 func TestTokenizers(t *testing.T) {
-	py, out := python(t), t.TempDir()
-	if err := exec.Command(py, "-c", "import gguf, regex, sentencepiece, tokenizers").Run(); err != nil {
-		t.Skipf("SKIPPED: %s does not import gguf, regex, sentencepiece and tokenizers", py)
-	}
+	py, out := python(t, "gguf, regex, sentencepiece, tokenizers, transformers"), t.TempDir()
 	texts, path := writeCorpus(t)
 	shared, err := filepath.Abs("../../shared")
 	if err != nil {

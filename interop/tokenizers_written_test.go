@@ -52,7 +52,7 @@ func vocabs(t *testing.T) map[string]*tokenizer.Vocab {
 
 // transformers gives the same ids from the tokenizer files that moreau writes.
 func TestWrittenTokenizersHF(t *testing.T) {
-	py, dir := python(t), t.TempDir()
+	py, dir := python(t, "transformers"), t.TempDir()
 	texts, path := writeCorpus(t)
 	all, args := vocabs(t), []string{"hf_encode.py", path}
 	for name, v := range all {

@@ -20,9 +20,10 @@ import (
 
 // outOptions say where and how a model is written; convert and prune share them.
 type outOptions struct {
-	Out   string
-	DType string
-	Force bool
+	Out       string
+	DType     string
+	ShardSize string
+	Force     bool
 
 	dtype *tensor.DType // nil: as stored
 }
@@ -31,6 +32,7 @@ func (o *outOptions) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&o.Out, "out", "o", "", "output: a .gguf file or a Hugging Face folder")
 	f.Var((*dtypeFlag)(o), "dtype", dtypeUsage("as stored; quantised become f16"))
+	f.StringVar(&o.ShardSize, "shard-size", "", "most bytes of weights a file of a Hugging Face folder, such as 2GB (default: 5GB)")
 	f.BoolVar(&o.Force, "force", false, "replace the output if it exists")
 }
 

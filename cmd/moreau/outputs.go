@@ -46,17 +46,35 @@ func (o *outOptions) check(model string) error {
 	if err := distinct(model, o.Out); err != nil {
 		return err
 	}
+	if _, err := o.shardBytes(); err != nil {
+		return err
+	}
 	if isGGUF(o.Out) {
 		return output.Check(o.Out, o.Force)
 	}
 	return output.CheckDir(o.Out, o.Force)
 }
 
+// shardBytes is the size of --shard-size, 0 without it.
+func (o *outOptions) shardBytes() (int64, error) {
+	switch {
+	case o.ShardSize == "":
+		return 0, nil
+	case isGGUF(o.Out):
+		return 0, usageError{fmt.Errorf("--shard-size is for Hugging Face folders, a .gguf file is one file; leave it out")}
+	}
+	return parseBytes("shard-size", o.ShardSize)
+}
+
 func isGGUF(path string) bool { return strings.EqualFold(filepath.Ext(path), ".gguf") }
 
 // planExport plans where and how e is written; what has no place there is an output error.
 func planExport(e export.Model, o *outOptions, threads int) (*export.Plan, error) {
-	plan, err := export.NewPlan(e, o.Out, export.Options{DType: o.dtype, Threads: threads, Force: o.Force})
+	shard, err := o.shardBytes()
+	if err != nil {
+		return nil, err
+	}
+	plan, err := export.NewPlan(e, o.Out, export.Options{DType: o.dtype, Threads: threads, Force: o.Force, ShardBytes: shard})
 	if err != nil {
 		return nil, outputError{err}
 	}

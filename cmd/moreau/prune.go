@@ -23,6 +23,8 @@ type pruneCommand struct {
 	SavePlan   string
 	DryRun     bool
 	NoEval     bool
+
+	command string // as a person would type it again
 }
 
 const pruneHelp = `Cut the least important attention heads and MLP channels.
@@ -45,6 +47,7 @@ func newPruneCommand(g *globals) *cobra.Command {
   moreau prune model.gguf --ratio 30% --scores scores.json -o smaller.gguf`,
 		Args: oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.command = commandLine(cmd, args)
 			return o.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}

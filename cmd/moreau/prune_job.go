@@ -32,6 +32,7 @@ type pruneJob struct {
 	cut      *prune.Plan
 	out      *export.Plan
 	texts    []pplText
+	source   source // of the model that is cut, for the card
 }
 
 // prepare checks everything that can be wrong before any long work begins.
@@ -107,7 +108,9 @@ func (j *pruneJob) place(pruned checkpoint.Checkpoint, before, after []measured)
 	if err != nil {
 		return err
 	}
-	e.Card = j.card(before, after)
+	if !isGGUF(j.Out) {
+		e.Card = j.card(e, before, after)
+	}
 	j.out, err = planExport(e, &j.outOptions, j.Threads)
 	return err
 }
@@ -159,7 +162,12 @@ func (j *pruneJob) score() (err error) {
 	return writeScores(j.SaveScores, j.Force, j.m.Config, j.scores, j.manifest)
 }
 
-func (j *pruneJob) write(pruned checkpoint.Checkpoint, before, after []measured) error {
+func (j *pruneJob) write(pruned checkpoint.Checkpoint, before, after []measured) (err error) {
+	if !isGGUF(j.Out) {
+		if j.source, err = sourceOf(j.ctx, j.m, j.stderr); err != nil {
+			return blame(j.m, err)
+		}
+	}
 	if err := j.place(pruned, before, after); err != nil {
 		return err
 	}

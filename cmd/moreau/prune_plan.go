@@ -38,15 +38,20 @@ type layerBeforeCut struct {
 	Intermediate [2]int `json:"intermediate_size"`
 }
 
+func cutSizes(cut *prune.Plan) []layerBeforeCut {
+	var sizes []layerBeforeCut
+	for l, b := range cut.Before.Layers {
+		a := cut.After.Layers[l]
+		sizes = append(sizes, layerBeforeCut{[2]int{b.Heads, a.Heads}, [2]int{b.KVHeads, a.KVHeads}, [2]int{b.Intermediate, a.Intermediate}})
+	}
+	return sizes
+}
+
 func (j *pruneJob) summary() (planSummary, error) {
 	before, after := j.cut.Before, j.cut.After
 	s := planSummary{Model: j.m.Path, ParamsBefore: before.ParamCount(), ParamsAfter: after.ParamCount(),
 		KVBefore: before.KVBytes(), KVAfter: after.KVBytes(), CutLayers: j.budget.Layers.String(),
-		Protected: protected(before, j.budget.Layers), Selection: j.budget.Selection, Scoring: j.describeScoring()}
-	for l, b := range before.Layers {
-		a := after.Layers[l]
-		s.Before = append(s.Before, layerBeforeCut{[2]int{b.Heads, a.Heads}, [2]int{b.KVHeads, a.KVHeads}, [2]int{b.Intermediate, a.Intermediate}})
-	}
+		Protected: protected(before, j.budget.Layers), Selection: j.budget.Selection, Scoring: j.describeScoring(), Before: cutSizes(j.cut)}
 	if j.be != nil {
 		s.RAMBytes, s.Seconds = j.estimate()
 	}
@@ -171,16 +176,22 @@ func layerRows(s planSummary) []string {
 		return []string{"layers\tsizes follow from the scores"}
 	}
 	var rows []string
-	for lo := 0; lo < len(s.Before); {
+	eachSpan(s.Before, func(layers string, l layerBeforeCut) {
+		rows = append(rows, fmt.Sprintf("layers %s\t%s query heads, %s KV groups, %s channels", layers, arrow(l.Heads), arrow(l.KVHeads), arrow(l.Intermediate)))
+	})
+	return rows
+}
+
+// eachSpan calls do for each span of neighbours of equal sizes.
+func eachSpan(all []layerBeforeCut, do func(layers string, l layerBeforeCut)) {
+	for lo := 0; lo < len(all); {
 		hi := lo + 1
-		for hi < len(s.Before) && s.Before[hi] == s.Before[lo] {
+		for hi < len(all) && all[hi] == all[lo] {
 			hi++
 		}
-		l := s.Before[lo]
-		rows = append(rows, fmt.Sprintf("layers %s\t%s query heads, %s KV groups, %s channels", span(lo, hi-1), arrow(l.Heads), arrow(l.KVHeads), arrow(l.Intermediate)))
+		do(span(lo, hi-1), all[lo])
 		lo = hi
 	}
-	return rows
 }
 
 // decided says whether the units to cut are known: not before scoring.

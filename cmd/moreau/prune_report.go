@@ -47,16 +47,3 @@ func (j *pruneJob) resultRows(before, after []measured, sep string, speeds bool)
 	}
 	return rows
 }
-
-// card is the README.md of a written Hugging Face folder. Before the run is
-// done it stands for the size alone.
-func (j *pruneJob) card(before, after []measured) string {
-	var s strings.Builder
-	fmt.Fprintf(&s, "# %s, pruned\n\nPruned from `%s` by moreau %s.\n\n", modelName(j.m.Path), modelName(j.m.Path), version)
-	fmt.Fprintf(&s, "- scores: %s, seed %d\n- cut: layers %s%s, %s selection\n\n| | before | after | change |\n|---|---|---|---|\n",
-		j.describeScoring(), j.Seed, j.budget.Layers, protectedNote(protected(j.cut.Before, j.budget.Layers)), j.budget.Selection)
-	for _, r := range j.resultRows(before, after, " | ", false) {
-		fmt.Fprintf(&s, "| %s |\n", r)
-	}
-	return s.String()
-}

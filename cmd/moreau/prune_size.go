@@ -11,8 +11,9 @@ import (
 	"moreau/internal/prune"
 )
 
-// cardRoom is kept for what the model card says more once results are known.
-const cardRoom = 4 << 10
+// cardRoom is kept for what the model card says more once results, and with
+// global selection the sizes of layers, are known.
+const cardRoom = 8 << 10
 
 // fitSize sets the budget's number of parameters to the most whose output is within
 // --size. The size of an output is known exactly from a plan.

@@ -105,6 +105,13 @@ func hfClass(c *model.Config) (hfArch, error) {
 	return a, err
 }
 
+// OwnCode says whether a folder of c brings Python code of its own, which users
+// run by trust_remote_code=True.
+func OwnCode(c *model.Config) bool {
+	a, err := hfClass(c)
+	return err == nil && a.remote
+}
+
 // hfBase is the family of transformers that computes a layer of c.
 func hfBase(c *model.Config) (string, error) {
 	inputs := model.RolesOf(model.QBias, model.KBias, model.VBias)

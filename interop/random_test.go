@@ -1,0 +1,53 @@
+package interop
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"moreau/internal/checkpoint"
+	"moreau/internal/model"
+	"moreau/internal/tensor"
+)
+
+// randomModel is a folder with a config.json and random weights of that model in
+// F32, the same in every run.
+func randomModel(t *testing.T, config string) string {
+	t.Helper()
+	cfg, err := model.FromHF([]byte(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	draws, weights := rand.New(rand.NewPCG(1, 2)), checkpoint.Memory{}
+	for _, p := range cfg.Params() {
+		weights[p.Name] = tensor.FromFloat32(tensor.F32, p.Shape(), randomWeights(draws, p, cfg.HiddenSize))
+	}
+	var file bytes.Buffer
+	if err := checkpoint.WriteSafetensors(&file, weights.Tensors(), weights.Read, map[string]string{"format": "pt"}); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, data := range map[string][]byte{"config.json": []byte(config), "model.safetensors": file.Bytes()} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// randomWeights have a standard deviation of 2.4 / sqrt(hidden), so that logits
+// reach about 3. Norms and biases are whole 64ths, which F16 and BF16 hold: files
+// keep them in F32, folders do not.
+func randomWeights(draws *rand.Rand, p model.Param, hidden int) []float32 {
+	vals := make([]float32, p.Len())
+	for i := range vals {
+		vals[i] = float32(2.4 / math.Sqrt(float64(hidden)) * draws.NormFloat64())
+		if len(p.Axes) == 1 {
+			vals[i] = float32(math.Round(float64(0.3*draws.NormFloat64()*64)) / 64)
+		}
+	}
+	return vals
+}
