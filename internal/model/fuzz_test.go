@@ -4,8 +4,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
+
+	"moreau/internal/fuzztest"
 )
 
 // FuzzHFConfig reads a config.json of anybody's: it is refused or makes a model whose
@@ -30,13 +31,9 @@ func FuzzHFConfig(f *testing.F) {
 	f.Add([]byte(`{"model_type": "qwen3", "vocab_size": 8, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
 		"rope_parameters": {"type": "yarn", "factor": 4, "beta_fast": 8, "beta_slow": 2, "mscale": 1, "mscale_all_dim": 0.5, "truncate": false}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		c, err := FromHF(data)
-		runtime.ReadMemStats(&after)
-		if n, most := after.TotalAlloc-before.TotalAlloc, uint64(64*len(data)+1<<20); n > most {
-			t.Errorf("reading %d bytes allocates %d, want at most %d", len(data), n, most)
-		}
+		var c *Config
+		var err error
+		fuzztest.Allocates(t, len(data), 64, func() { c, err = FromHF(data) })
 		if err == nil {
 			checkSizes(t, c)
 		}

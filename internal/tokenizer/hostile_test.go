@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moreau/internal/fuzztest"
 )
 
 const (
@@ -167,6 +169,10 @@ func exercise(t *testing.T, v *Vocab, err error) {
 	}
 }
 
+// parseMultiple is how many times the size of a file its parsing may allocate: most of
+// it are merges derived from tokens.
+const parseMultiple = 512
+
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{` + jsonLevel + `, "added_tokens": [{"id": 3, "content": "<s>", "special": true}], ` + jsonModel + `}`))
 	f.Add([]byte(`{"pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false}, "model": {"type": "BPE", "byte_fallback": true, "unk_token": "b", "vocab": {"a": 0, "b": 1, "ab": 2, "<0xC3>": 3}, "merges": [["a", "b"]]}}`))
@@ -177,7 +183,9 @@ func FuzzJSON(f *testing.F) {
 		"added_tokens": [{"id": 3, "content": "<s>", "special": true, "lstrip": true, "rstrip": true, "single_word": true, "normalized": true}], ` + jsonModel + `}`))
 	f.Add([]byte(`{"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}, "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious"}, ` + jsonModel + `}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		v, err := parseJSON(data)
+		var v *Vocab
+		var err error
+		fuzztest.Allocates(t, len(data), parseMultiple, func() { v, err = parseJSON(data) })
 		exercise(t, v, err)
 	})
 }
@@ -186,7 +194,9 @@ func FuzzModel(f *testing.F) {
 	f.Add([]byte("\x0a\x08\x0a\x01a\x15\x00\x00\x80\x3f\x0a\x08\x0a\x01b\x15\x00\x00\x80\x3f\x0a\x09\x0a\x02ab\x15\x00\x00\x80\x3f\x12\x02\x18\x02\x1a\x04\x18\x00\x20\x00"))
 	f.Add([]byte("YQ== 0\nYg== 1\nYWI= 2\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		v, err := parseModel(data)
+		var v *Vocab
+		var err error
+		fuzztest.Allocates(t, len(data), parseMultiple, func() { v, err = parseModel(data) })
 		exercise(t, v, err)
 	})
 }
