@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"moreau/internal/export"
 	"moreau/internal/model"
 	"moreau/internal/prune"
 )
@@ -24,6 +25,8 @@ type budgetOptions struct {
 	HeadsOnly  bool
 	MLPOnly    bool
 	Selection  string
+
+	why string // all layers are cut alike though nobody asked
 }
 
 func (o *budgetOptions) AddFlags(cmd *cobra.Command) {
@@ -33,7 +36,7 @@ func (o *budgetOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.Params, "params", "", "most parameters that may stay: 5.4B, 120M or a plain number")
 	f.StringVar(&o.Size, "size", "", "most bytes that the output may take: 4GiB, 500MB")
 	f.IntVar(&o.Align, "align", autoAlign, "channels that stay in a layer are a multiple of this; -1: 32, in layers of 512 or more; 1: any number")
-	f.BoolVar(&o.Uniform, "uniform", false, "cut all layers alike, the first and last too: one size, which every format and stock class can hold")
+	f.BoolVar(&o.Uniform, "uniform", false, "cut all layers alike, the first and last too: one size, which every format and stock class can hold; the default where the output needs it")
 	f.StringVar(&o.Layers, "layers", "", "layers to cut, A..B (default: all but the first and last few)")
 	f.BoolVar(&o.HeadsOnly, "heads-only", false, "cut attention heads only")
 	f.BoolVar(&o.MLPOnly, "mlp-only", false, "cut MLP channels only")
@@ -42,6 +45,14 @@ func (o *budgetOptions) AddFlags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("uniform", "layers")
 	cmd.MarkFlagsMutuallyExclusive("uniform", "selection")
 	cmd.MarkFlagsMutuallyExclusive("heads-only", "mlp-only")
+}
+
+// fitFormat makes the cut uniform where nothing is said about layers and the file that
+// out names could not hold layers that differ.
+func (o *budgetOptions) fitFormat(cfg *model.Config, out string) {
+	if !o.Uniform && o.Layers == "" && o.Selection == string(prune.Local) && isGGUF(out) && export.OneSize(cfg) {
+		o.Uniform, o.why = true, "a GGUF file has one size for all layers of a "+cfg.Family.Name
+	}
 }
 
 func (o *budgetOptions) budget(cfg *model.Config) (prune.Budget, error) {

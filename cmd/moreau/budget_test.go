@@ -50,3 +50,16 @@ func TestUniform(t *testing.T) {
 		t.Errorf("plan %s", plan)
 	}
 }
+
+// Where the output has one size for all layers, and nothing is said about layers, all are cut alike.
+func TestUniformByFormat(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "config.json"), `{"model_type": "qwen3", "vocab_size": 64, "hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": 12,
+		"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 8, "max_position_embeddings": 64, "tie_word_embeddings": true}`)
+	plan := func(args ...string) string {
+		return must(t, append([]string{"prune", dir, "--ratio", "20%", "--method", "l2", "--no-eval", "--dry-run"}, args...)...).stdout
+	}
+	mentions(t, plan("-o", filepath.Join(dir, "x.gguf")), "layers 0..11, local selection, all alike (a GGUF file has one size for all layers of a qwen3)", "architecture qwen3")
+	mentions(t, plan("-o", filepath.Join(dir, "x")), "layers 2..10", "PrunedQwen3ForCausalLM")
+	refused(t, exitOutput, []string{"--uniform"}, "prune", dir, "--ratio", "20%", "--layers", "1..5", "--method", "l2", "--no-eval", "--dry-run", "-o", filepath.Join(dir, "x.gguf"))
+}

@@ -90,6 +90,7 @@ func (o *pruneCommand) run(ctx context.Context, path string, stdout, stderr io.W
 	if err := o.chooseUnit(m); err != nil {
 		return err
 	}
+	o.fitFormat(m.Config, o.Out)
 	be, err := o.backend()
 	if err != nil {
 		return err
@@ -124,6 +125,7 @@ func (o *pruneCommand) dryRunOf(m *load.Model, stdout io.Writer) error {
 	if err := o.chooseUnit(m); err != nil {
 		return err
 	}
+	o.fitFormat(m.Config, o.Out)
 	j := &pruneJob{pruneCommand: o, m: m, stdout: stdout}
 	if err := j.plan(nil); err != nil {
 		return err

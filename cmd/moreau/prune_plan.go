@@ -23,6 +23,7 @@ type planSummary struct {
 	CutLayers    string           `json:"cut_layers"`
 	Protected    []string         `json:"protected_layers"`
 	Selection    prune.Selection  `json:"selection"`
+	Uniform      bool             `json:"uniform"`
 	Before       []layerBeforeCut `json:"layers"`
 	Scoring      string           `json:"scoring"`
 	RAMBytes     int64            `json:"estimated_ram_bytes,omitempty"`
@@ -51,7 +52,7 @@ func (j *pruneJob) summary() (planSummary, error) {
 	before, after := j.cut.Before, j.cut.After
 	s := planSummary{Model: j.m.Path, ParamsBefore: before.ParamCount(), ParamsAfter: after.ParamCount(),
 		KVBefore: before.KVBytes(), KVAfter: after.KVBytes(), CutLayers: j.budget.Layers.String(),
-		Protected: protected(before, j.budget.Layers), Selection: j.budget.Selection, Scoring: j.describeScoring(), Before: cutSizes(j.cut)}
+		Protected: protected(before, j.budget.Layers), Selection: j.budget.Selection, Uniform: j.Uniform, Scoring: j.describeScoring(), Before: cutSizes(j.cut)}
 	if j.be != nil {
 		s.RAMBytes, s.Seconds = j.estimate()
 	}
@@ -135,7 +136,7 @@ func (j *pruneJob) printPlan() error {
 		fmt.Sprintf("parameters\t%s -> %s (%s)", count(s.ParamsBefore), count(s.ParamsAfter), percent(float64(s.ParamsBefore), float64(s.ParamsAfter))),
 		fmt.Sprintf("KV cache\t%s -> %s a token at 16 bits", size(s.KVBefore), size(s.KVAfter)),
 		sizeRow(s),
-		"cut\tlayers " + s.CutLayers + protectedNote(s.Protected) + ", " + string(s.Selection) + " selection",
+		"cut\tlayers " + s.CutLayers + protectedNote(s.Protected) + ", " + string(s.Selection) + " selection" + j.uniformNote(),
 		"scores\t" + s.Scoring,
 	}
 	rows = append(rows, layerRows(s)...)
@@ -168,6 +169,16 @@ func protectedNote(spans []string) string {
 		return ""
 	}
 	return " (protected: " + strings.Join(spans, ", ") + ")"
+}
+
+func (o *budgetOptions) uniformNote() string {
+	switch {
+	case !o.Uniform:
+		return ""
+	case o.why == "":
+		return ", all alike"
+	}
+	return ", all alike (" + o.why + ")"
 }
 
 // layerRows describes layers of equal sizes together.

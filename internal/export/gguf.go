@@ -79,6 +79,10 @@ func ggufArch(c *model.Config) (string, error) {
 	return "llama", nil
 }
 
+// OneSize says whether llama.cpp's architecture for models as c builds all layers from
+// one size, so that a GGUF file can only hold layers that are alike.
+func OneSize(c *model.Config) bool { return c.Has(model.QNorm) || c.Activation == model.GELU }
+
 // cutWindow is the sliding window that the file has no place for: llama and deci know
 // none and llama.cpp leaves out phi3's, but all compute the same up to its length.
 func cutWindow(c *model.Config) int {
