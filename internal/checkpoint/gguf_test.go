@@ -240,6 +240,7 @@ func TestWriteGGUFErrors(t *testing.T) {
 }
 
 func FuzzGGUF(f *testing.F) {
+	fuzztest.Corpus(f)
 	f.Add(sampleGGUF(f))
 	f.Add(append(padding(raw(uint32(3), uint64(1), uint64(0), "x", uint32(1), uint64(4), uint32(0), uint64(0))), make([]byte, 16)...))
 	f.Add(raw(uint32(2), uint64(0), uint64(1), "k", uint32(9), uint32(8), uint64(1), "v"))

@@ -33,8 +33,7 @@ func (s *Safetensors) openIndex(path string) error {
 	return nil
 }
 
-// readIndex gives the shard of every tensor. Shards must lie in the folder of
-// the index.
+// readIndex gives the shard of every tensor.
 func readIndex(path string) (map[string]string, error) {
 	f, size, err := openRegular(path)
 	if err != nil {
@@ -48,7 +47,12 @@ func readIndex(path string) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	var weights map[string]string
+	return parseIndex(text, path)
+}
+
+// parseIndex is readIndex on the text of the file. Shards must lie in the folder of
+// the index.
+func parseIndex(text []byte, path string) (weights map[string]string, err error) {
 	err = parseObject(text, func(d *json.Decoder, key string) (err error) {
 		if key == "weight_map" {
 			weights, err = parseStrings(d)

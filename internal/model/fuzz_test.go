@@ -13,6 +13,7 @@ import (
 // sizes can be multiplied, and reading takes 64 bytes of memory for each of the file,
 // lists of numbers and their growth, and 1 MiB for up to 4096 layers.
 func FuzzHFConfig(f *testing.F) {
+	fuzztest.Corpus(f)
 	for _, pattern := range []string{"../../testdata/*/*/config.json", "../synth/configs/*.json"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {

@@ -174,6 +174,7 @@ func exercise(t *testing.T, v *Vocab, err error) {
 const parseMultiple = 512
 
 func FuzzJSON(f *testing.F) {
+	fuzztest.Corpus(f)
 	f.Add([]byte(`{` + jsonLevel + `, "added_tokens": [{"id": 3, "content": "<s>", "special": true}], ` + jsonModel + `}`))
 	f.Add([]byte(`{"pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false}, "model": {"type": "BPE", "byte_fallback": true, "unk_token": "b", "vocab": {"a": 0, "b": 1, "ab": 2, "<0xC3>": 3}, "merges": [["a", "b"]]}}`))
 	f.Add([]byte(`{"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]}, ` + jsonModel + `}`))
@@ -191,6 +192,7 @@ func FuzzJSON(f *testing.F) {
 }
 
 func FuzzModel(f *testing.F) {
+	fuzztest.Corpus(f)
 	f.Add([]byte("\x0a\x08\x0a\x01a\x15\x00\x00\x80\x3f\x0a\x08\x0a\x01b\x15\x00\x00\x80\x3f\x0a\x09\x0a\x02ab\x15\x00\x00\x80\x3f\x12\x02\x18\x02\x1a\x04\x18\x00\x20\x00"))
 	f.Add([]byte("YQ== 0\nYg== 1\nYWI= 2\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
