@@ -16,7 +16,7 @@ func object(d *json.Decoder, value func(key string) error) error {
 		return err
 	}
 	if t != json.Delim('{') {
-		return fmt.Errorf("%v stands where an object should start", t)
+		return fmt.Errorf("%.100q stands where an object should start", fmt.Sprint(t))
 	}
 	seen := map[string]bool{}
 	for d.More() {
