@@ -1,7 +1,6 @@
 package interop
 
 import (
-	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -121,16 +120,9 @@ func scalar(r *rand.Rand) rune {
 	}
 }
 
-func writeCorpus(t *testing.T) ([]string, string) {
+// writeCorpus gives the texts, and a JSON file of them.
+func writeCorpus(t *testing.T) (texts []string, path string) {
 	t.Helper()
-	texts := corpus(t)
-	data, err := json.Marshal(texts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "texts.json")
-	if err := os.WriteFile(path, data, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	return texts, path
+	texts = corpus(t)
+	return texts, writeJSON(t, texts)
 }

@@ -2,13 +2,10 @@ package interop
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
 )
-
-const tinyllama = "../../shared/data/tokenizers/tinyllama" // a SentencePiece tokenizer of 32,000 tokens
 
 // sourceCard is a model card as published models have it.
 const sourceCard = `---
@@ -28,9 +25,7 @@ license: is not asked here
 // sourceFolder is a random model with a real tokenizer and all that belongs to a published one.
 func sourceFolder(t *testing.T) string {
 	t.Helper()
-	if _, err := os.Stat(tinyllama); err != nil {
-		t.Skipf("SKIPPED: needs %s", tinyllama)
-	}
+	need(t, tinyLlama)
 	dir := randomModel(t, `{"model_type": "llama", "vocab_size": 32000, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3,
 		"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 16, "max_position_embeddings": 128, "bos_token_id": 1, "eos_token_id": 2}`)
 	files := map[string]string{
@@ -38,23 +33,10 @@ func sourceFolder(t *testing.T) string {
 		".moreau-pull.json": `{"repo": "someone/a-model", "commit": "0123456789abcdef0123456789abcdef01234567"}`,
 	}
 	for _, name := range []string{"tokenizer.json", "tokenizer_config.json"} {
-		files[name] = string(readFile(t, filepath.Join(tinyllama, name)))
+		files[name] = string(readFile(t, filepath.Join(tinyLlama, name)))
 	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeFiles(t, dir, files)
 	return dir
-}
-
-func readFile(t *testing.T, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
 
 // transformers reads a folder in shards through their index, and finds the

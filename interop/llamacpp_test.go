@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
+
+	"moreau/internal/tensor"
 )
 
 // useLlamaCpp loads the shared library once for all tests.
@@ -90,19 +92,19 @@ func allLogits(t *testing.T, model llama.Model, rows [][]int32) []float32 {
 
 func TestLlamaCpp(t *testing.T) {
 	needLlamaCpp(t)
-	eachCase(t, func(t *testing.T, c int, gguf, folder string) {
+	eachCase(t, func(t *testing.T, c modelCase, gguf, folder string) {
 		rows := tokens(3, 24)
-		switch w := cases[c].window; {
-		case cases[c].arch == "":
+		switch w := c.window; {
+		case c.arch == "":
 			t.Skip("no architecture computes it")
 		case w > 0:
 			rows = tokens(3, w)
 		}
 		model := openLlamaCpp(t, gguf)
-		if arch, _ := llama.ModelMetaValStr(model, "general.architecture"); arch != cases[c].arch {
-			t.Errorf("architecture %q, want %q", arch, cases[c].arch)
+		if arch, _ := llama.ModelMetaValStr(model, "general.architecture"); arch != c.arch {
+			t.Errorf("architecture %q, want %q", arch, c.arch)
 		}
-		compare(t, allLogits(t, model, rows), moreauLogits(t, folder, writeJSON(t, rows)), llamaDiff(cases[c].arch))
+		compare(t, allLogits(t, model, rows), moreauLogits(t, folder, writeJSON(t, rows)), llamaDiff(c.arch))
 		if kind, _ := llama.ModelMetaValStr(model, "tokenizer.ggml.model"); kind != "no_vocab" {
 			compareTokens(t, llamaTokens(model), gguf)
 		}
@@ -115,16 +117,15 @@ func TestLlamaCppHalf(t *testing.T) {
 	needLlamaCpp(t)
 	rows := tokens(3, 24)
 	for _, c := range []struct {
-		dtype    string
-		fileType string // llama_ftype
-		diff     float64
-	}{{"f16", "1", 0.02}, {"bf16", "32", 0.15}} {
-		t.Run(c.dtype, func(t *testing.T) {
+		dtype tensor.DType
+		diff  float64
+	}{{tensor.F16, 0.02}, {tensor.BF16, 0.15}} {
+		t.Run(dtypeName(c.dtype), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "model.gguf")
-			moreau(t, append(prune(stories, "--layer-ratio", "40%", "--layers", "1..3"), "--dtype", c.dtype, "-o", path)...)
+			moreau(t, append(prune(stories, "--layer-ratio", "40%", "--layers", "1..3"), "--dtype", dtypeName(c.dtype), "-o", path)...)
 			model := openLlamaCpp(t, path)
-			if kind, _ := llama.ModelMetaValStr(model, "general.file_type"); kind != c.fileType {
-				t.Errorf("file type %s, want %s", kind, c.fileType)
+			if kind, _ := llama.ModelMetaValStr(model, "general.file_type"); kind != fileTypes[c.dtype] {
+				t.Errorf("file type %s, want %s", kind, fileTypes[c.dtype])
 			}
 			compare(t, allLogits(t, model, rows), moreauLogits(t, path, writeJSON(t, rows)), c.diff)
 		})
@@ -143,9 +144,7 @@ func llamaDiff(arch string) float64 {
 func llamaTokens(model llama.Model) [][]int {
 	ids := make([][]int, len(texts))
 	for i, text := range texts {
-		for _, id := range llama.Tokenize(llama.ModelGetVocab(model), text, false, true) {
-			ids[i] = append(ids[i], int(id))
-		}
+		ids[i] = llamaIDs(model, text)
 	}
 	return ids
 }

@@ -2,7 +2,6 @@ package interop
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"testing"
 )
@@ -45,26 +44,21 @@ func small(more string) func(t *testing.T) string {
 // cappedGemma2 has low caps, and the vocabulary of TinyLlama in Gemma's pipeline.
 func cappedGemma2(t *testing.T) string {
 	t.Helper()
-	data, err := os.ReadFile(tinyLlama)
-	if err != nil {
-		t.Skipf("SKIPPED: needs %s", tinyLlama)
-	}
+	need(t, tinyLlama)
 	var tokenizer map[string]any
-	if err := json.Unmarshal(data, &tokenizer); err != nil {
+	if err := json.Unmarshal(readFile(t, filepath.Join(tinyLlama, "tokenizer.json")), &tokenizer); err != nil {
 		t.Fatal(err)
 	}
 	tokenizer["normalizer"] = map[string]any{"type": "Replace", "pattern": map[string]string{"String": " "}, "content": "\u2581"}
 	tokenizer["pre_tokenizer"] = map[string]any{"type": "Split", "pattern": map[string]string{"String": " "}, "behavior": "MergedWithPrevious", "invert": false}
-	if data, err = json.Marshal(tokenizer); err != nil {
+	data, err := json.Marshal(tokenizer)
+	if err != nil {
 		t.Fatal(err)
 	}
 	dir := randomModel(t, `{"model_type": "gemma2", "vocab_size": 32000, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "head_dim": 8,
 		"num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 128, "rms_norm_eps": 1e-5, "sliding_window": 5, "query_pre_attn_scalar": 8,
 		"attn_logit_softcapping": 2, "final_logit_softcapping": 5, "hidden_activation": "gelu_pytorch_tanh", "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}`)
-	for name, data := range map[string][]byte{"tokenizer.json": data, "tokenizer_config.json": []byte(`{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}`)} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeFiles(t, dir, map[string]string{"tokenizer.json": string(data),
+		"tokenizer_config.json": `{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>"}`})
 	return dir
 }

@@ -15,9 +15,9 @@ import (
 	"testing"
 )
 
-// cases are the models that every program is given: what moreau is told, and
-// what the output is. All are written in F32, for exact comparison.
-var cases = []struct {
+// modelCase is a model that every program is given: what moreau is told, and what the
+// output is. All are written in F32, for exact comparison.
+type modelCase struct {
 	name   string
 	args   []string
 	arch   string // general.architecture of the GGUF file; "": there is none
@@ -25,7 +25,9 @@ var cases = []struct {
 	remote bool   // trust_remote_code is needed
 	window int    // sliding window of the folder, or its context before dynamic RoPE: the GGUF file computes the same up to its length
 	large  bool   // minutes, and large files: not with -short
-}{
+}
+
+var cases = []modelCase{
 	{name: "dense", args: []string{"convert", stories}, arch: "llama", class: "LlamaForCausalLM"},
 	{name: "uniform", args: prune(stories, "--layer-ratio", "50%", "--layers", "0..4"), arch: "llama", class: "LlamaForCausalLM"},
 	{name: "uniform-6-heads-of-64", args: prune(stories, "--layer-ratio", "25%", "--layers", "0..4"), arch: "llama", class: "MistralForCausalLM"},
@@ -81,15 +83,15 @@ var cases = []struct {
 
 const (
 	stories   = "builtin:stories260K"
-	rope3     = "../testdata/golden/llama_gqa_rope3" // llama3 RoPE scaling, no tokenizer
-	mistral   = "../../shared/golden/mistral_window" // sliding window of 7
-	qwen2     = "../../shared/golden/qwen2_bias"     // biases of q, k, v
-	qwen3     = "../../shared/golden/qwen3_qknorm"   // norms of the heads of q and k
-	phi3      = "../../shared/golden/phi3_fused"     // q, k, v in one tensor, gate and up in another
-	longrope  = "../testdata/golden/phi3_longrope"   // rows beyond the original context; _short: within
-	gemma     = "../../shared/golden/gemma"          // one KV head
-	gemma2    = "../../shared/golden/gemma2_softcap" // soft caps, a window of 9 in even layers
-	tinyLlama = "../../shared/data/tokenizers/tinyllama/tokenizer.json"
+	rope3     = "../testdata/golden/llama_gqa_rope3"     // llama3 RoPE scaling, no tokenizer
+	mistral   = "../../shared/golden/mistral_window"     // sliding window of 7
+	qwen2     = "../../shared/golden/qwen2_bias"         // biases of q, k, v
+	qwen3     = "../../shared/golden/qwen3_qknorm"       // norms of the heads of q and k
+	phi3      = "../../shared/golden/phi3_fused"         // q, k, v in one tensor, gate and up in another
+	longrope  = "../testdata/golden/phi3_longrope"       // rows beyond the original context; _short: within
+	gemma     = "../../shared/golden/gemma"              // one KV head
+	gemma2    = "../../shared/golden/gemma2_softcap"     // soft caps, a window of 9 in even layers
+	tinyLlama = "../../shared/data/tokenizers/tinyllama" // a SentencePiece tokenizer of 32,000 tokens
 	smol      = "../../shared/data/models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf"
 )
 
@@ -138,8 +140,8 @@ func moreau(t *testing.T, args ...string) {
 }
 
 // eachCase writes every model as a GGUF file and as a folder and hands both to test.
-func eachCase(t *testing.T, test func(t *testing.T, c int, gguf, folder string)) {
-	for i, c := range cases {
+func eachCase(t *testing.T, test func(t *testing.T, c modelCase, gguf, folder string)) {
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			if c.large && testing.Short() {
 				t.Skip("SKIPPED: a large model, and -short was given")
@@ -148,15 +150,15 @@ func eachCase(t *testing.T, test func(t *testing.T, c int, gguf, folder string))
 			if make, ok := made[args[1]]; ok {
 				args[1] = make(t)
 			}
-			if _, err := os.Stat(args[1]); err != nil && args[1] != stories {
-				t.Skipf("SKIPPED: needs %s", args[1])
+			if args[1] != stories {
+				need(t, args[1])
 			}
 			gguf, folder := filepath.Join(t.TempDir(), "model.gguf"), filepath.Join(t.TempDir(), "model")
 			moreau(t, append(args, "--dtype", "f32", "-o", folder)...)
 			if c.arch != "" {
 				moreau(t, append(args, "--dtype", "f32", "-o", gguf)...)
 			}
-			test(t, i, gguf, folder)
+			test(t, c, gguf, folder)
 		})
 	}
 }
@@ -191,9 +193,7 @@ func writeJSON(t *testing.T, v any) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "in.json")
-	if err := os.WriteFile(path, data, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string][]byte{"in.json": data})
+	return filepath.Join(dir, "in.json")
 }

@@ -18,18 +18,17 @@ import (
 	"moreau/internal/tensor"
 )
 
-// quants are the block types with their ggml_type and llama_ftype.
+// quants are the block types with their ggml_type.
 var quants = []struct {
-	dtype    tensor.DType
-	ggml     int32
-	fileType string
-	mixed    bool // llama-quantize gives some layers more bits, moreau does not
+	dtype tensor.DType
+	ggml  int32
+	mixed bool // llama-quantize gives some layers more bits, moreau does not
 }{
-	{tensor.Q8_0, 8, "7", false},
-	{tensor.Q6_K, 14, "18", false},
-	{tensor.Q4_K, 12, "14", true},
-	{tensor.Q4_1, 3, "3", false},
-	{tensor.Q4_0, 2, "2", false},
+	{tensor.Q8_0, 8, false},
+	{tensor.Q6_K, 14, false},
+	{tensor.Q4_K, 12, true},
+	{tensor.Q4_1, 3, false},
+	{tensor.Q4_0, 2, false},
 }
 
 // ggmlQuantize is llama.cpp's ggml_quantize_chunk on one row, without importance matrix.
@@ -172,11 +171,11 @@ func TestQuantizedFiles(t *testing.T) {
 					continue
 				}
 				params := llama.ModelQuantizeDefaultParams()
-				fmt.Sscan(q.fileType, &params.Ftype)
+				fmt.Sscan(fileTypes[q.dtype], &params.Ftype)
 				if code := llama.ModelQuantize(exact, theirs, &params); code != 0 {
 					t.Fatalf("llama_model_quantize: %d", code)
 				}
-				moreau(t, "convert", exact, "--dtype", q.dtype.String(), "-o", ours, "--force")
+				moreau(t, "convert", exact, "--dtype", dtypeName(q.dtype), "-o", ours, "--force")
 				sameTensors(t, q.dtype, ours, theirs)
 			}
 		})

@@ -3,7 +3,6 @@ package interop
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
@@ -23,9 +22,7 @@ const roundedDiff = 0.2
 func TestLlamaCppQuantized(t *testing.T) {
 	needLlamaCpp(t)
 	config := t.TempDir()
-	if err := os.WriteFile(filepath.Join(config, "config.json"), []byte(wideConfig), 0o666); err != nil {
-		t.Fatal(err)
-	}
+	writeFiles(t, config, map[string]string{"config.json": wideConfig})
 	pruned := prune(stories, "--layer-ratio", "40%", "--layers", "1..3")
 	rows := tokens(3, 24)
 	for _, c := range []struct {
@@ -38,10 +35,10 @@ func TestLlamaCppQuantized(t *testing.T) {
 					t.Skipf("SKIPPED: needs %s, and no -short", smol)
 				}
 				path := filepath.Join(t.TempDir(), "model.gguf")
-				moreau(t, append(c.args, "--dtype", strings.ToLower(q.dtype.String()), "-o", path)...)
+				moreau(t, append(c.args, "--dtype", dtypeName(q.dtype), "-o", path)...)
 				model := openLlamaCpp(t, path)
-				if kind, _ := llama.ModelMetaValStr(model, "general.file_type"); kind != q.fileType {
-					t.Errorf("file type %s, want %s", kind, q.fileType)
+				if kind, _ := llama.ModelMetaValStr(model, "general.file_type"); kind != fileTypes[q.dtype] {
+					t.Errorf("file type %s, want %s", kind, fileTypes[q.dtype])
 				}
 				want := moreauLogits(t, path, writeJSON(t, rows))
 				compare(t, allLogits(t, model, rows), want, roundedDiff*float64(largest(want)))

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"moreau/internal/checkpoint"
@@ -30,11 +28,7 @@ func randomModel(t *testing.T, config string) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for name, data := range map[string][]byte{"config.json": []byte(config), "model.safetensors": file.Bytes()} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeFiles(t, dir, map[string]string{"config.json": config, "model.safetensors": file.String()})
 	return dir
 }
 

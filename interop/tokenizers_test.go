@@ -24,7 +24,8 @@ type answers struct {
 // Every tokenizer at hand, and trained ones with the components of the families, against the
 // reference implementations.
 func TestTokenizers(t *testing.T) {
-	py, out := python(t, "gguf, regex, sentencepiece, tokenizers, transformers"), t.TempDir()
+	needPython(t, "gguf, regex, sentencepiece, tokenizers, transformers")
+	out := t.TempDir()
 	texts, path := writeCorpus(t)
 	shared, err := filepath.Abs("../../shared")
 	if err != nil {
@@ -33,9 +34,7 @@ func TestTokenizers(t *testing.T) {
 	if _, err := os.Stat(shared); err != nil {
 		t.Logf("SKIPPED: the tokenizers of the shared data, which is absent: %v", err)
 	}
-	if _, err := run(t, py, []string{"hf_tokenizers.py", shared, path, out}); err != nil {
-		t.Fatalf("hf_tokenizers.py: %v\n%s", err, stderr(err))
-	}
+	python(t, "hf_tokenizers.py", shared, path, out)
 	folders, err := os.ReadDir(out)
 	if err != nil || len(folders) == 0 {
 		t.Fatalf("%d tokenizers, %v", len(folders), err)
@@ -46,12 +45,9 @@ func TestTokenizers(t *testing.T) {
 }
 
 func compareWith(t *testing.T, folder string, texts []string) {
-	data, err := os.ReadFile(filepath.Join(folder, "ids.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Helper()
 	var want answers
-	if err := json.Unmarshal(data, &want); err != nil {
+	if err := json.Unmarshal(readFile(t, filepath.Join(folder, "ids.json")), &want); err != nil {
 		t.Fatal(err)
 	}
 	if want.Model != nil {

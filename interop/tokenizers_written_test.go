@@ -52,45 +52,28 @@ func vocabs(t *testing.T) map[string]*tokenizer.Vocab {
 
 // transformers gives the same ids from the tokenizer files that moreau writes.
 func TestWrittenTokenizersHF(t *testing.T) {
-	py, dir := python(t, "transformers"), t.TempDir()
+	needPython(t, "transformers")
+	dir := t.TempDir()
 	texts, path := writeCorpus(t)
 	all, args := vocabs(t), []string{"hf_encode.py", path}
 	for name, v := range all {
+		files, err := v.HF()
+		if err != nil {
+			t.Fatal(err)
+		}
 		folder := filepath.Join(dir, name)
-		writeHF(t, v, folder)
+		writeFiles(t, folder, files)
 		args = append(args, folder)
 	}
-	if _, err := run(t, py, args); err != nil {
-		t.Fatalf("hf_encode.py: %v\n%s", err, stderr(err))
-	}
+	python(t, args...)
 	for name, v := range all {
 		t.Run(name, func(t *testing.T) {
-			data, err := os.ReadFile(filepath.Join(dir, name, "ids.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
 			var got [][]int
-			if err := json.Unmarshal(data, &got); err != nil {
+			if err := json.Unmarshal(readFile(t, filepath.Join(dir, name, "ids.json")), &got); err != nil {
 				t.Fatal(err)
 			}
 			sameIDs(t, v, texts, func(i int) []int { return got[i] })
 		})
-	}
-}
-
-func writeHF(t *testing.T, v *tokenizer.Vocab, folder string) {
-	t.Helper()
-	files, err := v.HF()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(folder, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(folder, name), data, 0o666); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

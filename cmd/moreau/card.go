@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,18 +45,15 @@ func (j *pruneJob) metadata() string {
 
 // loading says how to load the folder.
 func loading(e export.Model) string {
-	lines := []string{"", "```python", "from transformers import AutoModelForCausalLM, AutoTokenizer", "", `path = "path/to/this/folder"`,
-		"tokenizer = AutoTokenizer.from_pretrained(path)", "model = AutoModelForCausalLM.from_pretrained(path)", "```", ""}
-	if e.Vocab == nil {
-		lines[2] = "from transformers import AutoModelForCausalLM"
-		lines = slices.Delete(lines, 5, 6)
+	classes, tokenizer, trust, note := "AutoModelForCausalLM", "", "", ""
+	if e.Vocab != nil {
+		classes, tokenizer = classes+", AutoTokenizer", "tokenizer = AutoTokenizer.from_pretrained(path)\n"
 	}
-	text := strings.Join(lines, "\n")
 	if export.OwnCode(e.Config) {
-		text = strings.Replace(text, "LM.from_pretrained(path)", "LM.from_pretrained(path, trust_remote_code=True)", 1)
-		text = "\nLayers differ, and no class of transformers builds that: the folder brings its own code.\n" + text
+		trust, note = ", trust_remote_code=True", "\nNo class of transformers builds layers of these sizes: the folder brings its own code.\n"
 	}
-	return text
+	return note + "\n```python\nfrom transformers import " + classes + "\n\npath = \"path/to/this/folder\"\n" +
+		tokenizer + "model = AutoModelForCausalLM.from_pretrained(path" + trust + ")\n```\n"
 }
 
 // immaterial are flags on which the model written does not depend.

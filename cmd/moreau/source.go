@@ -81,7 +81,8 @@ func hashFile(ctx context.Context, sum io.Writer, name string, progress func(n i
 	}
 }
 
-// describe is the source in the words of the card.
+// describe is the source in the words of the card. Where the hash is not known yet, there
+// is room for it, so that the size of the card is planned.
 func (s source) describe(m *load.Model) string {
 	name := "`" + modelName(m.Path) + "`"
 	if s.repo != "" {

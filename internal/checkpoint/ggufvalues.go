@@ -11,18 +11,6 @@ func (g *GGUF) String(key string) (s string, ok bool) {
 	return s, ok
 }
 
-// Bool is a bool value.
-func (g *GGUF) Bool(key string) (b, ok bool) {
-	b, ok = g.kv[key].(bool)
-	return b, ok
-}
-
-// Strings is an array of strings.
-func (g *GGUF) Strings(key string) (s []string, ok bool) {
-	s, ok = g.kv[key].([]string)
-	return s, ok
-}
-
 // Uint is an integer of any width that is not negative.
 func (g *GGUF) Uint(key string) (uint64, bool) {
 	return asUint(reflect.ValueOf(g.kv[key]))
@@ -35,22 +23,16 @@ func (g *GGUF) Float(key string) (float64, bool) {
 
 // Uints is an array of integers that are not negative, or one such integer: in
 // GGUF, a value for all layers may stand for an array of values per layer.
-func (g *GGUF) Uints(key string) ([]uint64, bool) { return all(g.kv[key], asUint) }
-
-// Floats is an array of floats, or one float.
-func (g *GGUF) Floats(key string) ([]float64, bool) { return all(g.kv[key], asFloat) }
-
-// all converts every item of a slice, or a scalar.
-func all[T any](value any, convert func(reflect.Value) (T, bool)) ([]T, bool) {
-	v := reflect.ValueOf(value)
+func (g *GGUF) Uints(key string) ([]uint64, bool) {
+	v := reflect.ValueOf(g.kv[key])
 	if v.Kind() != reflect.Slice {
-		one, ok := convert(v)
-		return []T{one}, ok
+		one, ok := asUint(v)
+		return []uint64{one}, ok
 	}
-	items := make([]T, v.Len())
+	items := make([]uint64, v.Len())
 	for i := range items {
 		var ok bool
-		if items[i], ok = convert(v.Index(i)); !ok {
+		if items[i], ok = asUint(v.Index(i)); !ok {
 			return nil, false
 		}
 	}

@@ -29,7 +29,7 @@ func TestSmolLM2(t *testing.T) {
 		t.Errorf("%d tensors, want 272", n)
 	}
 	layers, _ := g.Uint("llama.block_count")
-	tokens, _ := g.Strings("tokenizer.ggml.tokens")
+	tokens, _ := g.KV()["tokenizer.ggml.tokens"].([]string)
 	if layers != 30 || len(tokens) != 49152 {
 		t.Errorf("%d layers, %d tokens", layers, len(tokens))
 	}

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -10,58 +9,6 @@ import (
 
 	"moreau/internal/checkpoint"
 	"moreau/internal/model"
-	"moreau/internal/tensor"
-)
-
-// tiny is a model of two layers of 4 query heads, 2 KV groups, 6 channels and hidden
-// size 16, with more keys for its config.json; its values are all different.
-func tiny(t *testing.T, modelType, more string) Model {
-	t.Helper()
-	data := fmt.Sprintf(`{"model_type": %q, "vocab_size": 5, "hidden_size": 16, "intermediate_size": 6, "num_hidden_layers": 2, "head_dim": 4,
-		"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-5%s}`, modelType, more)
-	cfg, err := model.FromHF([]byte(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := Model{Name: modelType}
-	if err := json.Unmarshal([]byte(data), &m.Raw); err != nil {
-		t.Fatal(err)
-	}
-	return resized(m, cfg)
-}
-
-// resized is m with the sizes of cfg.
-func resized(m Model, cfg *model.Config) Model {
-	w := checkpoint.Memory{}
-	at := float32(0)
-	for _, p := range cfg.Params() {
-		vals := make([]float32, p.Len())
-		for i := range vals {
-			at++
-			vals[i] = at
-		}
-		w[p.Name] = tensor.FromFloat32(tensor.F32, p.Shape(), vals)
-	}
-	m.Config, m.Weights = cfg, w
-	return m
-}
-
-// cut leaves one KV group of two in the first layers.
-func cut(m Model, layers int) Model {
-	left := map[model.Dim]int{}
-	for l := range layers {
-		left[m.Config.Dim(l, model.Heads)] = 1
-	}
-	return resized(m, m.Config.Cut(left))
-}
-
-const (
-	sliding = `, "sliding_window": 7`
-	long    = `, "original_max_position_embeddings": 16, "rope_scaling": {"type": "longrope", "short_factor": [1, 1.5], "long_factor": [2, 3.5]}`
-	biases  = `, "attention_bias": true`
-	biases2 = `, "attention_bias": true, "mlp_bias": true`
-	caps    = `, "sliding_window": 7, "query_pre_attn_scalar": 4, "attn_logit_softcapping": 20, "final_logit_softcapping": 10.5`
-	llama3  = `, "rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 8192}`
 )
 
 func TestFamilies(t *testing.T) {

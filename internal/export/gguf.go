@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	ropeFreqs = "rope_freqs.weight"
 	maxLayers = 512 // LLAMA_MAX_LAYERS, llama-hparams.h
 	ggufAlign = 32  // what checkpoint.WriteGGUF pads tensors to, in bytes
 )
@@ -104,8 +103,12 @@ func ggufContext(c *model.Config) int {
 func ggufNames(cfg *model.Config, weights *cast, arch string) (checkpoint.Checkpoint, error) {
 	names := map[string]checkpoint.Entry{}
 	for _, t := range weights.tensors {
-		p := t.Params[0] // what is fused has neither rows nor an offset
-		names[t.GGUF] = checkpoint.Entry{Name: t.Name, Rows: ropeRows(cfg, p, arch), Add: cfg.GGUFOffset(p)}
+		p := t.Params[0] // what is fused has neither pairs nor an offset
+		e := checkpoint.Entry{Name: t.Name, Add: cfg.GGUFOffset(p)}
+		if heads := cfg.PairedHeads(p, arch); heads > 0 {
+			e.Rows = checkpoint.RopePermute(heads, cfg.HeadDim) // llama.cpp rotates neighbours there
+		}
+		names[t.GGUF] = e
 	}
 	return checkpoint.Rename(weights, names)
 }
@@ -119,21 +122,6 @@ func ggufInfos(weights *cast) []checkpoint.Info {
 	return infos
 }
 
-// ropeRows is the row order in which llama.cpp rotates neighbours, each layer by
-// its own head counts; nil where arch keeps that of Hugging Face.
-func ropeRows(cfg *model.Config, p model.Param, arch string) []int {
-	if !model.PairedRows(arch) {
-		return nil
-	}
-	switch p.Role {
-	case model.Q, model.QBias:
-		return checkpoint.RopePermute(cfg.Layers[p.Layer].Heads, cfg.HeadDim)
-	case model.K, model.KBias:
-		return checkpoint.RopePermute(cfg.Layers[p.Layer].KVHeads, cfg.HeadDim)
-	}
-	return nil
-}
-
 // ropeFactors is rope_freqs.weight, by which llama.cpp divides the angles, or the two
 // tensors of LongRoPE; nil where there is none, or where metadata keys say the same
 // (ropeKeys).
@@ -144,5 +132,5 @@ func ropeFactors(cfg *model.Config) checkpoint.Memory {
 	case s.LongRope():
 		return longRopeFactors(s)
 	}
-	return checkpoint.Memory{ropeFreqs: vector(cfg.Rope.Divisors(cfg.HeadDim))}
+	return checkpoint.Memory{model.RopeFreqs: vector(cfg.Rope.Divisors(cfg.HeadDim))}
 }

@@ -8,15 +8,10 @@ import (
 	"moreau/internal/tensor"
 )
 
-// LongRoPE's factors in a GGUF file (llama.cpp: llama, deci, phi3).
-const (
-	ropeShort = "rope_factors_short.weight"
-	ropeLong  = "rope_factors_long.weight"
-)
-
-// longRopeFactors are the tensors of LongRoPE, both F32 [head_dim/2].
+// longRopeFactors are the tensors of LongRoPE in a GGUF file (llama.cpp: llama, deci,
+// phi3), both F32 [head_dim/2].
 func longRopeFactors(s *model.RopeScaling) checkpoint.Memory {
-	return checkpoint.Memory{ropeShort: vector(s.Short), ropeLong: vector(s.Long)}
+	return checkpoint.Memory{model.RopeShort: vector(s.Short), model.RopeLong: vector(s.Long)}
 }
 
 func vector(values []float64) tensor.Tensor {

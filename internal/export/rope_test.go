@@ -103,7 +103,7 @@ func TestRopeKeys(t *testing.T) {
 				t.Errorf("%s: %s is %v (%[3]T), want %v", more, key, got, want[key])
 			}
 		}
-		_, err = g.Read(ropeFreqs)
+		_, err = g.Read(model.RopeFreqs)
 		if (err == nil) != (more == yarnRamp) {
 			t.Errorf("%s: rope_freqs.weight: %v", more, err)
 		}

@@ -18,11 +18,12 @@ import (
 	"moreau/internal/transformer"
 )
 
-// Families are the golden models: two in the repository, the others in shared/golden.
+// Families are the golden models of which everything is golden: scores, envelope
+// iterates and the pruned model too. Two are in the repository, the others in shared/golden.
 var Families = []string{"llama_mha", "llama_gqa_rope3", "mistral_window", "qwen2_bias", "qwen3_qknorm"}
 
-// Passes are all golden models: of those that are not in Families, logits, loss and
-// gradients alone are golden.
+// Passes are all golden models, those included of which a pass alone is golden: logits,
+// loss and gradients.
 var Passes = slices.Concat(Families, []string{"gemma", "gemma2_softcap", "llama_yarn", "llama_dynamic", "phi3_fused", "phi3_longrope", "phi3_longrope_short"})
 
 // Golden is one golden model with its expected results.

@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+
 	"moreau/internal/checkpoint"
 	"moreau/internal/model"
 	"moreau/internal/tokenizer"
@@ -20,34 +21,25 @@ func openGGUF(path string) (*Model, error) {
 	return m, nil
 }
 
-// fromGGUF gives a GGUF file its Hugging Face names and undoes the row order of
-// q and k that the llama architectures have there (docs/formats/gguf.md).
+// fromGGUF gives a GGUF file its Hugging Face names and layout (docs/formats/gguf.md).
 func fromGGUF(path string, g *checkpoint.GGUF) (*Model, error) {
-	infos := map[string]checkpoint.Info{}
-	for _, i := range g.Tensors() {
-		infos[i.Name] = i
-	}
+	infos := byName(g)
 	embed, ok := infos["token_embd.weight"]
 	if !ok || len(embed.Shape) != 2 {
 		return nil, fmt.Errorf("no token_embd.weight: the file holds no whole model")
 	}
-	factors, err := ropeTensors(g, infos)
+	rope, err := ropeTensors(g, infos)
 	if err != nil {
 		return nil, err
 	}
 	has := func(tensor string) bool { _, ok := infos[tensor]; return ok }
-	cfg, err := model.FromGGUF(g, has, embed.Shape[0], factors)
+	cfg, err := model.FromGGUF(g, has, embed.Shape[0], rope)
 	if err != nil {
 		return nil, err
 	}
-	arch, _ := g.String("general.architecture")
-	names := map[string]checkpoint.Entry{}
-	for _, s := range cfg.Stored() {
-		if _, ok := infos[s.GGUF]; !ok {
-			return nil, fmt.Errorf("tensor %s is missing; the file is not complete, download or convert it again", s.GGUF)
-		}
-		p := s.Params[0] // what is fused has neither rows nor an offset
-		names[s.Name] = checkpoint.Entry{Name: s.GGUF, Rows: ropeRows(cfg, p, arch), Add: -cfg.GGUFOffset(p)}
+	names, err := ggufNames(cfg, g, infos)
+	if err != nil {
+		return nil, err
 	}
 	if err := onlyKnown(cfg, infos); err != nil {
 		return nil, err
@@ -73,24 +65,29 @@ func fromGGUF(path string, g *checkpoint.GGUF) (*Model, error) {
 	return &Model{Path: path, Format: GGUF, Config: cfg, Weights: weights, Vocab: vocab}, nil
 }
 
-// ropeRows undoes the row order of the pairs, nil where the rows stand as in Hugging Face models.
-func ropeRows(cfg *model.Config, p model.Param, arch string) []int {
-	if !model.PairedRows(arch) {
-		return nil
+// ggufNames says which tensor of the file each of cfg's stored tensors is, and undoes the
+// row order of q and k that the llama architectures have there, and what is added to norms.
+func ggufNames(cfg *model.Config, g *checkpoint.GGUF, infos map[string]checkpoint.Info) (map[string]checkpoint.Entry, error) {
+	arch, _ := g.String("general.architecture")
+	names := map[string]checkpoint.Entry{}
+	for _, s := range cfg.Stored() {
+		if _, ok := infos[s.GGUF]; !ok {
+			return nil, fmt.Errorf("tensor %s is missing; the file is not complete, download or convert it again", s.GGUF)
+		}
+		p := s.Params[0] // what is fused has neither pairs nor an offset
+		e := checkpoint.Entry{Name: s.GGUF, Add: -cfg.GGUFOffset(p)}
+		if heads := cfg.PairedHeads(p, arch); heads > 0 {
+			e.Rows = checkpoint.RopeUnpermute(heads, cfg.HeadDim)
+		}
+		names[s.Name] = e
 	}
-	switch p.Role {
-	case model.Q, model.QBias:
-		return checkpoint.RopeUnpermute(cfg.Layers[p.Layer].Heads, cfg.HeadDim)
-	case model.K, model.KBias:
-		return checkpoint.RopeUnpermute(cfg.Layers[p.Layer].KVHeads, cfg.HeadDim)
-	}
-	return nil
+	return names, nil
 }
 
 // ropeTensors reads what pairs' angles are divided by.
 func ropeTensors(g *checkpoint.GGUF, infos map[string]checkpoint.Info) (model.RopeTensors, error) {
 	var r model.RopeTensors
-	for name, to := range map[string]*[]float64{ropeFreqs: &r.Freqs, ropeShort: &r.Short, ropeLong: &r.Long} {
+	for name, to := range map[string]*[]float64{model.RopeFreqs: &r.Freqs, model.RopeShort: &r.Short, model.RopeLong: &r.Long} {
 		if _, ok := infos[name]; !ok {
 			continue
 		}
@@ -105,16 +102,10 @@ func ropeTensors(g *checkpoint.GGUF, infos map[string]checkpoint.Info) (model.Ro
 	return r, nil
 }
 
-const (
-	ropeFreqs = "rope_freqs.weight"
-	ropeShort = "rope_factors_short.weight" // LongRoPE
-	ropeLong  = "rope_factors_long.weight"
-)
-
 // onlyKnown refuses tensors that would change what the model computes, such as
 // biases and experts, instead of leaving them out.
 func onlyKnown(cfg *model.Config, infos map[string]checkpoint.Info) error {
-	known := map[string]bool{ropeFreqs: true, ropeShort: true, ropeLong: true}
+	known := map[string]bool{model.RopeFreqs: true, model.RopeShort: true, model.RopeLong: true}
 	for _, s := range cfg.Stored() {
 		known[s.GGUF] = true
 	}

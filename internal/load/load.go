@@ -135,10 +135,7 @@ func (m *Model) NotFinite() (string, error) {
 // checked compares the tensors of a folder with the configuration, and gives
 // each parameter its own.
 func checked(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpoint, error) {
-	infos := map[string]checkpoint.Info{}
-	for _, i := range files.Tensors() {
-		infos[i.Name] = i
-	}
+	infos := byName(files)
 	for _, s := range cfg.Stored() {
 		if _, ok := infos[s.Name]; !ok {
 			return nil, fmt.Errorf("tensor %s is missing; the folder is not complete, download it again", s.Name)
@@ -148,6 +145,14 @@ func checked(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpo
 		return nil, err
 	}
 	return split(cfg, files)
+}
+
+func byName(c checkpoint.Checkpoint) map[string]checkpoint.Info {
+	infos := map[string]checkpoint.Info{}
+	for _, i := range c.Tensors() {
+		infos[i.Name] = i
+	}
+	return infos
 }
 
 func sameShapes(cfg *model.Config, info func(model.Stored) checkpoint.Info) error {

@@ -7,59 +7,6 @@ import (
 	"strings"
 )
 
-// Role names what a parameter does in the decoder.
-type Role int
-
-const (
-	Embedding Role = iota
-	AttnNorm
-	Q
-	K
-	V
-	O
-	MLPNorm
-	Gate
-	Up
-	Down
-	FinalNorm
-	Head
-
-	QNorm // RMSNorm of each query head, over the head size
-	KNorm
-	QBias
-	KBias
-	VBias
-	OBias
-	GateBias
-	UpBias
-	DownBias
-
-	PostAttnNorm // RMSNorm of what attention adds to the residual stream
-	PostMLPNorm  // of what the MLP adds
-)
-
-// Norm says whether the parameter is the weight of an RMSNorm.
-func (r Role) Norm() bool { return norms.Has(r) }
-
-var norms = RolesOf(AttnNorm, MLPNorm, FinalNorm, QNorm, KNorm, PostAttnNorm, PostMLPNorm)
-
-// Roles is a set of roles.
-type Roles uint64
-
-// Biases are the roles of all biases.
-var Biases = RolesOf(QBias, KBias, VBias, OBias, GateBias, UpBias, DownBias)
-
-// RolesOf is the set of these.
-func RolesOf(roles ...Role) (s Roles) {
-	for _, r := range roles {
-		s |= 1 << r
-	}
-	return s
-}
-
-// Has says whether r is in the set.
-func (s Roles) Has(r Role) bool { return s>>r&1 == 1 }
-
 // layout is one row of a family's parameter table.
 type layout struct {
 	role Role
@@ -68,22 +15,25 @@ type layout struct {
 	axes func(c *Config, layer int) []Axis
 }
 
-// Family is the parameter table of one architecture, in storage order.
+// Family is the parameter table of one architecture. In storage order the embedding comes
+// first, then the layers, the last norm and the head.
 type Family struct {
 	Name       string
 	ModelTypes []string // config.json model_type
 	GGUFArchs  []string // general.architecture
 
-	before, layer, after []layout
-	optional             Roles    // rows of the table that only some models have: those in Config.Optional
-	fused                []fusion // parameters that its files hold as one tensor
+	layer    []layout // of each layer, in storage order
+	optional Roles    // rows of the table that only some models have: those in Config.Optional
+	fused    []fusion // parameters that its files hold as one tensor
+	tied     bool     // all models of the family have the embedding for a head
 
 	// What all models of the family compute otherwise than a Llama.
 	activation     Activation
 	normOffset     float32
 	scaleEmbedding bool // by the root of the hidden size
+	longRope       bool // LongRoPE is the one scaling of RoPE; old files call it su or yarn
 
-	defaults func() hfConfig                    // fields of config.json that are not 0 where it lacks them; nil: none
+	defaults func() hfConfig                    // fields of config.json that are not 0 where it lacks them, new each time, since reading writes through pointers; nil: none
 	fromHF   func(h *hfConfig, c *Config) error // reads the fields that other families lack; nil: none
 	fromGGUF func(k *keys, c *Config)           // reads such keys; nil: none
 }
@@ -103,16 +53,11 @@ func familyOf(name string, names func(*Family) []string) (*Family, error) {
 	return nil, fmt.Errorf("architecture %q is not supported, known are %s", name, strings.Join(known, ", "))
 }
 
-// tied says whether all models of the family have the embedding for a head.
-func (f *Family) tied() bool {
-	return !slices.ContainsFunc(f.after, func(y layout) bool { return y.role == Head })
-}
-
-// mark gives c what all models of its family compute.
-func (c *Config) mark() {
+// inherit gives c what all models of its family compute.
+func (c *Config) inherit() {
 	f := c.Family
 	c.Activation, c.NormOffset = f.activation, f.normOffset
-	c.Tied = c.Tied || f.tied()
+	c.Tied = c.Tied || f.tied
 	if f.scaleEmbedding {
 		c.EmbeddingScale = float32(math.Sqrt(float64(c.HiddenSize)))
 	}
@@ -128,13 +73,11 @@ func (f *Family) found(has func(name string) bool) (s Roles) {
 	return s
 }
 
-// GGUFName is the name of p in a GGUF file that holds it by itself.
-func (f *Family) GGUFName(p Param) string {
-	for _, table := range [][]layout{f.before, f.layer, f.after} {
-		for _, y := range table {
-			if y.role == p.Role {
-				return y.layerName(y.gguf, p.Layer)
-			}
+// ggufName is the name of p in a GGUF file that holds it by itself.
+func (f *Family) ggufName(p Param) string {
+	for _, y := range slices.Concat(f.layer, []layout{embeddingRow, finalNormRow, headRow}) {
+		if y.role == p.Role {
+			return y.layerName(y.gguf, p.Layer)
 		}
 	}
 	panic("model: no GGUF name for " + p.Name)
@@ -153,20 +96,15 @@ func (y layout) param(c *Config, layer int) Param {
 
 // Params lists every parameter in storage order. With tied embeddings there is no Head.
 func (c *Config) Params() []Param {
-	var ps []Param
-	for _, y := range c.Family.before {
-		ps = append(ps, y.param(c, -1))
-	}
+	ps := []Param{embeddingRow.param(c, -1)}
 	for l := range c.Layers {
 		ps = append(ps, c.LayerParams(l)...)
 	}
-	for _, y := range c.Family.after {
-		if y.role == Head && c.Tied {
-			continue
-		}
-		ps = append(ps, y.param(c, -1))
+	ps = append(ps, finalNormRow.param(c, -1))
+	if c.Tied {
+		return ps
 	}
-	return ps
+	return append(ps, headRow.param(c, -1))
 }
 
 // Has says whether the layers of c have a parameter of that role.

@@ -6,9 +6,8 @@ var gemma = Family{
 	Name:       "gemma",
 	ModelTypes: []string{"gemma", "pruned_gemma"},
 	GGUFArchs:  []string{"gemma"},
-	before:     []layout{embeddingRow},
-	layer:      []layout{attnNormRow, qRow, kRow, vRow, oRow, mlpNormRow, gateRow, upRow, downRow},
-	after:      []layout{finalNormRow},
+	layer:      plainLayer,
+	tied:       true,
 
 	activation:     GELU,
 	normOffset:     1,
@@ -18,7 +17,5 @@ var gemma = Family{
 
 // gemmaDefaults are those of GemmaConfig and Gemma2Config, whose files leave them out.
 func gemmaDefaults() hfConfig {
-	return hfConfig{HeadDim: ptr(256), MaxPositions: 8192, Tied: true}
+	return hfConfig{HeadDim: new(256), MaxPositions: 8192, Tied: true}
 }
-
-func ptr[T any](v T) *T { return &v }

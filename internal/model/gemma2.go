@@ -8,12 +8,11 @@ var gemma2 = Family{
 	Name:       "gemma2",
 	ModelTypes: []string{"gemma2", "pruned_gemma2"},
 	GGUFArchs:  []string{"gemma2"},
-	before:     []layout{embeddingRow},
 	layer: []layout{
 		attnNormRow, qRow, kRow, vRow, oRow, postAttnNormRow,
 		preMLPNormRow, gateRow, upRow, downRow, postMLPNormRow,
 	},
-	after: []layout{finalNormRow},
+	tied: true,
 
 	activation:     GELU,
 	normOffset:     1,
@@ -38,8 +37,8 @@ const (
 
 func gemma2Defaults() hfConfig {
 	h := gemmaDefaults()
-	h.SlidingWindow, h.QueryScalar = ptr(gemma2Window), 256
-	h.ScoreCap, h.LogitCap = ptr[float32](gemma2ScoreCap), ptr[float32](gemma2LogitCap)
+	h.SlidingWindow, h.QueryScalar = new(gemma2Window), 256
+	h.ScoreCap, h.LogitCap = new(float32(gemma2ScoreCap)), new(float32(gemma2LogitCap))
 	return h
 }
 

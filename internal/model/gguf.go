@@ -14,13 +14,21 @@ type Metadata interface {
 	Float(key string) (float64, bool)
 }
 
-// RopeTensors is the contents of rope_freqs.weight, rope_factors_short.weight and
-// rope_factors_long.weight, nil where absent.
-type RopeTensors struct{ Freqs, Short, Long []float64 }
-
-// PairedRows says whether files of architecture arch have the rows of q and k,
-// and their biases, with the two halves of each rotated pair side by side.
-func PairedRows(arch string) bool { return slices.Contains(llama.GGUFArchs, arch) }
+// PairedHeads is how many heads p, of q or k, has whose rows stand with the two halves
+// of each rotated pair side by side in files of architecture arch; 0 where rows stand
+// as in Hugging Face models.
+func (c *Config) PairedHeads(p Param, arch string) int {
+	if !slices.Contains(llama.GGUFArchs, arch) {
+		return 0
+	}
+	switch p.Role {
+	case Q, QBias:
+		return c.Layers[p.Layer].Heads
+	case K, KBias:
+		return c.Layers[p.Layer].KVHeads
+	}
+	return 0
+}
 
 // GGUFOffset is what files of c's architecture add to the values of p: norms there hold
 // the weights that are multiplied by (llama.cpp, conversion/gemma.py).
@@ -33,7 +41,7 @@ func (c *Config) GGUFOffset(p Param) float32 {
 
 // FromGGUF reads the model's sizes from GGUF metadata. has says which tensors the
 // file has; vocab is the number of embedding rows.
-func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, factors RopeTensors) (*Config, error) {
+func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, rope RopeTensors) (*Config, error) {
 	arch, _ := m.String("general.architecture")
 	family, err := familyOf(arch, func(f *Family) []string { return f.GGUFArchs })
 	if err != nil {
@@ -49,17 +57,14 @@ func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, factors RopeT
 	if k.err != nil {
 		return nil, k.err
 	}
-	c.HeadDim = c.HiddenSize / max(1, c.Layers[0].Heads)
-	if n, ok := m.Uint(arch + ".attention.key_length"); ok && n < 1<<24 {
-		c.HeadDim = int(n)
-	}
+	c.HeadDim = k.sizeOr("attention.key_length", c.HiddenSize/max(1, c.Layers[0].Heads))
 	if err := k.rotatesWholeHead(c.HeadDim); err != nil {
 		return nil, err
 	}
-	if c.Rope, err = k.rope(c, factors); err != nil {
+	if c.Rope, err = k.rope(c, rope); err != nil {
 		return nil, err
 	}
-	c.mark()
+	c.inherit()
 	if family.fromGGUF != nil {
 		family.fromGGUF(&k, c)
 	}
@@ -84,7 +89,7 @@ func (k *keys) fail(key, what string) {
 
 func (k *keys) size(key string) int {
 	n, ok := k.m.Uint(k.arch + "." + key)
-	if !ok || n > 1<<24 {
+	if !ok || n > most {
 		k.fail(key, "is missing or no size")
 		return 0
 	}
@@ -125,7 +130,7 @@ func (k *keys) perLayer(key string, layers int) []int {
 	}
 	for i := range out {
 		n := v[min(i, len(v)-1)]
-		if n > 1<<24 {
+		if n > most {
 			k.fail(key, "is too large")
 			return out
 		}
@@ -136,8 +141,8 @@ func (k *keys) perLayer(key string, layers int) []int {
 
 func (k *keys) layers() []Layer {
 	n := k.size("block_count")
-	if n < 1 || n > 4096 {
-		k.fail("block_count", "must be 1 to 4096")
+	if n < 1 || n > mostLayers {
+		k.fail("block_count", fmt.Sprintf("must be 1 to %d", mostLayers))
 		return nil
 	}
 	heads := k.perLayer("attention.head_count", n)

@@ -6,23 +6,25 @@ import (
 	"testing"
 )
 
-// pairs is metadata in memory.
-type pairs map[string]any
+// metadata is the keys of a GGUF file, in memory.
+type metadata map[string]any
 
-func (p pairs) String(key string) (s string, ok bool)   { s, ok = p[key].(string); return s, ok }
-func (p pairs) Uint(key string) (n uint64, ok bool)     { n, ok = p[key].(uint64); return n, ok }
-func (p pairs) Uints(key string) (ns []uint64, ok bool) { n, ok := p.Uint(key); return []uint64{n}, ok }
-func (p pairs) Float(key string) (f float64, found bool) {
-	f, found = p[key].(float64)
-	return f, found
+func (m metadata) String(key string) (string, bool) { return valueOf[string](m, key) }
+func (m metadata) Uint(key string) (uint64, bool) {
+	n, ok := valueOf[int](m, key)
+	return uint64(n), ok
 }
+func (m metadata) Uints(key string) ([]uint64, bool) { n, ok := m.Uint(key); return []uint64{n}, ok }
+func (m metadata) Float(key string) (float64, bool)  { return valueOf[float64](m, key) }
+
+func valueOf[T any](m metadata, key string) (v T, ok bool) { v, ok = m[key].(T); return v, ok }
 
 // What a file says of RoPE means what llama.cpp computes of it.
 func TestGGUFRope(t *testing.T) {
 	const scaling = "llama.rope.scaling."
 	attention := 0.1*math.Log(4) + 1
-	yarn := func(more pairs) pairs {
-		p := pairs{scaling + "type": "yarn", scaling + "factor": 4.}
+	yarn := func(more metadata) metadata {
+		p := metadata{scaling + "type": "yarn", scaling + "factor": 4.}
 		for key, value := range more {
 			p[scaling+key] = value
 		}
@@ -30,28 +32,29 @@ func TestGGUFRope(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name      string
-		keys      pairs
+		keys      metadata
 		factors   []float64
 		attention float64
 		same      string // rope_scaling of a config.json with the same angles; "": refused
 	}{
-		{"none", pairs{scaling + "type": "none", scaling + "factor": 4.}, nil, 1, `null`},
-		{"linear", pairs{scaling + "type": "linear", scaling + "factor": 4.}, nil, 1, `{"type": "linear", "factor": 4}`},
-		{"yarn", yarn(pairs{"original_context_length": uint64(512)}), nil, attention, `{"type": "yarn", "factor": 4, "original_max_position_embeddings": 512}`},
+		{"none", metadata{scaling + "type": "none", scaling + "factor": 4.}, nil, 1, `null`},
+		{"linear", metadata{scaling + "type": "linear", scaling + "factor": 4.}, nil, 1, `{"type": "linear", "factor": 4}`},
+		{"yarn", yarn(metadata{"original_context_length": 512}), nil, attention, `{"type": "yarn", "factor": 4, "original_max_position_embeddings": 512}`},
 		{"original context is the model's", yarn(nil), nil, attention, `{"type": "yarn", "factor": 4}`},
-		{"more attention", yarn(pairs{"attn_factor": 1.5}), nil, 1.5 * attention, `{"type": "yarn", "factor": 4}`},
-		{"keys that llama.cpp does not read", yarn(pairs{"yarn_beta_fast": 8., "yarn_attn_factor": 2.}), nil, attention, `{"type": "yarn", "factor": 4}`},
+		{"more attention", yarn(metadata{"attn_factor": 1.5}), nil, 1.5 * attention, `{"type": "yarn", "factor": 4}`},
+		{"keys that llama.cpp does not read", yarn(metadata{"yarn_beta_fast": 8., "yarn_attn_factor": 2.}), nil, attention, `{"type": "yarn", "factor": 4}`},
 		{"factors", nil, []float64{4, 4, 4, 4, 4, 4, 4, 4}, 1, `{"type": "linear", "factor": 4}`},
-		{"factors, more attention", pairs{scaling + "attn_factor": 1.5}, []float64{4, 4, 4, 4, 4, 4, 4, 4}, 1.5, `{"type": "linear", "factor": 4}`},
+		{"factors, more attention", metadata{scaling + "attn_factor": 1.5}, []float64{4, 4, 4, 4, 4, 4, 4, 4}, 1.5, `{"type": "linear", "factor": 4}`},
 		{"factors and yarn", yarn(nil), []float64{1, 1, 1, 1, 1, 1, 1, 1}, 0, ""},
-		{"attention of linear", pairs{scaling + "type": "linear", scaling + "factor": 4., scaling + "attn_factor": 1.5}, nil, 0, ""},
-		{"attention of none", pairs{scaling + "attn_factor": 1.5}, nil, 0, ""},
-		{"no factor", pairs{scaling + "type": "yarn"}, nil, 0, ""},
-		{"longrope", pairs{scaling + "type": "longrope", scaling + "factor": 4.}, nil, 0, ""},
+		{"attention of linear", metadata{scaling + "type": "linear", scaling + "factor": 4., scaling + "attn_factor": 1.5}, nil, 0, ""},
+		{"attention of none", metadata{scaling + "attn_factor": 1.5}, nil, 0, ""},
+		{"too few factors", nil, []float64{1}, 0, ""},
+		{"no factor", metadata{scaling + "type": "yarn"}, nil, 0, ""},
+		{"longrope", metadata{scaling + "type": "longrope", scaling + "factor": 4.}, nil, 0, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			keys := pairs{"general.architecture": "llama", "llama.block_count": uint64(1), "llama.embedding_length": uint64(32), "llama.context_length": uint64(2048),
-				"llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.attention.head_count": uint64(2), "llama.feed_forward_length": uint64(8)}
+			keys := metadata{"general.architecture": "llama", "llama.block_count": 1, "llama.embedding_length": 32, "llama.context_length": 2048,
+				"llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.attention.head_count": 2, "llama.feed_forward_length": 8}
 			for key, value := range c.keys {
 				keys[key] = value
 			}

@@ -8,62 +8,38 @@ import (
 
 // hfConfig is what is read of a Hugging Face config.json.
 type hfConfig struct {
-	ModelType        string   `json:"model_type"`
-	VocabSize        int      `json:"vocab_size"`
-	HiddenSize       int      `json:"hidden_size"`
-	IntermediateSize int      `json:"intermediate_size"`
-	NumLayers        int      `json:"num_hidden_layers"`
-	NumHeads         int      `json:"num_attention_heads"`
-	NumKVHeads       *int     `json:"num_key_value_heads"`
-	HeadDim          *int     `json:"head_dim"`
-	MaxPositions     int      `json:"max_position_embeddings"`
-	NormEps          *float64 `json:"rms_norm_eps"`
-	HiddenAct        string   `json:"hidden_act"`
-	HiddenActivation string   `json:"hidden_activation"` // Gemma's name of it
-	Tied             bool     `json:"tie_word_embeddings"`
-	AttentionBias    bool     `json:"attention_bias"`
-	MLPBias          bool     `json:"mlp_bias"`
-	SlidingWindow    *int     `json:"sliding_window"`
-	UseSlidingWindow bool     `json:"use_sliding_window"`
-	LayerTypes       []string `json:"layer_types"`
-	Bidirectional    bool     `json:"use_bidirectional_attention"`
-	QueryScalar      int      `json:"query_pre_attn_scalar"`
-	ScoreCap         *float32 `json:"attn_logit_softcapping"`
-	LogitCap         *float32 `json:"final_logit_softcapping"`
-	RopeTheta        *float64 `json:"rope_theta"`
-	PartialRotary    *float64 `json:"partial_rotary_factor"`
-	RopeScaling      *hfRope  `json:"rope_scaling"`
-	RopeParameters   *hfRope  `json:"rope_parameters"`
+	ModelType         string   `json:"model_type"`
+	VocabSize         int      `json:"vocab_size"`
+	HiddenSize        int      `json:"hidden_size"`
+	IntermediateSize  int      `json:"intermediate_size"`
+	NumLayers         int      `json:"num_hidden_layers"`
+	NumHeads          int      `json:"num_attention_heads"`
+	NumKVHeads        *int     `json:"num_key_value_heads"`
+	HeadDim           *int     `json:"head_dim"`
+	MaxPositions      int      `json:"max_position_embeddings"`
+	OriginalPositions float64  `json:"original_max_position_embeddings"` // goes before rope_scaling's; Phi-3's place for it
+	NormEps           *float64 `json:"rms_norm_eps"`
+	HiddenAct         string   `json:"hidden_act"`
+	HiddenActivation  string   `json:"hidden_activation"` // Gemma's name of it
+	Tied              bool     `json:"tie_word_embeddings"`
+	AttentionBias     bool     `json:"attention_bias"`
+	MLPBias           bool     `json:"mlp_bias"`
+	SlidingWindow     *int     `json:"sliding_window"`
+	UseSlidingWindow  bool     `json:"use_sliding_window"`
+	LayerTypes        []string `json:"layer_types"`
+	Bidirectional     bool     `json:"use_bidirectional_attention"`
+	QueryScalar       int      `json:"query_pre_attn_scalar"`
+	ScoreCap          *float32 `json:"attn_logit_softcapping"`
+	LogitCap          *float32 `json:"final_logit_softcapping"`
+	RopeTheta         *float64 `json:"rope_theta"`
+	PartialRotary     *float64 `json:"partial_rotary_factor"`
+	RopeScaling       *hfRope  `json:"rope_scaling"`
+	RopeParameters    *hfRope  `json:"rope_parameters"`
 
 	// Own fields of the model types pruned_*.
 	HeadsPerLayer        []int `json:"num_attention_heads_per_layer"`
 	KVHeadsPerLayer      []int `json:"num_key_value_heads_per_layer"`
 	IntermediatePerLayer []int `json:"intermediate_size_per_layer"`
-}
-
-type hfRope struct {
-	Type       string   `json:"rope_type"`
-	LegacyType string   `json:"type"`
-	Theta      *float64 `json:"rope_theta"`
-	Factor     float64  `json:"factor"`
-	LowFreq    float64  `json:"low_freq_factor"`
-	HighFreq   float64  `json:"high_freq_factor"`
-	Original   float64  `json:"original_max_position_embeddings"`
-	Partial    *float64 `json:"partial_rotary_factor"`
-
-	AttentionFactor *float64 `json:"attention_factor"`
-	MScale          float64  `json:"mscale"`
-	MScaleAllDim    float64  `json:"mscale_all_dim"`
-	BetaFast        float64  `json:"beta_fast"`
-	BetaSlow        float64  `json:"beta_slow"`
-	Truncate        *bool    `json:"truncate"`
-}
-
-func (r *hfRope) partial() *float64 {
-	if r == nil {
-		return nil
-	}
-	return r.Partial
 }
 
 // FromHF reads a Hugging Face config.json. Defaults of absent fields are those
@@ -84,14 +60,11 @@ func FromHF(data []byte) (*Config, error) {
 	if c.MaxPositions == 0 {
 		c.MaxPositions = 2048
 	}
-	c.Rope = h.rope(c.MaxPositions)
-	if err := c.readLongRope(data); err != nil {
-		return nil, err
-	}
+	c.Rope = h.rope(family, c.MaxPositions)
 	if c.Layers, err = h.layers(); err != nil {
 		return nil, err
 	}
-	c.mark()
+	c.inherit()
 	if family.fromHF != nil {
 		if err := family.fromHF(h, c); err != nil {
 			return nil, err
@@ -122,11 +95,11 @@ func (h *hfConfig) supported(f *Family) error {
 		}
 	}
 	switch {
-	case f.tied() && !h.Tied:
+	case f.tied && !h.Tied:
 		return fmt.Errorf("tie_word_embeddings false is not supported for %s, whose head is always the embedding", h.ModelType)
 	case h.Bidirectional:
 		return fmt.Errorf("use_bidirectional_attention is not supported, only causal attention is")
-	case (h.AttentionBias || h.MLPBias) && f != &llama:
+	case (h.AttentionBias || h.MLPBias) && f.optional == 0:
 		return fmt.Errorf("attention_bias and mlp_bias are not supported for %s", h.ModelType)
 	case h.UseSlidingWindow && f != &mistral:
 		return fmt.Errorf("use_sliding_window is not supported for %s, only false is", h.ModelType)
@@ -167,8 +140,8 @@ func (h *hfConfig) headDim() int {
 }
 
 func (h *hfConfig) layers() ([]Layer, error) {
-	if h.NumLayers < 1 || h.NumLayers > 4096 {
-		return nil, fmt.Errorf("num_hidden_layers is %d, want 1 to 4096", h.NumLayers)
+	if h.NumLayers < 1 || h.NumLayers > mostLayers {
+		return nil, fmt.Errorf("num_hidden_layers is %d, want 1 to %d", h.NumLayers, mostLayers)
 	}
 	kv := h.NumHeads
 	if h.NumKVHeads != nil {

@@ -1,10 +1,44 @@
 package model
 
+import (
+	"cmp"
+	"reflect"
+)
+
+// hfRope is rope_scaling or rope_parameters of a config.json: the keys of all types.
+type hfRope struct {
+	Type       string   `json:"rope_type"`
+	LegacyType string   `json:"type"`
+	Theta      *float64 `json:"rope_theta"`
+	Factor     float64  `json:"factor"`
+	LowFreq    float64  `json:"low_freq_factor"`
+	HighFreq   float64  `json:"high_freq_factor"`
+	Original   float64  `json:"original_max_position_embeddings"`
+	Partial    *float64 `json:"partial_rotary_factor"`
+
+	AttentionFactor *float64  `json:"attention_factor"`
+	MScale          float64   `json:"mscale"`
+	MScaleAllDim    float64   `json:"mscale_all_dim"`
+	BetaFast        float64   `json:"beta_fast"`
+	BetaSlow        float64   `json:"beta_slow"`
+	Truncate        *bool     `json:"truncate"`
+	Short           []float64 `json:"short_factor"`
+	Long            []float64 `json:"long_factor"`
+}
+
+// partial is the share of a head that is rotated, nil where s does not say.
+func (s *hfRope) partial() *float64 {
+	if s == nil {
+		return nil
+	}
+	return s.Partial
+}
+
 // rope reads the pair rope_theta and rope_scaling of transformers 4, or the
 // rope_parameters of 5, which takes the pair where there are both.
-func (h *hfConfig) rope(context int) Rope {
+func (h *hfConfig) rope(f *Family, context int) Rope {
 	r, s := Rope{Theta: 10000}, h.RopeScaling
-	if s == nil || *s == (hfRope{}) {
+	if s == nil || reflect.ValueOf(*s).IsZero() {
 		s = h.RopeParameters
 	}
 	if h.RopeTheta != nil {
@@ -16,31 +50,50 @@ func (h *hfConfig) rope(context int) Rope {
 	if s.Theta != nil {
 		r.Theta = *s.Theta
 	}
-	r.Scaling = s.scaling(float64(context))
+	s.Original = cmp.Or(h.OriginalPositions, s.Original)
+	r.Scaling = s.scaling(s.kind(f), float64(context))
 	return r
 }
 
-// scaling is nil where angles are not scaled. Defaults are those of transformers:
-// an original context that is not given is the model's.
-func (s *hfRope) scaling(context float64) *RopeScaling {
-	kind := s.Type
-	if kind == "" {
-		kind = s.LegacyType
+// kind is the type of scaling, "" where angles are not scaled.
+func (s *hfRope) kind(f *Family) string {
+	switch kind := cmp.Or(s.Type, s.LegacyType); {
+	case kind == "default":
+		return ""
+	case f.longRope && (kind == "su" || kind == "yarn"):
+		return longrope
+	default:
+		return kind
 	}
-	if kind == "" || kind == "default" {
+}
+
+// scaling is that of a kind. Defaults are those of transformers: an original context
+// that is not given is the model's.
+func (s *hfRope) scaling(kind string, context float64) *RopeScaling {
+	x := &RopeScaling{Type: kind, OriginalPosition: cmp.Or(s.Original, context)}
+	switch kind {
+	case "":
 		return nil
+	case "linear":
+		x.Factor = s.Factor
+	case "dynamic":
+		x.Factor, x.OriginalPosition = s.Factor, context
+	case "llama3":
+		x.Factor, x.LowFreq, x.HighFreq = s.Factor, s.LowFreq, s.HighFreq
+	case "yarn":
+		x.Factor, x.AttentionFactor = s.factor(x, context), s.AttentionFactor
+		x.MScale, x.MScaleAllDim = s.MScale, s.MScaleAllDim
+		x.BetaFast, x.BetaSlow, x.NoTruncate = s.BetaFast, s.BetaSlow, s.Truncate != nil && !*s.Truncate
+	case longrope:
+		x.Short, x.Long, x.AttentionFactor = s.Short, s.Long, s.AttentionFactor
+		if x.AttentionFactor == nil {
+			x.AttentionFactor = new(LongRopeAttention(s.factor(x, context), x.OriginalPosition))
+		}
 	}
-	x := &RopeScaling{Type: kind, Factor: s.Factor, LowFreq: s.LowFreq, HighFreq: s.HighFreq, OriginalPosition: s.Original}
-	if kind == "dynamic" || x.OriginalPosition == 0 {
-		x.OriginalPosition = context
-	}
-	if kind != "yarn" {
-		return x
-	}
-	if x.Factor == 0 {
-		x.Factor = context / x.OriginalPosition
-	}
-	x.AttentionFactor, x.MScale, x.MScaleAllDim = s.AttentionFactor, s.MScale, s.MScaleAllDim
-	x.BetaFast, x.BetaSlow, x.NoTruncate = s.BetaFast, s.BetaSlow, s.Truncate != nil && !*s.Truncate
 	return x
+}
+
+// factor is how many times the original context of x the model's is, unless s says otherwise.
+func (s *hfRope) factor(x *RopeScaling, context float64) float64 {
+	return cmp.Or(s.Factor, context/x.OriginalPosition)
 }

@@ -7,7 +7,6 @@ var llama = Family{
 	Name:       "llama",
 	ModelTypes: []string{"llama", "pruned_llama"},
 	GGUFArchs:  []string{"llama", "deci"},
-	before:     []layout{embeddingRow},
 	layer: []layout{
 		attnNormRow,
 		qRow, qBiasRow,
@@ -19,6 +18,5 @@ var llama = Family{
 		upRow, upBiasRow,
 		downRow, downBiasRow,
 	},
-	after:    []layout{finalNormRow, headRow},
 	optional: Biases,
 }

@@ -5,9 +5,7 @@ package model
 var mistral = Family{
 	Name:       "mistral",
 	ModelTypes: []string{"mistral", "pruned_mistral"},
-	before:     []layout{embeddingRow},
-	layer:      []layout{attnNormRow, qRow, kRow, vRow, oRow, mlpNormRow, gateRow, upRow, downRow},
-	after:      []layout{finalNormRow, headRow},
-	defaults:   func() hfConfig { return hfConfig{SlidingWindow: ptr(4096)} }, // MistralConfig
+	layer:      plainLayer,
+	defaults:   func() hfConfig { return hfConfig{SlidingWindow: new(4096)} }, // MistralConfig
 	fromHF:     slide,
 }

@@ -83,19 +83,24 @@ func (c *Config) KVBytes() int64 {
 	return n
 }
 
-// most is the limit of any single size; products of two stay far below overflow.
-const most = 1 << 24
+// Limits of any single size, so that products of two stay far below overflow, and of the layers.
+const (
+	most       = 1 << 24
+	mostLayers = 4096
+)
 
 // Validate checks that the sizes make a decoder and stay below hard limits, so
 // that nothing later multiplies unchecked numbers from a file.
 func (c *Config) Validate() error {
-	if len(c.Layers) == 0 || len(c.Layers) > 4096 {
-		return fmt.Errorf("%d layers, want 1 to 4096", len(c.Layers))
+	if len(c.Layers) == 0 || len(c.Layers) > mostLayers {
+		return fmt.Errorf("%d layers, want 1 to %d", len(c.Layers), mostLayers)
 	}
-	sizes := map[string]int{"vocabulary": c.VocabSize, "hidden size": c.HiddenSize, "head size": c.HeadDim, "context length": c.MaxPositions}
-	for _, name := range []string{"vocabulary", "hidden size", "head size", "context length"} {
-		if n := sizes[name]; n < 1 || n > most {
-			return fmt.Errorf("%s is %d, want 1 to %d", name, n, most)
+	for _, size := range []struct {
+		name string
+		n    int
+	}{{"vocabulary", c.VocabSize}, {"hidden size", c.HiddenSize}, {"head size", c.HeadDim}, {"context length", c.MaxPositions}} {
+		if size.n < 1 || size.n > most {
+			return fmt.Errorf("%s is %d, want 1 to %d", size.name, size.n, most)
 		}
 	}
 	if c.HeadDim%2 != 0 {
@@ -105,14 +110,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("RMSNorm epsilon is %v, want 0 to 1", c.NormEps)
 	}
 	for i, l := range c.Layers {
-		if l.KVHeads < 1 || l.Heads < l.KVHeads || l.Heads%l.KVHeads != 0 || l.Heads > most || l.Heads*c.HeadDim > most {
-			return fmt.Errorf("layer %d has %d query heads and %d KV heads, want a positive multiple", i, l.Heads, l.KVHeads)
-		}
-		if l.Intermediate < 1 || l.Intermediate > most {
-			return fmt.Errorf("layer %d has %d MLP channels, want 1 to %d", i, l.Intermediate, most)
-		}
-		if l.Window < 0 || l.Window > most {
-			return fmt.Errorf("layer %d has a sliding window of %d, want 1 to %d", i, l.Window, most)
+		if err := l.validate(c.HeadDim); err != nil {
+			return fmt.Errorf("layer %d has %w", i, err)
 		}
 	}
 	for _, cap := range []float32{c.ScoreCap, c.LogitCap} {
@@ -126,10 +125,22 @@ func (c *Config) Validate() error {
 	if n := c.layerValues(); n > 1<<56 {
 		return fmt.Errorf("the layers have %d parameters, want at most 2^56", n)
 	}
-	if err := c.phi3Rope(); err != nil {
-		return err
+	if s := c.Rope.Scaling; c.Family.longRope && s != nil && !s.LongRope() {
+		return fmt.Errorf("rope scaling %q is not supported for %s, only %s is", s.Type, c.Family.Name, longrope)
 	}
 	return c.Rope.validate(c.HeadDim)
+}
+
+func (l Layer) validate(headDim int) error {
+	switch {
+	case l.KVHeads < 1 || l.Heads < l.KVHeads || l.Heads%l.KVHeads != 0 || l.Heads > most || l.Heads*headDim > most:
+		return fmt.Errorf("%d query heads and %d KV heads, want a positive multiple", l.Heads, l.KVHeads)
+	case l.Intermediate < 1 || l.Intermediate > most:
+		return fmt.Errorf("%d MLP channels, want 1 to %d", l.Intermediate, most)
+	case l.Window < 0 || l.Window > most:
+		return fmt.Errorf("a sliding window of %d, want 1 to %d", l.Window, most)
+	}
+	return nil
 }
 
 // layerValues is the size of the layers' matrices, by which the bytes of a model are

@@ -38,20 +38,6 @@ func TestLongRope(t *testing.T) {
 	}
 }
 
-// metadata is the keys of a GGUF file.
-type metadata map[string]any
-
-func (m metadata) String(key string) (string, bool) { v, ok := m[key].(string); return v, ok }
-func (m metadata) Uint(key string) (uint64, bool) {
-	v, ok := m[key].(int)
-	return uint64(v), ok
-}
-func (m metadata) Uints(key string) ([]uint64, bool) {
-	v, ok := m.Uint(key)
-	return []uint64{v}, ok
-}
-func (m metadata) Float(key string) (float64, bool) { v, ok := m[key].(float64); return v, ok }
-
 // The keys that llama.cpp's converter writes of a Phi-3 (conversion/phi.py): no head size.
 func TestPhi3Keys(t *testing.T) {
 	kv := metadata{"general.architecture": "phi3", "phi3.context_length": 128, "phi3.rope.scaling.original_context_length": 32, "phi3.embedding_length": 8,

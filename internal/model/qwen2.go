@@ -5,7 +5,6 @@ var qwen2 = Family{
 	Name:       "qwen2",
 	ModelTypes: []string{"qwen2", "pruned_qwen2"},
 	GGUFArchs:  []string{"qwen2"},
-	before:     []layout{embeddingRow},
 	layer: []layout{
 		attnNormRow,
 		qRow, qBiasRow,
@@ -13,5 +12,4 @@ var qwen2 = Family{
 		vRow, vBiasRow,
 		oRow, mlpNormRow, gateRow, upRow, downRow,
 	},
-	after: []layout{finalNormRow, headRow},
 }

@@ -6,13 +6,11 @@ var qwen3 = Family{
 	Name:       "qwen3",
 	ModelTypes: []string{"qwen3", "pruned_qwen3"},
 	GGUFArchs:  []string{"qwen3"},
-	before:     []layout{embeddingRow},
 	layer: []layout{
 		attnNormRow,
 		qRow, qNormRow,
 		kRow, kNormRow,
 		vRow, oRow, mlpNormRow, gateRow, upRow, downRow,
 	},
-	after:    []layout{finalNormRow, headRow},
-	defaults: func() hfConfig { return hfConfig{HeadDim: ptr(128)} }, // Qwen3Config
+	defaults: func() hfConfig { return hfConfig{HeadDim: new(128)} }, // Qwen3Config
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Rope is the rotary position embedding. Pair i of a head turns by
@@ -12,30 +13,32 @@ type Rope struct {
 	Scaling *RopeScaling // nil: none
 }
 
-// RopeScaling stretches the context. Type "linear" divides every angle by
-// Factor; "llama3" divides low frequencies, keeps high ones and blends between
-// (Llama 3.1); "yarn" does so along the pairs and lengthens q and k (yarn.go);
-// "dynamic" raises theta for sequences beyond the context; all four as in
-// transformers' modeling_rope_utils.py. "longrope" divides pair i by Short[i], or by
-// Long[i] in sequences beyond OriginalPosition (longrope.go); "factors" by Factors[i]
-// (GGUF's rope_freqs.weight when its parameters are unknown).
+// RopeScaling stretches the context, as transformers' modeling_rope_utils.py has it, in
+// one of these ways:
+//
+//	linear    divides every angle by Factor
+//	dynamic   raises theta in sequences beyond OriginalPosition
+//	llama3    divides low frequencies, keeps high ones and blends between (Llama 3.1)
+//	yarn      does so along the pairs, and lengthens q and k (yarn.go)
+//	longrope  divides pair i by Short[i], by Long[i] in sequences beyond OriginalPosition (longrope.go)
+//	factors   divides pair i by Factors[i]: GGUF's rope_freqs.weight, of which scaling is unknown
 type RopeScaling struct {
 	Type             string
-	Factor           float64
-	LowFreq          float64
-	HighFreq         float64
-	OriginalPosition float64 // context before scaling; of "dynamic", the model's context
-	Factors          []float64
+	Factor           float64  // of all but longrope and factors
+	OriginalPosition float64  // context before scaling, in tokens; of dynamic, the model's context
+	AttentionFactor  *float64 // of yarn, longrope and factors: what cos and sin are multiplied by; nil: by Factor and the two mscales, or 1
 
-	// Of "yarn"; AttentionFactor also of "factors" and "longrope".
-	AttentionFactor *float64 // what cos and sin are multiplied by; nil: by Factor and the two mscales, or 1
-	MScale          float64  // 0: absent
-	MScaleAllDim    float64
-	BetaFast        float64 // 0: 32
-	BetaSlow        float64 // 0: 1
-	NoTruncate      bool    // the ramp starts and ends between pairs
+	LowFreq, HighFreq float64 // of llama3
 
-	Short, Long []float64 // of "longrope"
+	// Of yarn.
+	MScale       float64 // 0: absent
+	MScaleAllDim float64
+	BetaFast     float64 // 0: 32
+	BetaSlow     float64 // 0: 1
+	NoTruncate   bool    // the ramp starts and ends between pairs
+
+	Short, Long []float64 // of longrope
+	Factors     []float64 // of factors
 }
 
 // InvFreq is the angle per position of each pair, D/2 of them, in a sequence of
@@ -89,6 +92,7 @@ func (r Rope) Divisors(headDim int) []float64 {
 	return d
 }
 
+// divisor is that of pair i, whose angle is freq a position.
 func (s *RopeScaling) divisor(i int, freq float64) float64 {
 	switch {
 	case s == nil || s.Type == "dynamic":
@@ -100,6 +104,10 @@ func (s *RopeScaling) divisor(i int, freq float64) float64 {
 	case s.LongRope():
 		return s.Short[i]
 	}
+	return s.llama3Divisor(freq)
+}
+
+func (s *RopeScaling) llama3Divisor(freq float64) float64 {
 	wave := 2 * math.Pi / freq
 	if wave < s.OriginalPosition/s.HighFreq {
 		return 1
@@ -129,12 +137,7 @@ func recognise(theta float64, headDim int, factors []float64) *RopeScaling {
 }
 
 func near(a, b []float64) bool {
-	for i := range a {
-		if math.Abs(a[i]-b[i]) > 1e-5*math.Abs(a[i]) {
-			return false
-		}
-	}
-	return len(a) == len(b)
+	return slices.EqualFunc(a, b, func(x, y float64) bool { return math.Abs(x-y) <= 1e-5*math.Abs(x) })
 }
 
 func (r Rope) validate(headDim int) error {

@@ -41,6 +41,9 @@ var (
 	downBiasRow = layout{DownBias, hfMLP + "down_proj.bias", ggufBlock + "ffn_down.bias", norm}
 )
 
+// plainLayer is the table of a layer of attention and a gated MLP without biases, a norm before each.
+var plainLayer = []layout{attnNormRow, qRow, kRow, vRow, oRow, mlpNormRow, gateRow, upRow, downRow}
+
 func hidden(c *Config) Axis { return Axis{Dim{name: "hidden", Layer: -1, Units: c.HiddenSize}, 1} }
 func vocab(c *Config) Axis  { return Axis{Dim{name: "vocab", Layer: -1, Units: c.VocabSize}, 1} }
 

@@ -34,7 +34,7 @@ func (s Stored) Shape() []int {
 func (c *Config) Unfused() []Stored {
 	var list []Stored
 	for _, p := range c.Params() {
-		list = append(list, Stored{p.Name, c.Family.GGUFName(p), []Param{p}})
+		list = append(list, Stored{p.Name, c.Family.ggufName(p), []Param{p}})
 	}
 	return list
 }

@@ -8,7 +8,7 @@ import "math"
 // along the pairs leads from one to the other. Cos and sin are multiplied, so
 // that the scores of attention grow with the context.
 
-// Attention is what cos and sin are multiplied by, 1 but for YaRN and bare factors.
+// Attention is what cos and sin are multiplied by, 1 but for YaRN, LongRoPE and bare factors.
 func (r Rope) Attention() float64 {
 	s := r.Scaling
 	switch {

@@ -21,7 +21,7 @@ func (p *pass) lossHead() ([]float64, error) {
 	}
 	defer p.weights.Release(head, w)
 	if p.sink != nil {
-		p.ahead(p.before(len(p.cfg.Layers)))
+		announce(p.weights, p.before(len(p.cfg.Layers)))
 	}
 	nll, lse, err := p.losses(h, w)
 	if err != nil || p.sink == nil {

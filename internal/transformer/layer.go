@@ -22,7 +22,7 @@ func (p *pass) loadLayer(l int, next []model.Param) (*layerWeights, error) {
 		}
 		lw.w[param.Role] = b
 	}
-	p.ahead(next)
+	announce(p.weights, next)
 	return lw, nil
 }
 

@@ -48,8 +48,4 @@ func (o *offsetNorms) Release(p model.Param, b backend.Buffer) {
 }
 
 // Ahead implements Foreseeing for a source that does.
-func (o *offsetNorms) Ahead(params []model.Param) {
-	if w, ok := o.WeightSource.(Foreseeing); ok {
-		w.Ahead(params)
-	}
-}
+func (o *offsetNorms) Ahead(params []model.Param) { announce(o.WeightSource, params) }

@@ -172,29 +172,6 @@ func (p *pass) layerAgain(l int) error {
 	return p.layerBackward(l, lw, a, p.dx)
 }
 
-// ahead announces parameters to a weight source that wants to know.
-func (p *pass) ahead(params []model.Param) {
-	if w, ok := p.weights.(Foreseeing); ok && len(params) > 0 {
-		w.Ahead(params)
-	}
-}
-
-// after are the parameters that follow layer l in the forward pass.
-func (p *pass) after(l int) []model.Param {
-	if l+1 < len(p.cfg.Layers) {
-		return p.cfg.LayerParams(l + 1)
-	}
-	return []model.Param{p.finalNorm(), p.cfg.HeadParam()}
-}
-
-// before are the parameters that follow layer l in the backward pass.
-func (p *pass) before(l int) []model.Param {
-	if l > p.firstWanted() {
-		return p.cfg.LayerParams(l - 1)
-	}
-	return nil
-}
-
 // firstWanted is the lowest layer the backward pass must reach.
 func (p *pass) firstWanted() int {
 	first := len(p.cfg.Layers)

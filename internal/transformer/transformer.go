@@ -24,13 +24,6 @@ type WeightSource interface {
 	Release(p model.Param, b backend.Buffer)
 }
 
-// Foreseeing is a WeightSource that can make use of knowing what it will be asked
-// for next: it reads from disk meanwhile.
-type Foreseeing interface {
-	// Ahead announces the next parameters, in order. They may still not be asked for.
-	Ahead(params []model.Param)
-}
-
 // GradSink takes gradients, one call a parameter and pass, in backward order.
 type GradSink interface {
 	// Wants says whether the gradient of p is to be computed at all.

@@ -12,6 +12,7 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 4096}
+LONG = {"rope_type": "longrope", "short_factor": [1.0, 1.1, 1.3, 1.7], "long_factor": [1.2, 1.9, 3.1, 5.3]}
 
 # head size, max_position_embeddings, the rest of config.json, sequence length
 CASES = [
@@ -41,6 +42,19 @@ CASES = [
     (64, 16384, {"rope_scaling": YARN, "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 5e5}}, 0),
     (64, 16384, {"rope_scaling": {}, "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 5e5}}, 0),
     (64, 16384, {"rope_scaling": None, "rope_parameters": {"rope_type": "default", "rope_theta": 5e5}}, 0),
+    (8, 4096, {"rope_scaling": LONG | {"original_max_position_embeddings": 1024}}, 1024),
+    (8, 4096, {"rope_scaling": LONG | {"original_max_position_embeddings": 1024}}, 1025),
+    (8, 4096, {"rope_scaling": LONG | {"original_max_position_embeddings": 1024, "factor": 2.0}}, 1025),
+    (8, 4096, {"rope_parameters": LONG | {"attention_factor": 1.25, "rope_theta": 5e5}}, 4097),
+    (8, 4096, {"rope_scaling": {}, "rope_parameters": LONG | {"rope_theta": 5e5}}, 0),
+    # Where Phi-3 has its original context, for any family and all but dynamic scaling.
+    (8, 4096, {"original_max_position_embeddings": 64, "rope_scaling": LONG | {"original_max_position_embeddings": 1024}}, 64),
+    (8, 4096, {"original_max_position_embeddings": 64, "rope_scaling": LONG | {"original_max_position_embeddings": 1024}}, 1024),
+    (64, 16384, {"original_max_position_embeddings": 512, "rope_scaling": YARN}, 0),
+    (64, 16384, {"original_max_position_embeddings": 512, "rope_scaling": YARN | {"factor": None}}, 0),
+    (64, 16384, {"original_max_position_embeddings": 512, "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}}, 0),
+    (64, 2048, {"original_max_position_embeddings": 512, "rope_scaling": {"type": "dynamic", "factor": 2.0}}, 2049),
 ]
 
 
