@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -55,6 +56,8 @@ func TestBadFolder(t *testing.T) {
 		{`rope scaling "yarn" has values out of range`, []edit{config("rope_scaling", map[string]any{"rope_type": "yarn", "factor": 0.5})}},
 		{gate + "|[96 64]|configuration says [97 64]", []edit{config("intermediate_size", 97)}},
 		{"tensor model.layers.2|is missing", []edit{config("num_hidden_layers", 3)}},
+		{"tensor model.layers.1|it says 1 layers|do not belong together", []edit{config("num_hidden_layers", 1)}},
+		{"config.json|no regular file", []edit{without("config.json"), device("config.json")}},
 
 		{"model.safetensors|header length ends after 0 of 8 bytes|download it again", []edit{cut(0)}},
 		{"model.safetensors|header length ends after 7 of 8 bytes", []edit{cut(7)}},
@@ -82,6 +85,25 @@ func TestBadFolder(t *testing.T) {
 		refused(t, exitInput, words, "prune", dir, "--ratio", "20%", "--ids", ids, "--no-eval", "-o", out)
 		refused(t, exitInput, words, "inspect", dir)
 		only(t, filepath.Dir(out))
+	}
+}
+
+// device puts a link to what never ends in the place of a file.
+func device(name string) edit {
+	return func(t *testing.T, dir string) {
+		if err := os.Symlink("/dev/zero", filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+	}
+}
+
+// What never ends is neither read nor copied.
+func TestDevicesInAFolder(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	refused(t, exitInput, []string{"tokenizer.json", "no regular file"}, "convert", folder(t, device("tokenizer.json")), "-o", out)
+	must(t, "prune", folder(t, device("README.md"), device("LICENSE"), device("x.safetensors"), device(pullMark)), "--ratio", "10%", "--method", "l1", "--no-eval", "-o", out)
+	if _, err := os.Stat(filepath.Join(out, "LICENSE")); err == nil {
+		t.Error("a device was copied")
 	}
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +42,51 @@ func TestSizeIsMet(t *testing.T) {
 	refused(t, exitUsage, []string{"fits as it is"}, "prune", stories, "--size", "1GiB", "--no-eval", "-o", out)
 	refused(t, exitUsage, []string{"cannot be reached"}, "prune", stories, "--size", "1KiB", "--no-eval", "-o", out)
 	refused(t, exitUsage, []string{"-o OUT"}, "prune", stories, "--size", "1MiB", "--dry-run")
+}
+
+// The smallest cut is enough for a size just below the model's own.
+func TestSizeJustBelow(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "x.gguf")
+	dense := filepath.Join(t.TempDir(), "dense.gguf")
+	must(t, "convert", stories, "-o", dense)
+	whole := len(read(t, dense))
+	prune := []string{"prune", stories, "--heads-only", "--method", "l1", "--no-eval", "-o", out, "--size"}
+	refused(t, exitUsage, []string{"fits as it is", fmt.Sprint(whole)}, append(prune, fmt.Sprint(whole))...)
+	must(t, append(prune, fmt.Sprint(whole-1))...)
+	if got := len(read(t, out)); got >= whole {
+		t.Errorf("%d bytes of %d", got, whole)
+	}
+}
+
+// No larger plan fits, though cuts that leave no whole blocks make files larger.
+func TestSizeOfBlockTypes(t *testing.T) {
+	config := filepath.Join("..", "..", "testdata", "configs", "llama-148m")
+	plan := func(args ...string) (p planSummary) {
+		text := must(t, append([]string{"prune", config, "--dry-run", "--json", "--dtype", "q4_0", "--align", "8", "-o", filepath.Join(t.TempDir(), "x.gguf")}, args...)...).stdout
+		if err := json.Unmarshal([]byte(text), &p); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	const most = 80_000_000
+	fits := plan("--size", fmt.Sprint(most))
+	if fits.OutputBytes > most {
+		t.Fatalf("%d bytes", fits.OutputBytes)
+	}
+	larger := 0
+	for params := fits.ParamsBefore - 1; ; larger++ {
+		p := plan("--params", fmt.Sprint(params))
+		if p.OutputBytes <= most {
+			if p.ParamsAfter != fits.ParamsAfter {
+				t.Errorf("%d parameters stay, %d fit too", fits.ParamsAfter, p.ParamsAfter)
+			}
+			break
+		}
+		params = p.ParamsAfter - 1
+	}
+	if larger == 0 {
+		t.Error("nothing larger was tried")
+	}
 }
 
 // --uniform gives every layer one size, which the stock architecture holds.

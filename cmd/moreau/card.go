@@ -73,13 +73,25 @@ func commandLine(cmd *cobra.Command, args []string) string {
 		case immaterial[f.Name]:
 		case f.Name == "out":
 			words = append(words, "-o OUT")
-		case f.Value.Type() == "bool" && f.Value.String() == "true":
-			words = append(words, "--"+f.Name)
+		case f.Value.Type() == "bool":
+			words = append(words, switchWord(f))
+		case f.Value.Type() == "stringArray":
+			for _, v := range f.Value.(pflag.SliceValue).GetSlice() {
+				words = append(words, "--"+f.Name, shellWord(v))
+			}
 		default:
 			words = append(words, "--"+f.Name, shellWord(f.Value.String()))
 		}
 	})
 	return strings.Join(words, " ")
+}
+
+// switchWord is a flag that is on or off.
+func switchWord(f *pflag.Flag) string {
+	if f.Value.String() == "true" {
+		return "--" + f.Name
+	}
+	return "--" + f.Name + "=false"
 }
 
 // shellWord quotes what a shell would not take as it is.

@@ -58,6 +58,17 @@ func TestCard(t *testing.T) {
 	}
 }
 
+// The command of the card can be given again, and brackets in a path are no pattern.
+func TestCardCommand(t *testing.T) {
+	model := filepath.Join(t.TempDir(), "m[1]")
+	must(t, "convert", stories, "-o", model)
+	text := write(t, filepath.Join(t.TempDir(), "text.txt"), strings.Repeat("Once upon a time there was a cat. ", 100))
+	out := filepath.Join(t.TempDir(), "out")
+	must(t, "prune", model, "--ratio", "10%", "--method", "l1", "--uniform=false", "--chunks", "1", "--ppl", "a b="+text, "--ppl", "c="+text, "-o", out)
+	mentions(t, read(t, filepath.Join(out, "README.md")), "Pruned from `m[1]` (SHA-256 of `model.safetensors`", "| perplexity a b |",
+		"--ppl 'a b="+text+"' --ppl c="+text+" --ratio 10% --uniform=false\n")
+}
+
 // What the source's card, place and pull say of it is carried over.
 func TestCardKnowsTheSource(t *testing.T) {
 	cache := filepath.Join(t.TempDir(), "models--some-one--a-model.v1", "snapshots", commit)

@@ -30,7 +30,7 @@ func message(ctx context.Context, err error) string {
 }
 
 var (
-	wrongType = regexp.MustCompile(`json: cannot unmarshal (.+?) into Go (?:struct field \w*\.(\S+)|value) of type (struct \{[^}]*\}|[^\s;)]+)`)
+	wrongType = regexp.MustCompile(`json: cannot unmarshal (.+?) into Go (?:struct field \w*\.(\S+)|value) of type (struct \{[^}]*\}|[^\s;,)]+)`)
 	goNumbers = regexp.MustCompile(`strconv\.\w+: parsing "[^"]*": `)
 	goPhrases = strings.NewReplacer("\n", "; ", "unexpected end of JSON input", "the JSON ends too early", "unexpected EOF", "it ends too early")
 )

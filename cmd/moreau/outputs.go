@@ -29,6 +29,37 @@ func distinct(model string, outs ...string) error {
 	return nil
 }
 
+// outside refuses a folder to be written that holds a file of the run: with --force it
+// would go with what the folder held before. Empty names are none.
+func outside(folder string, files ...string) error {
+	for _, file := range files {
+		if file != "" && holds(folder, file) {
+			return outputError{fmt.Errorf("%s lies in %s, which is written anew as a whole; use another folder", file, folder)}
+		}
+	}
+	return nil
+}
+
+// holds says whether file is, or would be, anywhere in folder, through links too.
+func holds(folder, file string) bool {
+	rel, err := filepath.Rel(resolved(folder), resolved(file))
+	return err == nil && rel != "." && filepath.IsLocal(rel)
+}
+
+// resolved is an absolute path without links, as far as it exists.
+func resolved(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	if parent := filepath.Dir(path); parent != path {
+		return filepath.Join(resolved(parent), filepath.Base(path))
+	}
+	return path
+}
+
 // samePath compares files that are there, else names.
 func samePath(a, b string) bool {
 	x, errX := os.Stat(a)
@@ -52,6 +83,9 @@ func (o *outOptions) check(model string) error {
 	if isGGUF(o.Out) {
 		return output.Check(o.Out, o.Force)
 	}
+	if err := outside(o.Out, model); err != nil {
+		return err
+	}
 	return output.CheckDir(o.Out, o.Force)
 }
 
@@ -70,13 +104,31 @@ func isGGUF(path string) bool { return strings.EqualFold(filepath.Ext(path), ".g
 
 // planExport plans where and how e is written; what has no place there is an output error.
 func planExport(e export.Model, o *outOptions, threads int) (*export.Plan, error) {
-	shard, err := o.shardBytes()
+	options, err := o.export(threads)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := export.NewPlan(e, o.Out, export.Options{DType: o.dtype, Threads: threads, Force: o.Force, ShardBytes: shard})
+	plan, err := export.NewPlan(e, o.Out, options)
 	if err != nil {
 		return nil, outputError{err}
 	}
 	return plan, nil
+}
+
+// sizeExport is the bytes of what planExport would plan, wherever they would fit.
+func sizeExport(e export.Model, o *outOptions) (int64, error) {
+	options, err := o.export(1)
+	if err != nil {
+		return 0, err
+	}
+	bytes, err := export.Size(e, o.Out, options)
+	if err != nil {
+		return 0, outputError{err}
+	}
+	return bytes, nil
+}
+
+func (o *outOptions) export(threads int) (export.Options, error) {
+	shard, err := o.shardBytes()
+	return export.Options{DType: o.dtype, Threads: threads, Force: o.Force, ShardBytes: shard}, err
 }

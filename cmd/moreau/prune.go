@@ -148,6 +148,11 @@ func (o *pruneCommand) checkOutputs(path string) error {
 	if err := o.outOptions.check(path); err != nil {
 		return err
 	}
+	if !isGGUF(o.Out) {
+		if err := outside(o.Out, o.Scores, o.SaveScores, o.SavePlan, o.Calib.Text, o.Calib.IDs, o.pplOptions.IDs); err != nil {
+			return err
+		}
+	}
 	for _, path := range []string{o.SaveScores, o.SavePlan} {
 		if path == "" {
 			continue

@@ -33,6 +33,7 @@ type pruneJob struct {
 	out      *export.Plan
 	texts    []pplText
 	source   source // of the model that is cut, for the card
+	fitted   int64  // parameters that --size lets stay, 0: not searched yet
 }
 
 // prepare checks everything that can be wrong before any long work begins.
@@ -104,18 +105,25 @@ func (j *pruneJob) planOutput() error {
 
 // place plans the output with what its card says of the run.
 func (j *pruneJob) place(pruned checkpoint.Checkpoint, before, after []measured) error {
-	e, err := exportModel(j.m, j.cut.After, pruned, j.Out)
+	e, err := j.exported(pruned, before, after)
 	if err != nil {
 		return err
-	}
-	if !isGGUF(j.Out) {
-		e.Card = j.card(e, before, after)
 	}
 	j.out, err = planExport(e, &j.outOptions, j.Threads)
 	return err
 }
 
+// exported is what is written.
+func (j *pruneJob) exported(pruned checkpoint.Checkpoint, before, after []measured) (export.Model, error) {
+	e, err := exportModel(j.m, j.cut.After, pruned, j.Out)
+	if err == nil && !isGGUF(j.Out) {
+		e.Card = j.card(e, before, after)
+	}
+	return e, err
+}
+
 func (j *pruneJob) execute() error {
+	output.Clean(j.Out)
 	before, err := j.measure(j.m.Config, j.m.Weights, "dense perplexity")
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func newPullCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-var repository = regexp.MustCompile(`^([\w.-]+/[\w.-]+)(?:@([\w./-]+))?(?::(.+\.[gG][gG][uU][fF]))?$`)
+var repository = regexp.MustCompile(`^(\w[\w.-]*/\w[\w.-]*)(?:@([\w./-]+))?(?::(.+\.[gG][gG][uU][fF]))?$`)
 
 // pulled is what a pull fetches; the JSON output, and what marks a folder as a pull's.
 type pulled struct {
@@ -192,7 +192,11 @@ func (p *pulled) room(dir string) error {
 			}
 		}
 	}
-	return output.Room(filepath.Join(dir, "x"), max(0, left))
+	err := output.Room(filepath.Join(dir, pullMark), max(0, left))
+	if full, ok := errors.AsType[*output.Error](err); ok {
+		return &output.Error{Path: dir, Err: full.Err}
+	}
+	return err
 }
 
 func fetchAll(ctx context.Context, c *hub.Client, r hub.Revision, files []hub.File, dir string, total int64, stderr io.Writer) error {

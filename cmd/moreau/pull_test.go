@@ -65,6 +65,7 @@ func TestPullRefusals(t *testing.T) {
 	serveModel(t, model)
 	out := t.TempDir()
 	refused(t, exitUsage, []string{"OWNER/NAME"}, "pull", "name", "-o", out)
+	refused(t, exitUsage, []string{"OWNER/NAME"}, "pull", "../..", "-o", out)
 	refused(t, exitUsage, []string{"-o DIR"}, "pull", "o/n")
 	refused(t, exitUsage, []string{"a.gguf, b.gguf"}, "pull", "o/n", "-o", out)
 	refused(t, exitInput, []string{"o/other@main", "no such repository"}, "pull", "o/other", "-o", out)

@@ -70,7 +70,6 @@ func parseBytes(flag, s string) (int64, error) {
 // beside which scratch and state files go.
 func (s *scoring) place(cfg *model.Config, out string) error {
 	o := s.opts.resourceOptions
-	output.Clean(out)
 	moving := s.moving(cfg)
 	dir := o.Scratch
 	if dir == "" && o.State == stateBF16 {
@@ -210,12 +209,8 @@ func (s *scoring) startJournal(m *load.Model, manifest importance.Manifest, stde
 
 // identity is size and time of the model's files.
 func identity(m *load.Model) string {
-	files := []string{m.Path}
-	if m.Format == load.HF {
-		files, _ = filepath.Glob(filepath.Join(m.Path, "*.safetensors"))
-	}
 	var s strings.Builder
-	for _, f := range files {
+	for _, f := range append(weightFiles(m), filepath.Join(m.Path, "config.json")) { // a GGUF file has none
 		if info, err := os.Stat(f); err == nil {
 			fmt.Fprintf(&s, "%s %d %d\n", f, info.Size(), info.ModTime().UnixNano())
 		}

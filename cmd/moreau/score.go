@@ -84,6 +84,7 @@ func (o *scoreCommand) run(ctx context.Context, path string, stdout, stderr io.W
 	if err := s.place(m.Config, o.Out); err != nil {
 		return err
 	}
+	output.Clean(o.Out)
 	if note := s.stateNote(m.Config); note != "" && (s.scratch != nil || s.journal == nil) {
 		fmt.Fprintln(stderr, "state:", note)
 	}

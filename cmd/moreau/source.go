@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -57,7 +59,14 @@ func weightFiles(m *load.Model) []string {
 	case m.Format == load.GGUF:
 		return []string{m.Path}
 	}
-	files, _ := filepath.Glob(filepath.Join(m.Path, "*.safetensors"))
+	var files []string
+	names, _ := fs.Glob(os.DirFS(m.Path), "*.safetensors") // m.Path itself is no pattern
+	for _, name := range names {
+		path := filepath.Join(m.Path, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			files = append(files, path)
+		}
+	}
 	return files
 }
 
@@ -106,7 +115,7 @@ func origin(m *load.Model) (repo, commit string) {
 	if m.Format == load.GGUF {
 		dir = filepath.Dir(dir)
 	}
-	if data, err := os.ReadFile(filepath.Join(dir, pullMark)); err == nil {
+	if data, err := beginning(filepath.Join(dir, pullMark)); err == nil {
 		var p pulled
 		if json.Unmarshal(data, &p) == nil && repository.MatchString(p.Repo) {
 			return p.Repo, p.Commit
@@ -120,13 +129,27 @@ func origin(m *load.Model) (repo, commit string) {
 	return "", ""
 }
 
+// beginning is the first MiB of a plain file: a pipe or device would block or never end.
+func beginning(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, fs.ErrInvalid)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 1<<20))
+}
+
 // sourceMetadata are the lines of keys in the YAML block that begins the source's
 // card, with the lines of lists and the like that belong to them.
 func sourceMetadata(m *load.Model, keys ...string) (lines []string) {
 	if m.Format != load.HF {
 		return nil
 	}
-	data, err := os.ReadFile(filepath.Join(m.Path, "README.md"))
+	data, err := beginning(filepath.Join(m.Path, "README.md"))
 	if err != nil {
 		return nil
 	}

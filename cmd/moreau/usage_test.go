@@ -129,6 +129,31 @@ func TestOutputFolderExists(t *testing.T) {
 	only(t, dir, "out", "photos")
 }
 
+// A folder that is replaced takes no file of the run with it.
+func TestOutputFolderHoldsItsSources(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	must(t, "convert", stories, "-o", out)
+	inside := filepath.Join(out, "m.gguf")
+	scores := filepath.Join(out, "scores.json")
+	must(t, "convert", stories, "-o", inside)
+	must(t, "score", stories, "--method", "l1", "-o", scores)
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(out, link); err != nil {
+		t.Skip(err)
+	}
+	prune := []string{"prune", stories, "--ratio", "10%", "--method", "l1", "--no-eval", "--force", "-o", out}
+	refused(t, exitOutput, []string{inside, "lies in", out}, "convert", inside, "-o", out, "--force")
+	refused(t, exitOutput, []string{"m.gguf", "lies in", out}, "convert", filepath.Join(link, "m.gguf"), "-o", out, "--force")
+	refused(t, exitOutput, []string{scores, "lies in"}, append(prune, "--scores", scores)...)
+	refused(t, exitOutput, []string{"new.json", "lies in"}, append(prune, "--save-scores", filepath.Join(out, "new.json"))...)
+	for _, path := range []string{inside, scores} {
+		if len(read(t, path)) < 100 {
+			t.Errorf("%s is gone", path)
+		}
+	}
+}
+
 func TestOutputHasNoPlace(t *testing.T) {
 	dir := t.TempDir()
 	model := gguf(t, func(s string) string { return s })

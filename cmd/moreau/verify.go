@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,10 @@ const verifyHelp = `verify reads a pruned model back and compares its logits wit
 model in which the units that went are masked: the two must compute the same, but
 for the rounding of the type that the pruned model is written in. It finds the units
 by their weights, so any pruned copy can be checked, whoever wrote it. The exit code
-is 0 if they agree within the bound of that type, else 1.`
+is 0 if they agree within the bound of that type, else 1.
+
+The tokens are random: a row of the embedding that none of them reads takes no part,
+unless it is a row of the output matrix too. --rows and --seq-len draw more.`
 
 func newVerifyCommand(g *globals) *cobra.Command {
 	o := &verifyOptions{}
@@ -99,12 +103,24 @@ func runVerify(ctx context.Context, densePath, prunedPath string, o *verifyOptio
 	if v.Difference, err = verify.Compare(ctx, be, d, p, match, batch); err != nil {
 		return err
 	}
+	if math.IsNaN(v.RMS) || math.IsInf(v.RMS, 0) {
+		return errors.Join(notFinite(pruned), notFinite(dense), fmt.Errorf("%s, %s: logits are not finite, so there is nothing to compare", densePath, prunedPath))
+	}
 	v.DType, v.Bound = coarsest(pruned)
 	v.Pass = v.Relative() <= v.Bound
 	if err := v.print(g, stdout); err != nil || v.Pass {
 		return err
 	}
 	return fmt.Errorf("%s: its logits are %.2g of their size off, a model in %s may be %.2g off", prunedPath, v.Relative(), v.DType, v.Bound)
+}
+
+// notFinite blames a model's weights if they are at fault.
+func notFinite(m *load.Model) error {
+	name, err := m.NotFinite()
+	if err == nil && name != "" {
+		err = fmt.Errorf("%s: tensor %s holds NaN or infinite values", m.Path, name)
+	}
+	return err
 }
 
 // batch draws the tokens, no more a row than both models take.

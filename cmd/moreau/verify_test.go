@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -42,6 +43,10 @@ func TestVerifyFails(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.stdout), &v); err != nil || v.Pass || r.code != exitFailure {
 		t.Errorf("code %d, %s, %s", r.code, r.stdout, r.message)
 	}
+	weights(func(m checkpoint.Memory) {
+		m["model.norm.weight"] = filled([]int{64}, float32(math.NaN()))
+	})(t, tampered)
+	refused(t, exitFailure, []string{tampered, "model.norm.weight", "NaN"}, "verify", stories, tampered, "--json")
 	must(t, "synth", "--like", stories, "-o", other, "--dtype", "f32")
 	refused(t, exitInput, []string{"do not belong together"}, "verify", stories, other)
 	refused(t, exitInput, []string{"do not belong together"}, "verify", small, stories)

@@ -158,7 +158,7 @@ func (f File) is(path string) (bool, error) {
 	if _, err := io.Copy(h, file); err != nil {
 		return false, err
 	}
-	return hex.EncodeToString(h.Sum(nil)) == want, nil
+	return strings.EqualFold(hex.EncodeToString(h.Sum(nil)), want), nil
 }
 
 // hash is what the hub states a hash of f with, and that hash; nil if it states none.

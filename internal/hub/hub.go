@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -25,7 +26,7 @@ var ErrHub = errors.New("hub")
 // Client talks to one hub.
 type Client struct {
 	Endpoint string // without a slash at the end
-	Token    string // goes to the endpoint's host and no other; "": none
+	Token    string // goes to the endpoint's host by the endpoint's scheme and nowhere else; "": none
 
 	// Pause waits before try number n of a request, from 1 on; asked is what the hub
 	// asked for, or 0.
@@ -46,6 +47,12 @@ type File struct {
 	SHA256 string // of the content, in hex; "" if the hub states none
 	Blob   string // git's SHA-1 of the content, in hex; "" likewise
 }
+
+// maxBytes is the largest file that is fetched, some hundred times the largest known.
+const maxBytes = 1 << 44
+
+// commitID is what the hub may name one: it becomes part of addresses and of model cards.
+var commitID = regexp.MustCompile(`^\w{1,64}$`)
 
 // NewClient is a client of the hub at endpoint.
 func NewClient(endpoint, token string) *Client {
@@ -72,6 +79,8 @@ func (c *Client) Resolve(ctx context.Context, repo, revision string) (Revision, 
 	address := fmt.Sprintf("%s/api/models/%s/revision/%s?blobs=true", c.Endpoint, repo, url.PathEscape(revision))
 	var found info
 	err := c.try(ctx, what, func() error {
+		ctx, cancel := context.WithTimeout(ctx, stall) // an answer that never ends
+		defer cancel()
 		r, err := c.get(ctx, address, 0)
 		if err != nil {
 			return err
@@ -89,7 +98,7 @@ func (c *Client) Resolve(ctx context.Context, repo, revision string) (Revision, 
 		return Revision{}, err
 	}
 	rev := Revision{Repo: repo, Commit: found.SHA}
-	if rev.Commit == "" {
+	if !commitID.MatchString(rev.Commit) {
 		return rev, fmt.Errorf("%s: %w: the answer names no commit; is %s a model hub?", what, ErrHub, c.Endpoint)
 	}
 	for _, s := range found.Siblings {
@@ -99,6 +108,9 @@ func (c *Client) Resolve(ctx context.Context, repo, revision string) (Revision, 
 		f := File{Path: s.Name, Size: s.Size, Blob: s.Blob}
 		if s.LFS != nil { // the blob is that of a pointer
 			f.Size, f.SHA256, f.Blob = s.LFS.Size, s.LFS.SHA256, ""
+		}
+		if f.Size < 0 || f.Size > maxBytes {
+			return rev, fmt.Errorf("%s: %w: it states %d bytes for %s, at most %d are fetched", what, ErrHub, f.Size, f.Path, int64(maxBytes))
 		}
 		rev.Files = append(rev.Files, f)
 	}
@@ -120,7 +132,7 @@ func (c *Client) get(ctx context.Context, address string, from int64) (*http.Res
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
 	}
 	client := http.Client{Transport: transport, CheckRedirect: func(to *http.Request, via []*http.Request) error {
-		if to.URL.Host != via[0].URL.Host {
+		if to.URL.Host != via[0].URL.Host || to.URL.Scheme != via[0].URL.Scheme {
 			to.Header.Del("Authorization")
 		}
 		if len(via) >= 10 {

@@ -303,17 +303,45 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Answers that no hub should give.
+func TestHostileAnswers(t *testing.T) {
+	for answer, words := range map[string]string{
+		`{"sha": "../../x", "siblings": []}`:                                            "names no commit",
+		`{"sha": "abc", "siblings": [{"rfilename": "x", "size": -5}]}`:                  "-5 bytes for x",
+		`{"sha": "abc", "siblings": [{"rfilename": "x", "size": 9223372036854775807}]}`: "9223372036854775807 bytes for x",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }))
+		_, err := NewClient(server.URL, "").Resolve(t.Context(), "o/n", "main")
+		server.Close()
+		if !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: error %v, want %q", answer, err, words)
+		}
+	}
+}
+
+// Hashes are compared as numbers.
+func TestHashInCapitals(t *testing.T) {
+	f, dir := newFake(t), t.TempDir()
+	f.files["x"], f.large["x"] = random(1000), true
+	c := f.client(nil)
+	r := f.resolve(c)
+	r.Files[0].SHA256 = strings.ToUpper(r.Files[0].SHA256)
+	if err := c.Fetch(t.Context(), r, r.Files[0], dir, func(int64) {}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFolder(t *testing.T) {
 	r := Revision{}
 	for _, name := range []string{"config.json", "pytorch_model.bin", "model-1.safetensors", "model.safetensors.index.json", "onnx/model.onnx",
-		"original/x.safetensors", "tokenizer.json", "LICENSE.txt", "q8.GGUF", "generation_config.json"} {
+		"original/x.safetensors", "tokenizer.json", "NOTICE", "additional_chat_templates/rag.jinja", "LICENSE.txt", "q8.GGUF", "generation_config.json"} {
 		r.Files = append(r.Files, File{Path: name})
 	}
 	var got []string
 	for _, f := range r.Folder() {
 		got = append(got, f.Path)
 	}
-	if want := "model-1.safetensors model.safetensors.index.json tokenizer.json generation_config.json LICENSE.txt config.json"; strings.Join(got, " ") != want {
+	if want := "model-1.safetensors model.safetensors.index.json tokenizer.json additional_chat_templates/rag.jinja generation_config.json LICENSE.txt NOTICE config.json"; strings.Join(got, " ") != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if g := r.GGUF(); len(g) != 1 || g[0].Path != "q8.GGUF" {

@@ -11,8 +11,8 @@ import (
 var wanted = []string{
 	"*.safetensors", "*.safetensors.index.json",
 	"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-	"chat_template.jinja", "chat_template.json", "generation_config.json",
-	"LICENSE*", "USE_POLICY*", "README.md",
+	"chat_template.jinja", "chat_template.json", "additional_chat_templates/*", "generation_config.json",
+	"LICENSE*", "NOTICE*", "USE_POLICY*", "README.md",
 	"config.json",
 }
 

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"moreau/internal/checkpoint"
@@ -86,11 +88,11 @@ func open(path string, weights bool) (*Model, error) {
 
 func openHF(dir string, weights bool) (*Model, error) {
 	file := filepath.Join(dir, "config.json")
-	data, err := os.ReadFile(file)
+	data, err := readConfig(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w: the folder has no config.json; give a Hugging Face model folder", dir, ErrModel)
+	}
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("%s: %w: the folder has no config.json; give a Hugging Face model folder", dir, ErrModel)
-		}
 		return nil, err
 	}
 	m := &Model{Path: dir, Format: HF, Vocab: func() (*tokenizer.Vocab, error) { return tokenizer.FromHF(dir) }}
@@ -113,6 +115,23 @@ func openHF(dir string, weights bool) (*Model, error) {
 		return nil, fmt.Errorf("%s: %w: %v", dir, ErrModel, err)
 	}
 	return m, nil
+}
+
+// maxConfig is the largest config.json, in bytes; those known are smaller by far.
+const maxConfig = 16 << 20
+
+// readConfig reads a plain file: a pipe or device would block or never end.
+func readConfig(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: %w: this is no regular file", file, ErrModel)
+	case info.Size() > maxConfig:
+		return nil, fmt.Errorf("%s: %w: %d bytes, at most %d are read", file, ErrModel, info.Size(), maxConfig)
+	}
+	return os.ReadFile(file)
 }
 
 // NotFinite names the first tensor of the model that holds a NaN or an
@@ -141,6 +160,9 @@ func checked(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpo
 			return nil, fmt.Errorf("tensor %s is missing; the folder is not complete, download it again", s.Name)
 		}
 	}
+	if err := onlyItsLayers(cfg, files.Tensors()); err != nil {
+		return nil, err
+	}
 	if err := sameShapes(cfg, func(s model.Stored) checkpoint.Info { return infos[s.Name] }); err != nil {
 		return nil, err
 	}
@@ -153,6 +175,22 @@ func byName(c checkpoint.Checkpoint) map[string]checkpoint.Info {
 		infos[i.Name] = i
 	}
 	return infos
+}
+
+var layerOf = regexp.MustCompile(`^model\.layers\.(\d+)\.`)
+
+// onlyItsLayers refuses weights of more layers than the configuration says, which
+// would be another model. What else the configuration does not know is left out, as in
+// transformers.
+func onlyItsLayers(cfg *model.Config, infos []checkpoint.Info) error {
+	for _, i := range infos {
+		if m := layerOf.FindStringSubmatch(i.Name); m != nil {
+			if l, err := strconv.Atoi(m[1]); err != nil || l >= len(cfg.Layers) {
+				return fmt.Errorf("tensor %.200s is of a layer that the configuration does not have, it says %d layers; the two do not belong together", i.Name, len(cfg.Layers))
+			}
+		}
+	}
+	return nil
 }
 
 func sameShapes(cfg *model.Config, info func(model.Stored) checkpoint.Info) error {

@@ -83,12 +83,12 @@ func rename(tmp, path string) error {
 	return nil
 }
 
-// Clean deletes what killed processes left of unfinished files for path. Only
+// Clean deletes what killed processes left of unfinished files and folders for path. Only
 // call it where no other process may be writing path.
 func Clean(path string) {
 	left, _ := filepath.Glob(escape.Replace(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".moreau-tmp-")) + "*")
 	for _, tmp := range left {
-		os.Remove(tmp)
+		os.RemoveAll(tmp)
 	}
 }
 

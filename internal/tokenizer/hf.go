@@ -72,6 +72,9 @@ func readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !info.Mode().IsRegular() && !info.IsDir() { // a pipe or device would block or never end
+		return nil, fmt.Errorf("%s: %w", path, corrupt("this is no regular file"))
+	}
 	if info.Size() > maxFile {
 		return nil, fmt.Errorf("%s: %w", path, corrupt("%d bytes, at most %d allowed", info.Size(), maxFile))
 	}
