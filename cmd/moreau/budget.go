@@ -40,7 +40,7 @@ func (o *budgetOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.Layers, "layers", "", "layers to cut, A..B (default: all but the first and last few)")
 	f.BoolVar(&o.HeadsOnly, "heads-only", false, "cut attention heads only")
 	f.BoolVar(&o.MLPOnly, "mlp-only", false, "cut MLP channels only")
-	f.StringVar(&o.Selection, "selection", string(prune.Local), "local: each layer loses the same; global: units of all layers compete")
+	f.StringVar(&o.Selection, "selection", string(prune.Local), "local: each layer loses the same, but for a unit; global: units of all layers compete")
 	cmd.MarkFlagsMutuallyExclusive("ratio", "layer-ratio", "params", "size")
 	cmd.MarkFlagsMutuallyExclusive("uniform", "layers")
 	cmd.MarkFlagsMutuallyExclusive("uniform", "selection")
@@ -56,7 +56,7 @@ func (o *budgetOptions) fitFormat(cfg *model.Config, out string) {
 }
 
 func (o *budgetOptions) budget(cfg *model.Config) (prune.Budget, error) {
-	b := prune.Budget{Kinds: cfg.Kinds(), Selection: prune.Selection(o.Selection), Align: o.align(cfg)}
+	b := prune.Budget{Uniform: o.Uniform, Kinds: cfg.Kinds(), Selection: prune.Selection(o.Selection), Align: o.align(cfg)}
 	if o.Ratio == "" && o.LayerRatio == "" && o.Params == "" && o.Size == "" {
 		return b, usageError{fmt.Errorf("say how much to cut: --ratio 20%%, --params 5.4B, --size 4GiB or --layer-ratio 0.25")}
 	}

@@ -53,13 +53,25 @@ func (j *pruneJob) fitSize(scores importance.Scores) error {
 
 // scan goes from plan to plan, the largest that might fit first: the first that fits is
 // the largest. Sizes do not fall with every cut, since rows that are not whole blocks
-// any more take a wider type.
+// any more take a wider type. Plans that cut all layers alike come first, then those
+// between the one that fits and the one before it.
 func (j *pruneJob) scan(scores importance.Scores, most int64) (least smallest, err error) {
 	params := min(j.m.Config.ParamCount()-1, int64(float64(most)/j.leastBytes()))
+	j.budget.Uniform = true
+	before, err := j.firstFitting(scores, most, params, &least)
+	if j.budget.Uniform = j.Uniform; err == nil && !j.Uniform {
+		_, err = j.firstFitting(scores, most, before, &least)
+	}
+	return least, err
+}
+
+// firstFitting goes down from plans of so many parameters to the first that fits, and
+// gives the number that it was asked for.
+func (j *pruneJob) firstFitting(scores importance.Scores, most, params int64, least *smallest) (int64, error) {
 	for {
 		bytes, err := j.outputBytes(scores, params)
 		if err != nil || bytes <= most {
-			return least, err
+			return params, err
 		}
 		least.add(bytes)
 		params = j.cut.After.ParamCount() - 1

@@ -23,7 +23,7 @@ type Selection string
 
 const (
 	// Local ranks the units of each layer and kind; every layer of the range
-	// loses the same number.
+	// loses the same number, or one step fewer so that the budget is met closely.
 	Local Selection = "local"
 	// Global ranks all units of a kind together, each score divided by the mean
 	// of its layer and kind.
@@ -35,6 +35,7 @@ type Budget struct {
 	Ratio      float64      `json:"ratio,omitempty"`       // share of all parameters, 0..1; or
 	LayerRatio float64      `json:"layer_ratio,omitempty"` // share of the units of each layer in range; or
 	Params     int64        `json:"params,omitempty"`      // most parameters that stay
+	Uniform    bool         `json:"uniform,omitempty"`     // all layers lose the same, even where fewer units make up the ratio or number
 	Align      int          `json:"align,omitempty"`       // channels that stay in a layer that loses some are a multiple; 0: any
 	Layers     model.Range  `json:"-"`
 	Kinds      []model.Kind `json:"-"`
@@ -156,6 +157,10 @@ func (b Budget) byParams(cfg *model.Config) (counts, error) {
 			cut[d] = n
 		}
 		if b.fill(cfg, cut, channels, target) {
+			if extra > 0 {
+				b.giveBack(cfg, cut, heads, target)
+			}
+			b.giveBack(cfg, cut, channels, target)
 			return cut, nil
 		}
 		if !more {
@@ -178,6 +183,19 @@ func (b Budget) fill(cfg *model.Config, cut counts, channels []model.Dim, target
 		return removed(cfg, cut) >= target
 	}
 	return reaches(sort.Search(most, reaches))
+}
+
+// giveBack lets as many of the first layers as the target allows keep a step more than
+// the others, so that less than a step goes beyond it.
+func (b Budget) giveBack(cfg *model.Config, cut counts, dims []model.Dim, target int64) {
+	spare := removed(cfg, cut) - target
+	for _, d := range dims {
+		less := max(0, cut[d]-b.multiple(d))
+		cost := cfg.UnitParams(d) * int64(cut[d]-less)
+		if !b.Uniform && cost <= spare {
+			cut[d], spare = less, spare-cost
+		}
+	}
 }
 
 func params(cfg *model.Config, dims []model.Dim) int64 {

@@ -221,3 +221,26 @@ func expect(t *testing.T, cfg *model.Config, scores map[model.Dim][]float64, b B
 		}
 	}
 }
+
+// The parameters that go are the fewest but for less than a step of one layer, with
+// and without alignment; uniform cuts leave all layers alike.
+func TestWithinOneStep(t *testing.T) {
+	cfg := config(t, "smollm2-135m")
+	for _, align := range []int{0, 32, 64} {
+		for _, ratio := range []float64{0.05, 0.1, 0.2, 0.33} {
+			b := Budget{Ratio: ratio, Align: align, Layers: cfg.UnprotectedLayers(), Kinds: cfg.Kinds(), Selection: Local}
+			p, err := NewPlan(cfg, nil, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			step := cfg.UnitParams(cfg.Dim(4, model.MLP)) * int64(max(1, align))
+			if over := cfg.ParamCount() - p.After.ParamCount() - b.target(cfg); over < 0 || over >= step {
+				t.Errorf("align %d, ratio %g: %d parameters beyond the target, a step has %d", align, ratio, over, step)
+			}
+			b.Uniform, b.Layers = true, cfg.AllLayers()
+			if p, err = NewPlan(cfg, nil, b); err != nil || !p.After.Uniform() {
+				t.Errorf("align %d, ratio %g, uniform: layers differ (%v)", align, ratio, err)
+			}
+		}
+	}
+}
