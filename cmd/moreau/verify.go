@@ -34,8 +34,8 @@ for the rounding of the type that the pruned model is written in. It finds the u
 by their weights, so any pruned copy can be checked, whoever wrote it. The exit code
 is 0 if they agree within the bound of that type, else 1.
 
-The tokens are random: a row of the embedding that none of them reads takes no part,
-unless it is a row of the output matrix too. --rows and --seq-len draw more.`
+The tokens are random; --rows and --seq-len draw more. Rows of the embedding, of which
+they read few, are compared one by one.`
 
 func newVerifyCommand(g *globals) *cobra.Command {
 	o := &verifyOptions{}
@@ -66,10 +66,11 @@ const quantBound = 0.6
 // verified is what verify found; the JSON output.
 type verified struct {
 	verify.Difference
-	Unit  float64 `json:"unit_distance"` // relative, of the two units least alike
-	DType string  `json:"dtype"`         // coarsest of the pruned model
-	Bound float64 `json:"bound"`
-	Pass  bool    `json:"pass"`
+	Unit      float64 `json:"unit_distance"`      // relative, of the two units least alike
+	Embedding float64 `json:"embedding_distance"` // relative, of the two rows least alike
+	DType     string  `json:"dtype"`              // coarsest of the pruned model
+	Bound     float64 `json:"bound"`
+	Pass      bool    `json:"pass"`
 }
 
 func runVerify(ctx context.Context, densePath, prunedPath string, o *verifyOptions, g *globals, stdout io.Writer) error {
@@ -103,15 +104,19 @@ func runVerify(ctx context.Context, densePath, prunedPath string, o *verifyOptio
 	if v.Difference, err = verify.Compare(ctx, be, d, p, match, batch); err != nil {
 		return err
 	}
-	if math.IsNaN(v.RMS) || math.IsInf(v.RMS, 0) {
-		return errors.Join(notFinite(pruned), notFinite(dense), fmt.Errorf("%s, %s: logits are not finite, so there is nothing to compare", densePath, prunedPath))
+	if v.Embedding, err = verify.Embedding(be, d, p); err != nil {
+		return err
+	}
+	if sum := v.RMS + v.Embedding; math.IsNaN(sum) || math.IsInf(sum, 0) {
+		return errors.Join(notFinite(pruned), notFinite(dense), fmt.Errorf("%s, %s: logits or embeddings are not finite, so there is nothing to compare", densePath, prunedPath))
 	}
 	v.DType, v.Bound = coarsest(pruned)
-	v.Pass = v.Relative() <= v.Bound
+	v.Pass = max(v.Relative(), v.Embedding) <= v.Bound
 	if err := v.print(g, stdout); err != nil || v.Pass {
 		return err
 	}
-	return fmt.Errorf("%s: its logits are %.2g of their size off, a model in %s may be %.2g off", prunedPath, v.Relative(), v.DType, v.Bound)
+	return fmt.Errorf("%s: its logits are %.2g of their size off, the rows of its embedding up to %.2g; a model in %s may be %.2g off",
+		prunedPath, v.Relative(), v.Embedding, v.DType, v.Bound)
 }
 
 // notFinite blames a model's weights if they are at fault.
@@ -161,6 +166,7 @@ func (v verified) print(g *globals, stdout io.Writer) error {
 		fmt.Sprintf("largest difference of a logit\t%.3g (logits up to %.3g)", v.MaxAbs, v.Largest),
 		fmt.Sprintf("relative difference (RMS)\t%.3g, bound for %s %.3g", v.Relative(), v.DType, v.Bound),
 		fmt.Sprintf("same most likely token\t%d of %d", v.SameTop, v.Rows),
+		fmt.Sprintf("embedding\trows at most %.3g apart", v.Embedding),
 		fmt.Sprintf("units found\tthe least alike %.3g apart", v.Unit),
 		"verdict\t"+verdict)
 	return nil

@@ -23,6 +23,25 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// A row of the embedding that no token of the batch reads is compared too.
+func TestVerifyEmbedding(t *testing.T) {
+	tampered := filepath.Join(t.TempDir(), "folder")
+	must(t, "convert", golden("llama_mha"), "-o", tampered)
+	weights(func(m checkpoint.Memory) {
+		const name = "model.embed_tokens.weight"
+		values := m[name].Float32()
+		for i := range 32 {
+			values[i] = 0
+		}
+		m[name] = tensor.FromFloat32(tensor.F32, m[name].Shape, values)
+	})(t, tampered)
+	args := []string{"verify", golden("llama_mha"), tampered, "--rows", "1", "--seq-len", "4", "--json"}
+	var v verified
+	if r := run(t.Context(), args...); json.Unmarshal([]byte(r.stdout), &v) != nil || r.code != exitFailure || v.MaxAbs != 0 || v.Embedding < 0.1 {
+		t.Errorf("code %d, %s, %s", r.code, r.stdout, r.message)
+	}
+}
+
 // A model whose weights are other than the mask says does not pass.
 func TestVerifyFails(t *testing.T) {
 	dir := t.TempDir()
