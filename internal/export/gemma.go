@@ -25,8 +25,8 @@ func gemmaArch(c *model.Config) (string, error) {
 		return "", fmt.Errorf("llama.cpp's gemma2 has a sliding window in even layers and none in odd ones, this model otherwise; %s", folder)
 	case c.ScoreCap == 0 || c.LogitCap == 0:
 		return "", fmt.Errorf("llama.cpp's gemma2 caps scores and logits, this model does not; %s", folder)
-	case c.QueryScalar != c.GGUFQueryScalar():
-		return "", fmt.Errorf("llama.cpp's gemma2 of these sizes divides scores by the root of %d, this model by that of %d; %s", c.GGUFQueryScalar(), c.QueryScalar, folder)
+	case c.QueryScalar() != c.GGUFQueryScalar():
+		return "", fmt.Errorf("llama.cpp's gemma2 of these sizes divides scores by the root of %d, this model by that of %d; %s", c.GGUFQueryScalar(), c.QueryScalar(), folder)
 	}
 	return "gemma2", nil
 }
@@ -56,7 +56,7 @@ func gemma(o object, c *model.Config) {
 	if w := c.Window(); w > 0 {
 		o["sliding_window"] = w
 	}
-	o["query_pre_attn_scalar"] = c.QueryScalar
+	o["query_pre_attn_scalar"] = c.QueryScalar()
 	for key, cap := range map[string]float32{"attn_logit_softcapping": c.ScoreCap, "final_logit_softcapping": c.LogitCap} {
 		o[key] = nil
 		if cap > 0 {

@@ -27,9 +27,7 @@ type Family struct {
 	fused    []fusion // parameters that its files hold as one tensor
 	tied     bool     // all models of the family have the embedding for a head
 
-	// What all models of the family compute otherwise than a Llama.
-	activation     Activation
-	normOffset     float32
+	math           Math // of all models of the family; what the files say is read over it
 	scaleEmbedding bool // by the root of the hidden size
 	longRope       bool // LongRoPE is the one scaling of RoPE; old files call it su or yarn
 
@@ -56,7 +54,7 @@ func familyOf(name string, names func(*Family) []string) (*Family, error) {
 // inherit gives c what all models of its family compute.
 func (c *Config) inherit() {
 	f := c.Family
-	c.Activation, c.NormOffset = f.activation, f.normOffset
+	c.Math = f.math
 	c.Tied = c.Tied || f.tied
 	if f.scaleEmbedding {
 		c.EmbeddingScale = float32(math.Sqrt(float64(c.HiddenSize)))

@@ -9,8 +9,7 @@ var gemma = Family{
 	layer:      plainLayer,
 	tied:       true,
 
-	activation:     GELU,
-	normOffset:     1,
+	math:           Math{Activation: GELU, NormOffset: 1},
 	scaleEmbedding: true,
 	defaults:       gemmaDefaults,
 }

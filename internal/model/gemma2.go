@@ -1,6 +1,9 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // gemma2 is a Gemma that norms what attention and MLP add to the residual stream too,
 // caps scores and logits, and slides a window over the keys of every other layer.
@@ -14,8 +17,7 @@ var gemma2 = Family{
 	},
 	tied: true,
 
-	activation:     GELU,
-	normOffset:     1,
+	math:           Math{Activation: GELU, NormOffset: 1},
 	scaleEmbedding: true,
 	defaults:       gemma2Defaults,
 	fromHF:         gemma2HF,
@@ -43,7 +45,10 @@ func gemma2Defaults() hfConfig {
 }
 
 func gemma2HF(h *hfConfig, c *Config) error {
-	c.QueryScalar = h.QueryScalar
+	if h.QueryScalar < 0 || h.QueryScalar > most {
+		return fmt.Errorf("query_pre_attn_scalar is %d, want 1 to %d", h.QueryScalar, most)
+	}
+	c.divideScores(h.QueryScalar)
 	if h.ScoreCap != nil {
 		c.ScoreCap = *h.ScoreCap
 	}
@@ -84,11 +89,26 @@ func gemma2GGUF(k *keys, c *Config) {
 	}
 	c.ScoreCap = float32(k.floatOr("attn_logit_softcapping", gemma2ScoreCap))
 	c.LogitCap = float32(k.floatOr("final_logit_softcapping", gemma2LogitCap))
-	c.QueryScalar = c.GGUFQueryScalar()
+	c.divideScores(c.GGUFQueryScalar())
 	window := k.sizeOr("attention.sliding_window", gemma2Window)
 	for i := 0; i < len(c.Layers); i += 2 {
 		c.Layers[i].Window = window
 	}
+}
+
+// divideScores divides scores by the root of n; 0 is the head size.
+func (c *Config) divideScores(n int) {
+	if n > 0 {
+		c.ScoreScale = rootScale(n)
+	}
+}
+
+// QueryScalar is the number by whose root scores are divided.
+func (c *Config) QueryScalar() int {
+	if c.ScoreScale > 0 {
+		return int(math.Round(1 / (c.ScoreScale * c.ScoreScale)))
+	}
+	return c.HeadDim
 }
 
 // GGUFQueryScalar is the QueryScalar that llama.cpp takes for a gemma2 of these sizes, since

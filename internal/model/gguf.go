@@ -61,10 +61,10 @@ func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, rope RopeTens
 	if err := k.rotatesWholeHead(c.HeadDim); err != nil {
 		return nil, err
 	}
+	c.inherit()
 	if c.Rope, err = k.rope(c, rope); err != nil {
 		return nil, err
 	}
-	c.inherit()
 	if family.fromGGUF != nil {
 		family.fromGGUF(&k, c)
 	}

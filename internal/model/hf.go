@@ -60,11 +60,11 @@ func FromHF(data []byte) (*Config, error) {
 	if c.MaxPositions == 0 {
 		c.MaxPositions = 2048
 	}
+	c.inherit()
 	c.Rope = h.rope(family, c.MaxPositions)
 	if c.Layers, err = h.layers(); err != nil {
 		return nil, err
 	}
-	c.inherit()
 	if family.fromHF != nil {
 		if err := family.fromHF(h, c); err != nil {
 			return nil, err
@@ -91,7 +91,7 @@ func parseHF(data []byte) (*hfConfig, *Family, error) {
 func (h *hfConfig) supported(f *Family) error {
 	for _, name := range []string{h.HiddenAct, h.HiddenActivation} {
 		if !f.activates(name) {
-			return fmt.Errorf("hidden_act %q is not supported for %s, known is %s", name, h.ModelType, f.activation)
+			return fmt.Errorf("hidden_act %q is not supported for %s, known is %s", name, h.ModelType, f.math.Activation)
 		}
 	}
 	switch {
@@ -115,7 +115,7 @@ func (h *hfConfig) supported(f *Family) error {
 // activates says whether name means the family's activation. The first files of Gemma
 // say gelu and mean the approximation (transformers, GemmaConfig).
 func (f *Family) activates(name string) bool {
-	return name == "" || name == f.activation.String() || name == "gelu" && f.activation == GELU
+	return name == "" || name == f.math.Activation.String() || name == "gelu" && f.math.Activation == GELU
 }
 
 // optional is the biases that a Llama may have.

@@ -4,10 +4,7 @@
 // scores, cuts or counts works from that table and knows no architecture.
 package model
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Config is a model's geometry. Sizes that pruning changes stand per layer.
 type Config struct {
@@ -17,31 +14,13 @@ type Config struct {
 	HeadDim      int
 	MaxPositions int // context length the model was trained for
 	NormEps      float64
-	Rope         Rope
 	Tied         bool  // lm_head is the embedding
 	Optional     Roles // which optional rows of the family's table the model has
 	QueryHeads   bool  // attention is cut by query heads, not by KV groups (see ByQueryHead)
 	Layers       []Layer
 
-	// What a model computes otherwise than a Llama; the zero values are a Llama's.
-	Activation     Activation // of the MLP's gate
-	NormOffset     float32    // what norms add to their weights: 1 in Gemma
-	EmbeddingScale float32    // what the embedding's rows are multiplied by; 0: nothing
-	QueryScalar    int        // attention's scores are divided by its root; 0: by that of the head size
-	ScoreCap       float32    // soft cap of attention's scores, s = cap·tanh(s/cap); 0: none
-	LogitCap       float32    // that of the logits
+	Math // what is computed otherwise than in a Llama
 }
-
-// Activation is the function that an MLP's gate goes through.
-type Activation int
-
-const (
-	SiLU Activation = iota
-	GELU            // its approximation by tanh
-)
-
-// String is the function's name in config.json.
-func (a Activation) String() string { return [...]string{"silu", "gelu_pytorch_tanh"}[a] }
 
 // Layer holds the sizes of one decoder layer.
 type Layer struct {
@@ -49,15 +28,16 @@ type Layer struct {
 	KVHeads      int // KV groups, unless query heads are chosen the unit of attention pruning
 	Intermediate int // MLP channels
 	Window       int // how many keys a query sees, its own the last; 0: all
+	Positions    Positions
 }
 
 // Group is the number of query heads per KV head.
 func (l Layer) Group() int { return l.Heads / l.KVHeads }
 
-// Uniform reports whether all layers have the same sizes; their windows may differ.
+// Uniform reports whether all layers have the same sizes; their windows and positions may differ.
 func (c *Config) Uniform() bool {
 	for _, l := range c.Layers {
-		l.Window = c.Layers[0].Window
+		l.Window, l.Positions = c.Layers[0].Window, c.Layers[0].Positions
 		if l != c.Layers[0] {
 			return false
 		}
@@ -114,21 +94,16 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("layer %d has %w", i, err)
 		}
 	}
-	for _, cap := range []float32{c.ScoreCap, c.LogitCap} {
-		if !(cap >= 0 && cap <= most) {
-			return fmt.Errorf("a soft cap is %v, want more than 0", cap)
-		}
-	}
-	if c.QueryScalar < 0 || c.QueryScalar > most {
-		return fmt.Errorf("the query scalar is %d, want 1 to %d", c.QueryScalar, most)
-	}
 	if n := c.layerValues(); n > 1<<56 {
 		return fmt.Errorf("the layers have %d parameters, want at most 2^56", n)
 	}
-	if s := c.Rope.Scaling; c.Family.longRope && s != nil && !s.LongRope() {
-		return fmt.Errorf("rope scaling %q is not supported for %s, only %s is", s.Type, c.Family.Name, longrope)
+	if err := c.validateMath(); err != nil {
+		return err
 	}
-	return c.Rope.validate(c.HeadDim)
+	if f := c.Features() & uncomputed; f != 0 {
+		return fmt.Errorf("the model has what this program does not compute: %s", f)
+	}
+	return nil
 }
 
 func (l Layer) validate(headDim int) error {
@@ -151,15 +126,6 @@ func (c *Config) layerValues() int64 {
 		rows += int64(2*(l.Heads+l.KVHeads)*c.HeadDim + 3*l.Intermediate)
 	}
 	return rows * int64(c.HiddenSize)
-}
-
-// AttentionScale is what scores are multiplied by: 1/sqrt(head size), or that of QueryScalar.
-func (c *Config) AttentionScale() float32 {
-	n := c.HeadDim
-	if c.QueryScalar > 0 {
-		n = c.QueryScalar
-	}
-	return float32(1 / math.Sqrt(float64(n)))
 }
 
 // Window is the smallest sliding window of a layer, 0 when every layer sees all keys.

@@ -15,7 +15,7 @@ func (t *Transformer) growTables(n int) {
 		t.be.Free(t.cos)
 		t.be.Free(t.sin)
 	}
-	inv, scale := t.cfg.Rope.InvFreq(t.cfg.HeadDim, length), t.cfg.Rope.Attention()
+	inv, scale := t.cfg.Rope.InvFreq(t.cfg.Rotary(), length), t.cfg.Rope.Attention()
 	half := len(inv)
 	t.tableLen, t.tableFor = n, length
 	t.cos, t.sin = t.be.New(n*half), t.be.New(n*half)

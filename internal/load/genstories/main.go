@@ -93,7 +93,7 @@ func readModel(path string) (export.Model, error) {
 // config adds what llama2.c has in its code: run.c's rmsnorm and rope.
 func (h header) config() *model.Config {
 	c := &model.Config{Family: model.Families[0], VocabSize: int(h.Vocab), HiddenSize: int(h.Hidden), HeadDim: int(h.Hidden / h.Heads),
-		MaxPositions: int(h.Positions), NormEps: 1e-5, Rope: model.Rope{Theta: 10000}, Tied: true}
+		MaxPositions: int(h.Positions), NormEps: 1e-5, Math: model.Math{Rope: model.Rope{Theta: 10000}}, Tied: true}
 	for range h.Layers {
 		c.Layers = append(c.Layers, model.Layer{Heads: int(h.Heads), KVHeads: int(h.KVHeads), Intermediate: int(h.Intermediate)})
 	}
