@@ -46,10 +46,7 @@ def phi3(name, context, original):
 
 def golden(name, model, config, lowest):
     """Writes the folder of a model just made; lowest is the first token id that is drawn."""
-    with torch.no_grad():
-        for p in model.parameters():
-            if p.dim() == 1:
-                p.copy_(1 + 0.2 * torch.randn_like(p))
+    randomise(model)
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "config.json"), "w") as f:
@@ -57,18 +54,30 @@ def golden(name, model, config, lowest):
         f.write("\n")
     weights = {n: p.detach().clone() for n, p in model.named_parameters()}
     save_file(weights, os.path.join(folder, "model.safetensors"), metadata={"format": "pt"})
+    expect(folder, model, torch.randint(lowest, config["vocab_size"], (3, 24)))
 
-    ids = torch.randint(lowest, config["vocab_size"], (3, 24))
-    model = model.double()
+
+def randomise(model, centre=1):
+    """Gives norms random weights about centre, and biases some about 0."""
+    with torch.no_grad():
+        for n, p in model.named_parameters():
+            if p.dim() == 1:
+                p.copy_((0 if n.endswith("bias") else centre) + 0.2 * torch.randn_like(p))
+
+
+def expect(folder, model, ids):
+    """Writes golden.safetensors: what model, which is left in float64, computes of ids."""
+    model = model.double().eval()
     out = model(ids, labels=ids)
     out.loss.backward()
-    expect = {"ids": ids, "logits": out.logits.detach().float(), "loss": out.loss.detach().double().reshape(1)}
-    expect |= {f"grad.{n}": p.grad.float() for n, p in model.named_parameters()}
-    save_file({n: t.contiguous() for n, t in expect.items()}, os.path.join(folder, "golden.safetensors"))
+    tensors = {"ids": ids, "logits": out.logits.detach().float(), "loss": out.loss.detach().double().reshape(1)}
+    tensors |= {f"grad.{n}": p.grad.float() for n, p in model.named_parameters()}
+    save_file({n: t.contiguous() for n, t in tensors.items()}, os.path.join(folder, "golden.safetensors"))
 
 
-YARN = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 512}
-llama("llama_yarn", dict(max_position_embeddings=2048, rope_parameters=YARN))
-llama("llama_dynamic", dict(max_position_embeddings=16, rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}))
-phi3("phi3_longrope", 128, 16)
-phi3("phi3_longrope_short", 4096, 512)
+if __name__ == "__main__":
+    YARN = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 512}
+    llama("llama_yarn", dict(max_position_embeddings=2048, rope_parameters=YARN))
+    llama("llama_dynamic", dict(max_position_embeddings=16, rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}))
+    phi3("phi3_longrope", 128, 16)
+    phi3("phi3_longrope_short", 4096, 512)
