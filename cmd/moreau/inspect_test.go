@@ -58,7 +58,7 @@ func TestCommandsAreUniqueAndDescribed(t *testing.T) {
 }
 
 func TestHelpIsNoError(t *testing.T) {
-	for _, args := range [][]string{nil, {"--help"}, {"prune", "--help"}, {"--version"}} {
+	for _, args := range [][]string{{}, {"--help"}, {"prune", "--help"}, {"--version"}} {
 		if must(t, args...).stdout == "" {
 			t.Errorf("moreau %v prints nothing", args)
 		}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	"moreau/internal/importance"
@@ -18,21 +21,31 @@ func score(t *testing.T, args ...string) string {
 	return out
 }
 
+// scored is a scores file: what was found, apart from what the manifest says of it.
+type scored struct {
+	Manifest importance.Manifest
+	Layers   json.RawMessage
+}
+
 func TestEveryMethodScores(t *testing.T) {
-	texts := map[string]string{}
+	found := map[string]string{}
+	add := func(name string, args ...string) scored {
+		s := parsed[scored](t, read(t, score(t, append([]string{"--method", name}, args...)...)))
+		if other, ok := found[string(s.Layers)]; ok {
+			t.Errorf("%s %v and %s give the same scores", name, args, other)
+		}
+		found[string(s.Layers)] = name + strings.Join(args, " ")
+		return s
+	}
 	for _, name := range importance.MethodNames() {
-		text := read(t, score(t, "--method", name))
-		manifest := parsed[struct{ Manifest importance.Manifest }](t, text).Manifest
-		if manifest.Method != name || manifest.Model != stories {
-			t.Errorf("method %s: the manifest says %q of %q", name, manifest.Method, manifest.Model)
+		if m := add(name).Manifest; m.Method != name || m.Model != stories {
+			t.Errorf("method %s: the manifest says %q of %q", name, m.Method, m.Model)
 		}
-		if other, ok := texts[text]; ok {
-			t.Errorf("%s and %s give the same file", name, other)
-		}
-		texts[text] = name
 	}
 	for _, salience := range []string{"vector", "element2", "mix"} {
-		score(t, "--method", "taylor", "--salience", salience)
+		if m := add("taylor", "--salience", salience).Manifest; m.Salience != salience {
+			t.Errorf("salience %s: the manifest says %q", salience, m.Salience)
+		}
 	}
 }
 
@@ -42,8 +55,12 @@ func TestSeedDecides(t *testing.T) {
 		if read(t, first) != read(t, again) {
 			t.Errorf("%v: the same seed gives other scores", args)
 		}
-		if read(t, first) == read(t, other) {
+		one, two := parsed[scored](t, read(t, first)), parsed[scored](t, read(t, other))
+		if string(one.Layers) == string(two.Layers) {
 			t.Errorf("%v: another seed gives the same scores", args)
+		}
+		if len(one.Manifest.Trace) > 0 && reflect.DeepEqual(one.Manifest.Trace, two.Manifest.Trace) {
+			t.Errorf("%v: another seed gives the same losses", args)
 		}
 	}
 }
