@@ -124,7 +124,7 @@ func (g *GGUF) alignment(file string) (int64, error) {
 // disjoint checks that no two tensors share bytes.
 func (g *GGUF) disjoint(file string) error {
 	sorted := slices.SortedFunc(maps.Values(g.spans), func(a, b span) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.size, b.size))
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.size, b.size), cmp.Compare(a.Name, b.Name))
 	})
 	for i := 1; i < len(sorted); i++ {
 		if a, b := sorted[i-1], sorted[i]; a.at+a.size > b.at {

@@ -87,25 +87,44 @@ func TestGGUFValues(t *testing.T) {
 	}
 }
 
+// What GGUF cannot hold is refused by its name before the first byte is written.
 func TestWriteGGUFErrors(t *testing.T) {
 	m, infos := sample(true)
 	for name, c := range map[string]struct {
 		kv    []KeyValue
 		infos []Info
+		want  string
 	}{
-		"twice":     {nil, []Info{infos[0], infos[0]}},
-		"two keys":  {[]KeyValue{{"k", true}, {"k", true}}, nil},
-		"alignment": {[]KeyValue{{"general.alignment", uint32(64)}}, nil},
-		"type":      {[]KeyValue{{"k", 1}}, nil},
-		"nil":       {[]KeyValue{{"k", nil}}, nil},
-		"missing":   {nil, []Info{{Name: "no such"}}},
-		"bool":      {nil, []Info{{Name: "x", DType: tensor.Bool}}},
-		"long name": {nil, []Info{{Name: strings.Repeat("x", 64)}}},
-		"rank":      {nil, []Info{{Name: "x", Shape: []int{1, 1, 1, 1, 1}}}},
-		"no blocks": {nil, []Info{{Name: "x", DType: tensor.Q8_0, Shape: []int{33}}}},
+		"twice":     {nil, []Info{infos[0], infos[0]}, "to be written twice"},
+		"two keys":  {[]KeyValue{{"k", true}, {"k", true}}, nil, `key "k" is to be written twice`},
+		"alignment": {[]KeyValue{{"general.alignment", uint32(64)}}, nil, "general.alignment"},
+		"type":      {[]KeyValue{{"k", 1}}, nil, `"k" has a value of type int`},
+		"nil":       {[]KeyValue{{"k", nil}}, nil, `"k" has a value of type <nil>`},
+		"bool":      {nil, []Info{{Name: "x", DType: tensor.Bool}}, "BOOL cannot be stored"},
+		"long name": {nil, []Info{{Name: strings.Repeat("x", 64), Shape: []int{1}}}, "at most 63 bytes"},
+		"rank":      {nil, []Info{{Name: "x", Shape: []int{1, 1, 1, 1, 1}}}, "4 axes"},
+		"no blocks": {nil, []Info{{Name: "x", DType: tensor.Q8_0, Shape: []int{33}}}, `"x"`},
 	} {
-		if err := WriteGGUF(&bytes.Buffer{}, c.kv, c.infos, m.Read); err == nil {
-			t.Errorf("%s: no error", name)
+		var file bytes.Buffer
+		if err := WriteGGUF(&file, c.kv, c.infos, m.Read); err == nil || !strings.Contains(err.Error(), c.want) || file.Len() > 0 {
+			t.Errorf("%s: %d bytes, %v", name, file.Len(), err)
 		}
 	}
+	if err := WriteGGUF(&bytes.Buffer{}, nil, []Info{{Name: "no such"}}, m.Read); err == nil {
+		t.Error("missing: no error")
+	}
+}
+
+// The longest name and the most axes that llama.cpp reads are written and read again.
+func TestWriteGGUFLimits(t *testing.T) {
+	m := Memory{strings.Repeat("x", 63): tensor.FromFloat32(tensor.F32, []int{1, 1, 1, 2}, []float32{1, 2})}
+	var file bytes.Buffer
+	if err := WriteGGUF(&file, nil, m.Tensors(), m.Read); err != nil {
+		t.Fatal(err)
+	}
+	g, err := parseGGUF(file.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameTensors(t, g, m)
 }

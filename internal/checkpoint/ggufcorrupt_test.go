@@ -84,6 +84,7 @@ func TestGGUFCorrupt(t *testing.T) {
 		"large offset":       {at(1 << 61), `"x"`},
 		"duplicate tensor":   {file(64, v, two, none, "x", uint32(1), uint64(4), uint32(0), none, "x", uint32(1), uint64(4), uint32(0), uint64(32)), "twice"},
 		"overlap":            {file(64, v, two, none, "x", uint32(1), uint64(12), uint32(0), none, "y", uint32(1), uint64(4), uint32(0), uint64(32)), `"x" and "y"`},
+		"same place":         {file(64, v, two, none, "y", uint32(1), uint64(4), uint32(0), none, "x", uint32(1), uint64(4), uint32(0), none), `"x" and "y"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parseGGUF(c.data)

@@ -78,13 +78,34 @@ func (m *Mapped) readInto(name string, alloc func(n int) []byte) (tensor.Tensor,
 	if !ok {
 		return tensor.Tensor{}, missing(name)
 	}
-	if e.Rows == nil && e.Add == 0 {
-		return ReadInto(m.base, e.Name, alloc)
+	if e.Rows == nil {
+		t, err := ReadInto(m.base, e.Name, alloc)
+		return e.added(t, err)
 	}
+	return m.selected(e, e.Rows)
+}
+
+// readRows reads part p of a tensor by its new name.
+func (m *Mapped) readRows(p Part, alloc func(n int) []byte) (tensor.Tensor, error) {
+	e := m.entries[p.Name]
+	if e.Rows == nil {
+		t, err := readRows(m.base, Part{e.Name, p.First, p.Rows}, alloc)
+		return e.added(t, err)
+	}
+	return m.selected(e, e.Rows[p.First:p.First+p.Rows])
+}
+
+// selected is rows of the source of e, in their order.
+func (m *Mapped) selected(e Entry, rows []int) (tensor.Tensor, error) {
 	t, err := m.base.Read(e.Name)
-	if err == nil && e.Rows != nil {
-		t, err = t.Select(0, e.Rows, 1)
+	if err == nil {
+		t, err = t.Select(0, rows, 1)
 	}
+	return e.added(t, err)
+}
+
+// added is what was read of the source of e, with Add.
+func (e Entry) added(t tensor.Tensor, err error) (tensor.Tensor, error) {
 	if err != nil || e.Add == 0 {
 		return t, err
 	}

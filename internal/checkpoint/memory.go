@@ -39,6 +39,12 @@ func missing(name string) error {
 	return fmt.Errorf("the model has no tensor %q: %w", name, fs.ErrNotExist)
 }
 
+// Infos is a copy of list as Tensors returns it: sorted by name, its shapes the
+// caller's to change.
+func Infos(list []Info) []Info {
+	return sortedInfos(slices.Values(list), func(i Info) Info { return i })
+}
+
 // sortedInfos collects what Tensors returns; shapes are the caller's to change.
 func sortedInfos[T any](items iter.Seq[T], info func(T) Info) []Info {
 	var infos []Info

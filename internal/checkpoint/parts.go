@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"moreau/internal/tensor"
 )
@@ -29,7 +30,8 @@ func Split(c Checkpoint, names map[string]Part) (Checkpoint, error) {
 		base[info.Name] = info
 	}
 	v := &parts{c, maps.Clone(names), map[string]Info{}}
-	for name, p := range names {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		p := names[name]
 		info, ok := base[p.Name]
 		if !ok {
 			return nil, missing(p.Name)
@@ -88,16 +90,4 @@ func (s spans) readRows(p Part, alloc func(n int) []byte) (tensor.Tensor, error)
 		sp.Shape = append([]int{p.Rows}, sp.Shape[1:]...)
 	}
 	return sp.read(alloc)
-}
-
-func (m *Mapped) readRows(p Part, alloc func(n int) []byte) (tensor.Tensor, error) {
-	e := m.entries[p.Name]
-	if e.Rows == nil {
-		return readRows(m.base, Part{e.Name, p.First, p.Rows}, alloc)
-	}
-	t, err := m.base.Read(e.Name)
-	if err != nil {
-		return t, err
-	}
-	return t.Select(0, e.Rows[p.First:p.First+p.Rows], 1)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
 	"testing"
 
 	"moreau/internal/tensor"
@@ -75,6 +76,48 @@ func TestSplit(t *testing.T) {
 	for _, bad := range []Part{{"no such", 0, 1}, {"b.weight", 1, 2}, {"b.weight", -1, 1}, {"b.weight", 0, -1}, {"a.bias", 1, 1}} {
 		if _, err := Split(m, map[string]Part{"x": bad}); err == nil {
 			t.Errorf("%v: no error", bad)
+		}
+	}
+}
+
+// A part of a renamed tensor has what is added to all of it.
+func TestSplitAdds(t *testing.T) {
+	m, _ := sample(true)
+	for _, rows := range [][]int{nil, {1, 0}} {
+		renamed, err := Rename(m, map[string]Entry{"w": {Name: "b.weight", Rows: rows, Add: 0.5}, "q": {Name: "e.q8", Rows: rows, Add: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := Split(renamed, map[string]Part{"second": {"w", 1, 1}, "blocks": {"q", 1, 1}, "whole": {"w", 0, 2}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, info := range v.Tensors() {
+			x, err := v.Read(info.Name)
+			if err != nil || !sameInfo(info, Info{info.Name, x.DType, x.Shape}) {
+				t.Errorf("rows %v: %v: read %s%v, %v", rows, info, x.DType, x.Shape, err)
+			}
+		}
+		w, _ := renamed.Read("w")
+		q, _ := renamed.Read("q")
+		for name, want := range map[string][]float32{"second": w.Float32()[3:], "blocks": q.Float32()[32:], "whole": w.Float32()} {
+			if x, _ := v.Read(name); !slices.Equal(x.Float32(), want) {
+				t.Errorf("rows %v: %s is %v, want %v", rows, name, x.Float32(), want)
+			}
+		}
+	}
+}
+
+// Of several parts that are not there the first by name is told, every time.
+func TestSplitNamesTheFirst(t *testing.T) {
+	m, _ := sample(false)
+	names := map[string]Part{}
+	for _, n := range []string{"f", "e", "d", "c", "b", "a"} {
+		names[n] = Part{"none of " + n, 0, 1}
+	}
+	for range 20 {
+		if _, err := Split(m, names); err == nil || !strings.Contains(err.Error(), `"none of a"`) {
+			t.Fatal(err)
 		}
 	}
 }

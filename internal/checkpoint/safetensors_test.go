@@ -156,6 +156,15 @@ func TestSafetensorsShards(t *testing.T) {
 	}
 }
 
+// Of several tensors in wrong places the first by name is told, every time.
+func TestIndexNamesTheFirst(t *testing.T) {
+	const text = `{"weight_map":{"f":"..","e":"..","d":"..","c":"..","b":"..","a":".."}}`
+	for range 20 {
+		_, err := parseIndex([]byte(text), "index.json")
+		wantCorrupt(t, err, `tensor "a"`)
+	}
+}
+
 func TestSafetensorsMissing(t *testing.T) {
 	for _, path := range []string{t.TempDir(), filepath.Join(t.TempDir(), "no.safetensors")} {
 		if _, err := OpenSafetensors(path); !errors.Is(err, fs.ErrNotExist) {

@@ -66,7 +66,8 @@ func parseIndex(text []byte, path string) (weights map[string]string, err error)
 	if len(weights) == 0 {
 		return nil, corruptf(path, "there is no weight_map; %s", again)
 	}
-	for name, file := range weights {
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
+		file := weights[name]
 		if file == "" || file == "." || strings.Contains(file, "..") || strings.ContainsAny(file, `/\:`) {
 			return nil, corruptf(path, "tensor %q is said to be in %q, which is not a file of this folder", name, file)
 		}

@@ -64,7 +64,7 @@ func Promised(cfg *model.Config, dtype tensor.DType) checkpoint.Checkpoint {
 }
 
 // Tensors implements checkpoint.Checkpoint.
-func (s *promised) Tensors() []checkpoint.Info { return s.infos }
+func (s *promised) Tensors() []checkpoint.Info { return checkpoint.Infos(s.infos) }
 
 // Read implements checkpoint.Checkpoint: there is nothing to read.
 func (s *promised) Read(name string) (tensor.Tensor, error) {
