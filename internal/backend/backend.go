@@ -73,11 +73,12 @@ type Decoder interface {
 	// RMSNormBackward adds to dx[N,C] and dw[C]; either may be nil.
 	RMSNormBackward(dx, dw, dout, x, w, rstd Buffer, N, C int)
 
-	// RoPEForward rotates x[B,T,H,D] in place, rotate-half form: pair (i, i+D/2)
-	// by the angle whose cosine and sine stand at cos, sin[pos0+t, i] ([positions, D/2]).
-	RoPEForward(x, cos, sin Buffer, B, T, H, D, pos0 int)
-	// RoPEBackward rotates the gradient back, in place.
-	RoPEBackward(dx, cos, sin Buffer, B, T, H, D, pos0 int)
+	// RoPEForward turns the first R components of each head of x[B,T,H,D], in place,
+	// rotate-half form: pair (i, i+R/2) by cos, sin[pos0+t, i], R/2 a position. Cosines and
+	// sines may be multiplied by a factor, which the pairs then grow by.
+	RoPEForward(x, cos, sin Buffer, B, T, H, D, R, pos0 int)
+	// RoPEBackward takes the gradient back through the same, in place.
+	RoPEBackward(dx, cos, sin Buffer, B, T, H, D, R, pos0 int)
 
 	// AttentionForward: causal grouped-query attention, out[B,T,H,D]; lse[B,H,T]
 	// receives the log-sum-exp of each row of scaled, capped scores, which the backward pass needs.

@@ -100,7 +100,7 @@ func RoPE(T, H, D int) Op {
 		x, cos, sin := a.draws(T*H*D), a.draws(T*D/2), a.draws(T*D/2)
 		a.be.Zero(cos) // factors beyond 1 would make x grow from run to run
 		a.be.Zero(sin)
-		return func() { a.be.RoPEForward(x, cos, sin, 1, T, H, D, 0) }
+		return func() { a.be.RoPEForward(x, cos, sin, 1, T, H, D, D, 0) }
 	}}
 }
 

@@ -140,9 +140,6 @@ func (c *Config) Features() (s Features) {
 	return s
 }
 
-// uncomputed is what the transformer does not compute; it would be left out without a word.
-var uncomputed = FeaturesOf(NoPreNorms, WideNorms, ScaledResidual, DividedLogits, LocalRopes, NoRopes, PartialRotary, GrowingQueries)
-
 // WideNorms says whether q and k have one RMSNorm over all of a layer's heads together.
 func (c *Config) WideNorms() bool {
 	for _, p := range c.LayerParams(0) {

@@ -36,11 +36,3 @@ func TestFeaturesHaveNames(t *testing.T) {
 		seen[f.String()] = true
 	}
 }
-
-func TestUncomputedFeatureIsRefused(t *testing.T) {
-	layer := Layer{Heads: 2, KVHeads: 1, Intermediate: 4, Positions: NoRope}
-	c := &Config{Family: &llama, VocabSize: 8, HiddenSize: 16, HeadDim: 8, MaxPositions: 8, Layers: []Layer{layer}, Math: Math{Rope: Rope{Theta: 10000}}}
-	if c.Features()&uncomputed != 0 && c.Validate() == nil {
-		t.Errorf("a model with %s is taken", c.Features())
-	}
-}

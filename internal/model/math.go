@@ -29,6 +29,14 @@ type Math struct {
 // (Ministral 3; transformers, modeling_ministral3.py). Beta 0: it does not.
 type QueryGrowth struct{ Beta, Original float64 }
 
+// At is the factor of the query at position p.
+func (g QueryGrowth) At(p int) float64 {
+	if g.Beta == 0 {
+		return 1
+	}
+	return 1 + g.Beta*math.Log1p(math.Floor(float64(p)/g.Original))
+}
+
 // Activation is the function that an MLP's gate goes through.
 type Activation int
 
@@ -87,6 +95,8 @@ func (c *Config) validateMath() error {
 	switch {
 	case c.Growth.Beta > 0 && !(c.Growth.Original >= 1 && c.Growth.Original <= most):
 		return fmt.Errorf("queries grow beyond a context of %v, want 1 to %d", c.Growth.Original, most)
+	case c.Growth.Beta > 0 && (c.Rotary() != c.HeadDim || c.HasPositions(NoRope)):
+		return fmt.Errorf("queries grow as they turn, but not all of them turns")
 	case c.RotaryDim < 0 || c.RotaryDim > c.HeadDim || c.RotaryDim%2 != 0:
 		return fmt.Errorf("%d components of a head turn, want an even number up to its size %d", c.RotaryDim, c.HeadDim)
 	}

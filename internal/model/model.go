@@ -97,13 +97,7 @@ func (c *Config) Validate() error {
 	if n := c.layerValues(); n > 1<<56 {
 		return fmt.Errorf("the layers have %d parameters, want at most 2^56", n)
 	}
-	if err := c.validateMath(); err != nil {
-		return err
-	}
-	if f := c.Features() & uncomputed; f != 0 {
-		return fmt.Errorf("the model has what this program does not compute: %s", f)
-	}
-	return nil
+	return c.validateMath()
 }
 
 func (l Layer) validate(headDim int) error {

@@ -50,9 +50,12 @@ func layerFloats(cfg *model.Config, l int, N int64, gradients Gradients) int64 {
 		if cfg.Has(model.QNorm) {
 			attention += q
 		}
-		stream := C
-		if cfg.Has(model.PostMLPNorm) {
-			stream += C // the gradient of what its norm, or that of attention's, sees
+		var stream int64
+		if cfg.Has(model.MLPNorm) {
+			stream += C // the gradient of what it, or that before attention, gives
+		}
+		if cfg.Has(model.PostMLPNorm) || cfg.ResidualScale != 0 {
+			stream += C // the gradient of what the MLP, or attention, gives
 		}
 		floats += N * (stream + max(3*f, attention))
 	}
@@ -66,10 +69,10 @@ func actFloats(cfg *model.Config, l int, N int64) int64 {
 	if cfg.Has(model.QNorm) {
 		heads += int64(s.Heads) + int64(s.KVHeads) // q and k before their norms
 	}
-	streams := int64(3)
-	for _, r := range []model.Role{model.PostAttnNorm, model.PostMLPNorm} {
+	streams := int64(1) // after attention
+	for _, r := range []model.Role{model.AttnNorm, model.MLPNorm, model.PostAttnNorm, model.PostMLPNorm} {
 		if cfg.Has(r) {
-			streams++ // what is added to the stream, before its norm
+			streams++ // what it gives; of those behind attention and MLP, what it sees
 		}
 	}
 	return N * (streams*int64(cfg.HiddenSize) + heads*D + 3*int64(s.Intermediate))

@@ -149,9 +149,10 @@ func vocabBlock(N, V int) int {
 	return min(V, max(least, logitsBytes/(4*N)/least*least))
 }
 
-// normBackward takes dh through the final norm into dx.
+// normBackward takes dh, that of what normed gave, through the final norm into dx.
 func (p *pass) normBackward(dh, rstd backend.Buffer) error {
 	N, C := p.b.Rows(), p.cfg.HiddenSize
+	p.divideLogits(dh)
 	norm := p.finalNorm()
 	var dw backend.Buffer
 	if p.sink.Wants(norm) {

@@ -36,16 +36,17 @@ func (p *pass) releaseLayer(lw *layerWeights) {
 
 // layerActs are the activations of one layer that its backward pass needs; N = B*T.
 type layerActs struct {
-	x          backend.Buffer // [N, C] input, the residual stream; owned by the pass
-	xn1, rstd1 backend.Buffer // [N, C], [N]
-	qn, kn     *normActs      // what the norms of q and k's heads saw; nil without them
-	on, dn     *normActs      // what those of attention's and the MLP's outputs saw, [N, C]
-	q, k, v    backend.Buffer // [N, H*D], [N, K*D], [N, K*D], q and k after RoPE
-	att, lse   backend.Buffer // [N, H*D], [B, H, T]
-	xmid       backend.Buffer // [N, C] after attention
-	xn2, rstd2 backend.Buffer // [N, C], [N]
-	gate, up   backend.Buffer // [N, F]
-	act        backend.Buffer // [N, F] activation(gate)·up
+	x        backend.Buffer // [N, C] input, the residual stream; owned by the pass
+	xn1      backend.Buffer // [N, C] after its norm
+	n1, n2   *normActs      // what the norms before attention and MLP saw; nil without them
+	qn, kn   *normActs      // what the norms of q and k's heads saw; nil without them
+	on, dn   *normActs      // what those of attention's and the MLP's outputs saw, [N, C]
+	q, k, v  backend.Buffer // [N, H*D], [N, K*D], [N, K*D], q and k after RoPE
+	att, lse backend.Buffer // [N, H*D], [B, H, T]
+	xmid     backend.Buffer // [N, C] after attention
+	xn2      backend.Buffer // [N, C] after its norm
+	gate, up backend.Buffer // [N, F]
+	act      backend.Buffer // [N, F] activation(gate)·up
 }
 
 // layerSizes are the widths of one layer: q and kv columns and MLP channels.
@@ -65,11 +66,9 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
 	Q, KV, F := p.layerSizes(l)
 	s := p.attentionShape(l)
-	eps := float32(p.cfg.NormEps)
 	a := &layerActs{x: x}
 
-	a.xn1, a.rstd1 = p.new(N*C), p.new(N)
-	be.RMSNormForward(a.xn1, a.rstd1, x, lw.w[model.AttnNorm], N, C, eps)
+	a.xn1, a.n1 = p.norm(lw, model.AttnNorm, x)
 	a.q, a.k, a.v = p.new(N*Q), p.new(N*KV), p.new(N*KV)
 	be.LinearForward(a.q, a.xn1, lw.w[model.Q], N, C, Q)
 	be.LinearForward(a.k, a.xn1, lw.w[model.K], N, C, KV)
@@ -79,8 +78,9 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	p.addBias(lw, model.VBias, a.v)
 	a.q, a.qn = p.norm(lw, model.QNorm, a.q)
 	a.k, a.kn = p.norm(lw, model.KNorm, a.k)
-	be.RoPEForward(a.q, p.cos, p.sin, s.B, s.T, s.H, s.D, p.first())
-	be.RoPEForward(a.k, p.cos, p.sin, s.B, s.T, s.K, s.D, p.first())
+	positions := p.cfg.Layers[l].Positions
+	p.rotate(p.turns.queries[positions], a.q, s.H)
+	p.rotate(p.turns.keys[positions], a.k, s.K)
 	keys, values := a.k, a.v
 	if p.cache != nil {
 		keys, values = p.cache.add(be, l, a.k, a.v)
@@ -91,10 +91,9 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	be.LinearForward(a.xmid, a.att, lw.w[model.O], N, Q, C)
 	p.addBias(lw, model.OBias, a.xmid)
 	a.xmid, a.on = p.norm(lw, model.PostAttnNorm, a.xmid)
-	be.Axpby(a.xmid, 1, x, 1)
+	be.Axpby(a.xmid, 1, x, p.residualScale())
 
-	a.xn2, a.rstd2 = p.new(N*C), p.new(N)
-	be.RMSNormForward(a.xn2, a.rstd2, a.xmid, lw.w[model.MLPNorm], N, C, eps)
+	a.xn2, a.n2 = p.norm(lw, model.MLPNorm, a.xmid)
 	a.gate, a.up, a.act = p.new(N*F), p.new(N*F), p.new(N*F)
 	be.LinearForward(a.gate, a.xn2, lw.w[model.Gate], N, C, F)
 	be.LinearForward(a.up, a.xn2, lw.w[model.Up], N, C, F)
@@ -123,11 +122,14 @@ func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads,
 	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
 	_, _, F := p.layerSizes(l)
 	dact, dgate, dup := p.new(N*F), p.new(N*F), p.new(N*F)
-	dxn2 := p.new(N * C)
-	defer p.release(dact, dgate, dup, dxn2)
+	dxn2 := p.preNormed(dx, a.n2)
+	defer p.release(dact, dgate, dup)
+	if a.n2 != nil {
+		defer p.release(dxn2)
+	}
 
-	dout := p.normGrad(lw, g, model.PostMLPNorm, dx, a.dn)
-	if a.dn != nil {
+	dout := p.addedGrad(lw, g, model.PostMLPNorm, dx, a.dn)
+	if p.changesAdded(a.dn) {
 		defer p.release(dout)
 	}
 	p.biasGrad(g, model.DownBias, dout)
@@ -140,7 +142,7 @@ func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads,
 	p.biasGrad(g, model.UpBias, dup)
 	be.LinearBackward(dxn2, g.d[model.Gate], dgate, a.xn2, lw.w[model.Gate], N, C, F)
 	be.LinearBackward(dxn2, g.d[model.Up], dup, a.xn2, lw.w[model.Up], N, C, F)
-	be.RMSNormBackward(dx, g.d[model.MLPNorm], dxn2, a.xmid, lw.w[model.MLPNorm], a.rstd2, N, C)
+	p.preNormBackward(lw, g, model.MLPNorm, dx, dxn2, a.n2)
 	return nil
 }
 
@@ -149,12 +151,15 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 	Q, KV, _ := p.layerSizes(l)
 	s := p.attentionShape(l)
 	datt, dq, dk, dv := p.new(N*Q), p.new(N*Q), p.new(N*KV), p.new(N*KV)
-	dxn1 := p.new(N * C)
-	defer p.release(datt, dv, dxn1)
+	dxn1 := p.preNormed(dx, a.n1)
+	defer p.release(datt, dv)
+	if a.n1 != nil {
+		defer p.release(dxn1)
+	}
 	defer func() { p.release(dq, dk) }() // which the norms of heads exchange
 
-	dout := p.normGrad(lw, g, model.PostAttnNorm, dx, a.on)
-	if a.on != nil {
+	dout := p.addedGrad(lw, g, model.PostAttnNorm, dx, a.on)
+	if p.changesAdded(a.on) {
 		defer p.release(dout)
 	}
 	p.biasGrad(g, model.OBias, dout)
@@ -164,17 +169,18 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 		return err
 	}
 	be.AttentionBackward(dq, dk, dv, datt, a.att, a.lse, a.q, a.k, a.v, s)
-	be.RoPEBackward(dq, p.cos, p.sin, s.B, s.T, s.H, s.D, 0)
-	be.RoPEBackward(dk, p.cos, p.sin, s.B, s.T, s.K, s.D, 0)
-	dq = p.normHeadsBackward(lw, g, model.QNorm, dq, a.qn)
-	dk = p.normHeadsBackward(lw, g, model.KNorm, dk, a.kn)
+	positions := p.cfg.Layers[l].Positions
+	p.rotateBack(p.turns.queries[positions], dq, s.H)
+	p.rotateBack(p.turns.keys[positions], dk, s.K)
+	dq = p.normGradOf(lw, g, model.QNorm, dq, a.qn)
+	dk = p.normGradOf(lw, g, model.KNorm, dk, a.kn)
 	p.biasGrad(g, model.QBias, dq)
 	p.biasGrad(g, model.KBias, dk)
 	p.biasGrad(g, model.VBias, dv)
 	be.LinearBackward(dxn1, g.d[model.Q], dq, a.xn1, lw.w[model.Q], N, C, Q)
 	be.LinearBackward(dxn1, g.d[model.K], dk, a.xn1, lw.w[model.K], N, C, KV)
 	be.LinearBackward(dxn1, g.d[model.V], dv, a.xn1, lw.w[model.V], N, C, KV)
-	be.RMSNormBackward(dx, g.d[model.AttnNorm], dxn1, a.x, lw.w[model.AttnNorm], a.rstd1, N, C)
+	p.preNormBackward(lw, g, model.AttnNorm, dx, dxn1, a.n1)
 	return nil
 }
 

@@ -38,13 +38,15 @@ func (p *pass) eachRows(h, w backend.Buffer, f func(logits backend.Buffer, lo, h
 	return nil
 }
 
-// normed is the final RMSNorm of the last residual stream: h[N, C], rstd[N].
+// normed is the final RMSNorm of the last residual stream, divided by what divides the
+// logits: h[N, C], rstd[N].
 func (p *pass) normed() (h, rstd backend.Buffer, err error) {
 	N, C := p.b.Rows(), p.cfg.HiddenSize
 	h, rstd = p.new(N*C), p.new(N)
 	x := p.stream[len(p.stream)-1]
 	err = p.with(p.finalNorm(), func(w backend.Buffer) error {
 		p.be.RMSNormForward(h, rstd, x, w, N, C, float32(p.cfg.NormEps))
+		p.divideLogits(h)
 		return nil
 	})
 	return h, rstd, err

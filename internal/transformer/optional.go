@@ -5,8 +5,9 @@ import (
 	"moreau/internal/model"
 )
 
-// What only some families have: biases of projections, norms of heads and of what is added
-// to the residual stream, another activation, a scaled embedding.
+// What only some families have: biases of projections, norms of q and k and of what is added
+// to the residual stream, no norms before, another activation, factors of the embedding, of
+// what is added and of the logits.
 
 // addBias adds the bias of that role, if the layer has one, to the rows of x, in place.
 func (p *pass) addBias(lw *layerWeights, role model.Role, x backend.Buffer) {
@@ -23,7 +24,8 @@ func (p *pass) biasGrad(g *layerGrads, role model.Role, dout backend.Buffer) {
 }
 
 // normActs is what the backward pass of such a norm needs: R rows of its width W, R being
-// N*heads for the norm of heads, over the head size, and N for one over the hidden size.
+// N*heads for the norm of heads, over the head size, and N for one over the hidden size or
+// over all heads.
 type normActs struct {
 	x, rstd backend.Buffer // [R, W], [R]
 }
@@ -52,8 +54,8 @@ func (p *pass) normGrad(lw *layerWeights, g *layerGrads, role model.Role, dout b
 	return dx
 }
 
-// normHeadsBackward is normGrad in place of dout, which it frees.
-func (p *pass) normHeadsBackward(lw *layerWeights, g *layerGrads, role model.Role, dout backend.Buffer, n *normActs) backend.Buffer {
+// normGradOf is normGrad in place of dout, which it frees.
+func (p *pass) normGradOf(lw *layerWeights, g *layerGrads, role model.Role, dout backend.Buffer, n *normActs) backend.Buffer {
 	dx := p.normGrad(lw, g, role, dout, n)
 	if n != nil {
 		p.release(dout)
@@ -99,7 +101,7 @@ func (p *pass) down(lw *layerWeights, a *layerActs, out backend.Buffer) {
 		}
 		p.be.Copy(out, y)
 	}
-	p.be.Axpby(out, 1, a.xmid, 1)
+	p.be.Axpby(out, 1, a.xmid, p.residualScale())
 }
 
 // scaleEmbedding multiplies rows of the embedding, or their gradients, in place.
@@ -114,5 +116,60 @@ func (p *pass) releaseNorms(norms ...*normActs) {
 		if n != nil {
 			p.release(n.x, n.rstd)
 		}
+	}
+}
+
+// preNormed is where the gradient of what a norm before attention or the MLP gives is summed:
+// that of the residual stream itself without one.
+func (p *pass) preNormed(dx backend.Buffer, n *normActs) backend.Buffer {
+	if n == nil {
+		return dx
+	}
+	return p.new(dx.Len())
+}
+
+// preNormBackward adds to dx what the norm makes of dxn, which preNormed gave.
+func (p *pass) preNormBackward(lw *layerWeights, g *layerGrads, role model.Role, dx, dxn backend.Buffer, n *normActs) {
+	if n == nil {
+		return
+	}
+	w := lw.w[role]
+	p.be.RMSNormBackward(dx, g.d[role], dxn, n.x, w, n.rstd, dx.Len()/w.Len(), w.Len())
+}
+
+// releasePreNorm frees what such a norm gave; what it saw is the residual stream.
+func (p *pass) releasePreNorm(n *normActs, xn backend.Buffer) {
+	if n != nil {
+		p.release(xn, n.rstd)
+	}
+}
+
+// residualScale is what attention and MLP are multiplied by as they are added to the residual stream.
+func (p *pass) residualScale() float32 {
+	if s := p.cfg.ResidualScale; s != 0 {
+		return s
+	}
+	return 1
+}
+
+// changesAdded says whether what attention or the MLP gives is not what is added: it is normed or scaled.
+func (p *pass) changesAdded(n *normActs) bool { return n != nil || p.residualScale() != 1 }
+
+// addedGrad is the gradient of what attention or the MLP gives, before its norm of that role
+// and its factor, from that of the residual stream: a new buffer, or dx itself without them.
+func (p *pass) addedGrad(lw *layerWeights, g *layerGrads, role model.Role, dx backend.Buffer, n *normActs) backend.Buffer {
+	scale := p.residualScale()
+	if scale == 1 {
+		return p.normGrad(lw, g, role, dx, n)
+	}
+	scaled := p.new(dx.Len())
+	p.be.Axpby(scaled, scale, dx, 0)
+	return p.normGradOf(lw, g, role, scaled, n)
+}
+
+// divideLogits divides the rows that the head makes logits of, or their gradients, in place.
+func (p *pass) divideLogits(h backend.Buffer) {
+	if d := p.cfg.LogitDivisor; d != 0 {
+		p.be.Axpby(h, 0, h, 1/d)
 	}
 }

@@ -50,7 +50,9 @@ func (p *pass) free() {
 
 func (p *pass) releaseActs(a *layerActs) {
 	p.releaseNorms(a.qn, a.kn, a.on, a.dn)
-	p.release(a.xn1, a.rstd1, a.q, a.k, a.v, a.att, a.lse, a.xmid, a.xn2, a.rstd2, a.gate, a.up, a.act)
+	p.releasePreNorm(a.n1, a.xn1)
+	p.releasePreNorm(a.n2, a.xn2)
+	p.release(a.q, a.k, a.v, a.att, a.lse, a.xmid, a.gate, a.up, a.act)
 }
 
 func (p *pass) layerDone() {

@@ -47,11 +47,9 @@ type MaskSink interface {
 
 // Transformer is the forward and backward pass of one configuration.
 type Transformer struct {
-	cfg      *model.Config
-	be       backend.Backend
-	cos, sin backend.Buffer // [positions, HeadDim/2], grown on demand
-	tableLen int
-	tableFor int // Rope.FreqLength of the tables
+	cfg   *model.Config
+	be    backend.Backend
+	turns rotations
 
 	// KeepBytes is memory for what the backward pass then need not compute again: the
 	// logits, and the activations of as many of the last layers as fit. Results are
@@ -65,7 +63,7 @@ type Transformer struct {
 
 // New makes a transformer; weights come with each call.
 func New(be backend.Backend, cfg *model.Config) *Transformer {
-	return &Transformer{cfg: cfg, be: be}
+	return &Transformer{cfg: cfg, be: be, turns: newRotations(cfg)}
 }
 
 // Config is the geometry the transformer was made for.

@@ -51,7 +51,7 @@ func everyOp(be *Backend) (results [][]float32) {
 	be.RMSNormBackward(dx, dscale, y, x, scale, rstd, N, C)
 	ids := make([]int32, N)
 	be.EmbeddingBackward(dw, x, ids, C)
-	be.RoPEForward(y, dw, w, 1, N, C/22, 22, 0)
+	be.RoPEForward(y, dw, w, 1, N, C/22, 22, 22, 0)
 
 	s := backend.AttentionShape{B: 2, T: 100, S: 110, H: heads, K: 2, D: 16, Scale: 0.25}
 	q, k, v := draw(s.B*s.T*heads*16), draw(s.B*s.S*32), draw(s.B*s.S*32)
