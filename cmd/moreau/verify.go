@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"moreau/internal/load"
-	"moreau/internal/tensor"
 	"moreau/internal/transformer"
 	"moreau/internal/verify"
 )
@@ -54,14 +53,6 @@ func newVerifyCommand(g *globals) *cobra.Command {
 	o.AddFlags(cmd)
 	return cmd
 }
-
-// bounds are the relative RMS differences of logits that a type of the pruned model
-// explains: two to ten times what SmolLM2-135M shows.
-var bounds = map[tensor.DType]float64{tensor.F32: 1e-4, tensor.F16: 1e-2, tensor.BF16: 5e-2,
-	tensor.Q8_0: 0.1, tensor.Q6_K: 0.2, tensor.Q4_K: 0.4, tensor.Q4_1: 0.4}
-
-// quantBound is that of all other types.
-const quantBound = 0.6
 
 // verified is what verify found; the JSON output.
 type verified struct {
@@ -110,7 +101,7 @@ func runVerify(ctx context.Context, densePath, prunedPath string, o *verifyOptio
 	if sum := v.RMS + v.Embedding; math.IsNaN(sum) || math.IsInf(sum, 0) {
 		return errors.Join(notFinite(pruned), notFinite(dense), fmt.Errorf("%s, %s: logits or embeddings are not finite, so there is nothing to compare", densePath, prunedPath))
 	}
-	v.DType, v.Bound = coarsest(pruned)
+	v.DType, v.Bound = verify.Bound(pruned.Weights)
 	v.Pass = max(v.Relative(), v.Embedding) <= v.Bound
 	if err := v.print(g, stdout); err != nil || v.Pass {
 		return err
@@ -138,20 +129,6 @@ func (o *verifyOptions) batch(seed uint64, vocab, tokens int) (transformer.Batch
 		}
 	}
 	return transformer.NewBatch(rows)
-}
-
-// coarsest is the type of the model's matrices with the largest bound.
-func coarsest(m *load.Model) (name string, bound float64) {
-	for _, i := range m.Weights.Tensors() {
-		b, plain := bounds[i.DType]
-		if !plain {
-			b = quantBound
-		}
-		if len(i.Shape) == 2 && b > bound {
-			name, bound = i.DType.String(), b
-		}
-	}
-	return name, bound
 }
 
 func (v verified) print(g *globals, stdout io.Writer) error {

@@ -20,7 +20,7 @@ type Result struct {
 	TokensPerSecond float64   `json:"tokens_per_second"`
 }
 
-// passTokens is how many tokens go through the model at once.
+// passTokens is how many positions go through the model at once.
 const passTokens = 2048
 
 // Perplexity runs rows through the model, each a sequence of its own, and
@@ -31,10 +31,7 @@ func Perplexity(ctx context.Context, tr *transformer.Transformer, w transformer.
 	start := time.Now()
 	var sum float64
 	for lo := 0; lo < len(rows); {
-		hi := lo + 1
-		for hi < len(rows) && (hi-lo+1)*len(rows[hi]) <= passTokens {
-			hi++
-		}
+		hi := lo + together(rows[lo:])
 		b, err := transformer.NewBatch(rows[lo:hi])
 		if err != nil {
 			return r, err
@@ -50,7 +47,8 @@ func Perplexity(ctx context.Context, tr *transformer.Transformer, w transformer.
 			sum += s
 			r.Tokens += n
 		}
-		if lo = hi; progress != nil {
+		lo = hi
+		if progress != nil {
 			progress(hi)
 		}
 	}
@@ -64,6 +62,19 @@ func Perplexity(ctx context.Context, tr *transformer.Transformer, w transformer.
 	}
 	r.TokensPerSecond = float64(r.Tokens+r.Rows) / time.Since(start).Seconds()
 	return r, nil
+}
+
+// together is how many of the first rows go through the model at once: as many as have
+// passTokens positions when all are padded to the longest of them, or a row alone.
+func together(rows [][]int32) int {
+	longest := 0
+	for n, r := range rows {
+		longest = max(longest, len(r))
+		if n > 0 && (n+1)*longest > passTokens {
+			return n
+		}
+	}
+	return len(rows)
 }
 
 func total(v []float64) float64 {

@@ -90,6 +90,11 @@ func TestSmolLM2Perplexity(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			for i, want := range s.golden.ChunkNLL {
+				if e := math.Abs(r.ChunkNLL[i]-want) / want; !(e <= 1e-3) {
+					t.Errorf("%s, %d tokens: mean of row %d is %.5f, want %.5f", c.golden, s.seq, i, r.ChunkNLL[i], want)
+				}
+			}
 			t.Logf("%s, %d tokens: perplexity %.4f, PyTorch %.4f, %.0f tokens/s", c.golden, s.seq, r.Perplexity, s.golden.PPL, r.TokensPerSecond)
 			if e := math.Abs(r.Perplexity-s.golden.PPL) / s.golden.PPL; !(e <= 1e-4) {
 				t.Errorf("%s, %d tokens: perplexity %.5f, want %.5f (relative error %g)", c.golden, s.seq, r.Perplexity, s.golden.PPL, e)

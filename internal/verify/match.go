@@ -6,13 +6,11 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"moreau/internal/backend"
 	"moreau/internal/checkpoint"
 	"moreau/internal/model"
-	"moreau/internal/transformer"
 )
 
 // ErrDifferent is in the errors about models that cannot be a dense and a pruned one.
@@ -29,10 +27,6 @@ type Match struct {
 	Kept  map[model.Dim][]int // query heads and channels, by dimension of the dense model, ascending
 	Worst float64             // relative L2 distance of the two least alike
 }
-
-// mostApart is the relative distance from which a unit is no copy of another: random
-// ones are about sqrt(2) apart, copies quantised to four bits about 0.1.
-const mostApart = 0.7
 
 // FindUnits matches each KV group by its rows of v_proj and each channel by its row of
 // gate_proj to the nearest of the dense model; where a layer has fewer query heads a KV
@@ -104,50 +98,4 @@ func related(dense, pruned *model.Config) error {
 		return fmt.Errorf("%w: the pruned model's sizes are no part of the dense one's", ErrDifferent)
 	}
 	return nil
-}
-
-// units are those of the dense model that the pruned one has, ascending, matched by
-// the rows of d and p.
-func (m *Match) units(be backend.Backend, dense, pruned Model, d, p model.Param) (kept []int, err error) {
-	dw, err := transformer.NewStored(be, dense.Weights).Weight(d)
-	if err != nil {
-		return nil, err
-	}
-	defer be.Free(dw)
-	pw, err := transformer.NewStored(be, pruned.Weights).Weight(p)
-	if err != nil {
-		return nil, err
-	}
-	defer be.Free(pw)
-	dim := d.Axes[0].Dim
-	D, P := dim.Units, p.Axes[0].Dim.Units
-	products := be.New(P * D)
-	defer be.Free(products)
-	be.LinearForward(products, pw, dw, P, d.Len()/D, D)
-	host := make([]float32, P*D)
-	be.Download(host, products)
-	squaresD, squaresP := squares(be, dw, D), squares(be, pw, P)
-	last := -1
-	for u := range P {
-		best, distance := -1, math.Inf(1)
-		for v := range D {
-			if d2 := squaresP[u] + squaresD[v] - 2*float64(host[u*D+v]); d2 < distance {
-				best, distance = v, d2
-			}
-		}
-		apart := math.Sqrt(max(0, distance) / max(squaresP[u], math.SmallestNonzeroFloat64))
-		if best <= last || !(apart < mostApart) {
-			return nil, fmt.Errorf("%w: unit %d of %s of the pruned model is none of the dense one's in order (nearest: %d, %.2f apart)", ErrDifferent, u, dim, best, apart)
-		}
-		kept, last = append(kept, best), best
-		m.Worst = max(m.Worst, apart)
-	}
-	return kept, nil
-}
-
-// squares are the sums of squares of the units of w.
-func squares(be backend.Backend, w backend.Buffer, units int) []float64 {
-	sums := make([]float64, units)
-	be.UnitSumSquares(sums, w, backend.Units{Rows: units, Cols: w.Len() / units, Axis: 0, Width: 1})
-	return sums
 }

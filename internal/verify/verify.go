@@ -68,25 +68,3 @@ func top(x []float32) (at int) {
 	}
 	return at
 }
-
-// masked gives the dense model's weights with the columns of o_proj and down_proj
-// that belong to units which went set to 0: what these units compute has no effect.
-type masked struct {
-	transformer.WeightSource
-	be backend.Backend
-	m  *Match
-}
-
-func (s *masked) Weight(p model.Param) (backend.Buffer, error) {
-	b, err := s.WeightSource.Weight(p)
-	if err != nil || (p.Role != model.O && p.Role != model.Down) {
-		return b, err
-	}
-	axis := p.Axes[1]
-	factors := make([]float32, axis.Dim.Units)
-	for _, u := range s.m.Kept[axis.Dim] {
-		factors[u] = 1
-	}
-	s.be.UnitScale(b, factors, backend.Units{Rows: p.Axes[0].Size(), Cols: axis.Size(), Axis: 1, Width: axis.Width})
-	return b, nil
-}

@@ -1,0 +1,160 @@
+package eval_test
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	"moreau/internal/backend"
+	"moreau/internal/backend/cpu"
+	"moreau/internal/eval"
+	"moreau/internal/goldentest"
+	"moreau/internal/model"
+	"moreau/internal/transformer"
+)
+
+// counting notes how many positions each pass embeds.
+type counting struct {
+	backend.Backend
+	passes []int
+}
+
+func (c *counting) EmbeddingForward(out, table backend.Buffer, ids []int32, C int) {
+	c.passes = append(c.passes, len(ids))
+	c.Backend.EmbeddingForward(out, table, ids, C)
+}
+
+// measured is one evaluation of the golden llama_mha.
+type measured struct {
+	eval.Result
+	passes []int // positions of each
+	done   []int // as progress heard
+}
+
+func measure(t *testing.T, rows [][]int32) measured {
+	t.Helper()
+	be, err := cpu.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := goldentest.Open(t, "llama_mha")
+	cfg := *g.Config
+	cfg.MaxPositions = 4096
+	c := &counting{Backend: be}
+	var m measured
+	m.Result, err = eval.Perplexity(context.Background(), transformer.New(c, &cfg), transformer.NewStored(c, g.Weights), rows,
+		func(done int) { m.done = append(m.done, done) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.passes = c.passes
+	return m
+}
+
+// row is n ids that differ from row to row.
+func row(n, first int) (ids []int32) {
+	for i := range n {
+		ids = append(ids, int32((first+7*i)%90))
+	}
+	return ids
+}
+
+func times(count, n int) (rows [][]int32) {
+	for i := range count {
+		rows = append(rows, row(n, i))
+	}
+	return rows
+}
+
+// Rows share a pass while all of them, padded to the longest, have at most 2048
+// positions; a row that is longer goes alone.
+func TestPasses(t *testing.T) {
+	for name, c := range map[string]struct {
+		rows [][]int32
+		want []int
+	}{
+		"equal rows":       {times(20, 128), []int{2048, 512}},
+		"exactly full":     {times(2, 1024), []int{2048}},
+		"one too many":     {times(2, 1025), []int{1025, 1025}},
+		"longest first":    {slices.Concat(times(1, 1792), times(400, 5)), []int{1792, 2000}},
+		"longest last":     {slices.Concat(times(3, 5), times(1, 700)), []int{15, 700}},
+		"longest between":  {slices.Concat(times(1, 5), times(1, 1000), times(2, 5)), []int{2000, 10}},
+		"longer than all":  {slices.Concat(times(1, 2100), times(1, 5)), []int{2100, 5}},
+		"one row of a few": {times(1, 3), []int{3}},
+	} {
+		m := measure(t, c.rows)
+		if !slices.Equal(m.passes, c.want) {
+			t.Errorf("%s: passes over %v positions, want %v", name, m.passes, c.want)
+		}
+	}
+}
+
+// What a row contributes does not depend on the rows beside it: its own length divides.
+func TestChunkNLL(t *testing.T) {
+	rows := [][]int32{row(40, 1), row(3, 2), row(1, 3), row(17, 4)}
+	all := measure(t, rows)
+	if all.Tokens != 39+2+16 || all.Rows != 4 || len(all.ChunkNLL) != 4 {
+		t.Fatalf("%d tokens, %d rows, %d chunks", all.Tokens, all.Rows, len(all.ChunkNLL))
+	}
+	var sum float64
+	for i, r := range rows {
+		sum += all.ChunkNLL[i] * float64(len(r)-1)
+		if len(r) < 2 {
+			continue
+		}
+		if alone := measure(t, rows[i:i+1]); math.Abs(alone.MeanNLL-all.ChunkNLL[i]) > 1e-6 {
+			t.Errorf("row %d has %g, alone %g", i, all.ChunkNLL[i], alone.MeanNLL)
+		}
+	}
+	if want := all.MeanNLL * float64(all.Tokens); math.Abs(sum-want) > 1e-9*want {
+		t.Errorf("the rows sum to %g, all have %g", sum, want)
+	}
+	if math.Abs(math.Log(all.Perplexity)-all.MeanNLL) > 1e-12 || !(all.TokensPerSecond > 0) {
+		t.Errorf("perplexity %g of a mean of %g, %g tokens/s", all.Perplexity, all.MeanNLL, all.TokensPerSecond)
+	}
+}
+
+// Progress says after each pass how many rows are done, all of them only at the end.
+func TestProgress(t *testing.T) {
+	if m := measure(t, times(40, 128)); !slices.Equal(m.done, []int{16, 32, 40}) {
+		t.Errorf("progress %v", m.done)
+	}
+}
+
+// Nothing to predict is an error, not a perplexity of 1; so are weights that are not finite.
+func TestNoPerplexity(t *testing.T) {
+	be, err := cpu.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := goldentest.Open(t, "llama_mha")
+	tr, w := transformer.New(be, g.Config), transformer.NewStored(be, g.Weights)
+	for _, rows := range [][][]int32{nil, {{1}, {2}}} {
+		if _, err := eval.Perplexity(context.Background(), tr, w, rows, nil); err == nil {
+			t.Errorf("%v has a perplexity", rows)
+		}
+	}
+	if _, err := eval.Perplexity(context.Background(), tr, &spoilt{w, be}, [][]int32{{1, 2, 3}}, nil); err == nil {
+		t.Error("NaN is a perplexity")
+	}
+}
+
+// spoilt gives a final norm of NaN.
+type spoilt struct {
+	transformer.WeightSource
+	be backend.Backend
+}
+
+func (s *spoilt) Weight(p model.Param) (backend.Buffer, error) {
+	if p.Role != model.FinalNorm {
+		return s.WeightSource.Weight(p)
+	}
+	w := s.be.New(p.Len())
+	s.be.Upload(w, func(part []float32, _ int) {
+		for i := range part {
+			part[i] = float32(math.NaN())
+		}
+	})
+	return w, nil
+}
