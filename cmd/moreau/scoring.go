@@ -134,7 +134,7 @@ func (s *scoring) execute(ctx context.Context, m *load.Model, be backend.Backend
 	manifest.Backend = be.Name()
 	bar := newProgress(stderr, "scoring ("+s.opts.Method+")", int64(s.passes()*2*len(m.Config.Layers)))
 	last := math.NaN()
-	run := importance.Run{Ctx: ctx, Backend: be, Config: m.Config, Weights: transformer.NewStored(be, m.Weights), Options: s.run,
+	run := importance.Run{Backend: be, Config: m.Config, Weights: transformer.NewStored(be, m.Weights), Options: s.run,
 		Keep: s.keep, Scratch: s.scratch, Journal: s.startJournal(m, manifest, stderr),
 		OnLayer: func() { bar.add(1) },
 		Progress: func(done, passes int, loss float64) {
@@ -145,7 +145,7 @@ func (s *scoring) execute(ctx context.Context, m *load.Model, be backend.Backend
 	if s.calib != nil {
 		run.Batch = s.calib.batch
 	}
-	scores, err := s.method.Score(run)
+	scores, err := s.method.Score(ctx, run)
 	if err != nil {
 		return nil, manifest, blame(m, err)
 	}

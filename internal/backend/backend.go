@@ -13,6 +13,13 @@
 // A shape that does not fit its buffers is a programmer's mistake and panics.
 //
 // Results depend on inputs and the kernels chosen, never on the number of threads.
+//
+// A backend may be asynchronous: an op may return before its work is done, and ops take
+// effect in the order of the calls. What the host gives (ids, targets, factors, bytes to
+// upload) may be changed as soon as the call returns; what it reads (Download, ReadSums)
+// is waited for. An op that fails on the device (memory that ran out, a device that is
+// lost) says nothing, and what follows it may hold anything: Sync tells. Whoever hands
+// out results calls it before. New and NewSums may fail that way too.
 package backend
 
 // Buffer is float32 memory of one backend; nothing outside the backend looks inside.
@@ -31,6 +38,7 @@ type Backend interface {
 	Memory
 	Decoder
 	Envelope
+	Reduction
 }
 
 // Memory moves values between host and backend.
@@ -48,6 +56,8 @@ type Memory interface {
 	Upload(dst Buffer, fill func(part []float32, lo int))
 	// Download copies src to the host; len(dst) == src.Len().
 	Download(dst []float32, src Buffer)
+	// Sync waits for all ops and gives the first failure of those since the last Sync.
+	Sync() error
 }
 
 // Decoder has the ops of a Llama-family decoder.
@@ -103,16 +113,15 @@ type Decoder interface {
 	// SoftCapBackward: dx *= 1 - (y/cap)², in place; y is what SoftCapForward made.
 	SoftCapBackward(dx, y Buffer, cap float32)
 
-	// CrossEntropyForward takes a block of logits[N,V] of the vocabulary entries
-	// from..from+V: lse[n] = log(exp(lse[n]) + Σ_v exp(logits[n,v])), which is to be
-	// -Inf before the first block, and picked[n] = the logit of targets[n] if it is
-	// in the block. After the last block, the loss of row n is lse[n] - picked[n].
-	// Rows with targets[n] < 0 (no target) keep both.
-	CrossEntropyForward(lse, picked []float64, logits Buffer, targets []int32, N, from, V int)
+	// CrossEntropyForward takes the logits[N,V] of the vocabulary entries from..from+V
+	// into what rows[N,RowSums] know of each row; the first block has from = 0 and
+	// begins anew. After the last, the loss of row n is its RowLSE less its RowPicked.
+	// Rows with targets[n] < 0 (no target) are left alone.
+	CrossEntropyForward(rows Sums, logits Buffer, targets []int32, N, from, V int)
 	// CrossEntropyBackward replaces the logits of a block, in place, by
-	// scale · (exp(logits - lse) - onehot(targets)), with lse of all blocks; rows
+	// scale · (exp(logits - lse) - onehot(targets)), with the RowLSE of all blocks; rows
 	// without a target become 0.
-	CrossEntropyBackward(logits Buffer, lse []float64, targets []int32, N, from, V int, scale float32)
+	CrossEntropyBackward(logits Buffer, rows Sums, targets []int32, N, from, V int, scale float32)
 }
 
 // AttentionShape are the sizes of one attention: q[B,T,H,D], k and v[B,S,K,D].
@@ -134,14 +143,6 @@ type Envelope interface {
 	Perturb(dst, w, delta, z Buffer, std float32, absolute bool)
 	// Axpby: y = a·x + b·y.
 	Axpby(y Buffer, a float32, x Buffer, b float32)
-	// UnitSumSquares adds to sums[u] the sum of x² over unit u.
-	UnitSumSquares(sums []float64, x Buffer, u Units)
-	// UnitDots adds to sums[u] the sum of x·y over unit u.
-	UnitDots(sums []float64, x, y Buffer, u Units)
 	// UnitScale multiplies every value of unit u by factors[u].
 	UnitScale(x Buffer, factors []float32, u Units)
 }
-
-// Units cuts a matrix [Rows, Cols] into units of Width consecutive rows (Axis 0)
-// or columns (Axis 1). A vector has Cols 1.
-type Units struct{ Rows, Cols, Axis, Width int }

@@ -107,16 +107,16 @@ func RoPE(T, H, D int) Op {
 // CrossEntropy is that of N rows of V logits.
 func CrossEntropy(N, V int) []Op {
 	shape, n := fmt.Sprintf("%d x %d", N, V), float64(N)*float64(V)
-	targets, lse, picked := make([]int32, N), make([]float64, N), make([]float64, N)
+	targets := make([]int32, N)
 	return []Op{
 		{"crossentropy/forward", shape, n, PerItem, func(a *arena) func() {
-			logits := a.draws(N * V)
-			return func() { a.be.CrossEntropyForward(lse, picked, logits, targets, N, 0, V) }
+			logits, rows := a.draws(N*V), a.be.NewSums(N*backend.RowSums)
+			return func() { a.be.CrossEntropyForward(rows, logits, targets, N, 0, V) }
 		}},
 		{"crossentropy/backward", shape, n, PerItem, func(a *arena) func() {
-			logits := a.draws(N * V)
-			a.be.CrossEntropyForward(lse, picked, logits, targets, N, 0, V)
-			return func() { a.be.CrossEntropyBackward(logits, lse, targets, N, 0, V, 1) }
+			logits, rows := a.draws(N*V), a.be.NewSums(N*backend.RowSums)
+			a.be.CrossEntropyForward(rows, logits, targets, N, 0, V)
+			return func() { a.be.CrossEntropyBackward(logits, rows, targets, N, 0, V, 1) }
 		}},
 	}
 }
@@ -134,10 +134,13 @@ func Elements(N, F int) []Op {
 		{"perturb", func(be backend.Backend, w, x, y, z backend.Buffer) { be.Perturb(w, x, y, z, 0.1, false) }},
 		{"axpby", func(be backend.Backend, _, x, y, _ backend.Buffer) { be.Axpby(y, 0.5, x, 0.5) }},
 		{"unitsums/rows", func(be backend.Backend, _, x, _, _ backend.Buffer) {
-			be.UnitSumSquares(make([]float64, N), x, backend.Units{Rows: N, Cols: F, Axis: 0, Width: 1})
+			be.UnitSumSquares(be.NewSums(N), x, backend.Units{Rows: N, Cols: F, Axis: 0, Width: 1})
 		}},
 		{"unitsums/columns", func(be backend.Backend, _, x, _, _ backend.Buffer) {
-			be.UnitSumSquares(make([]float64, F), x, backend.Units{Rows: N, Cols: F, Axis: 1, Width: 1})
+			be.UnitSumSquares(be.NewSums(F), x, backend.Units{Rows: N, Cols: F, Axis: 1, Width: 1})
+		}},
+		{"moments/columns", func(be backend.Backend, _, x, _, _ backend.Buffer) {
+			be.ColumnMoments(be.NewSums(F), be.NewSums(F), x, []int{N}, N, F)
 		}},
 	}
 	ops := make([]Op, len(table))

@@ -1,6 +1,6 @@
-// Package importance scores the prunable units of a model: a gradient (or
-// none), a salience per scalar, and a reduction over each coupled unit. The
-// methods stand in one table; all share the reduction.
+// Package importance scores the prunable units of a model. The methods stand in one
+// table. Those of weights and gradients give each scalar a salience and share its
+// reduction over the coupled units; mask sums over activations instead.
 package importance
 
 import (
@@ -55,7 +55,7 @@ type Method struct {
 	Needs Needs
 
 	adjust func(o *Options) // what distinguishes it within its family
-	run    func(r *Run) (Scores, error)
+	run    func(r *Run, ctx context.Context) (Scores, error)
 }
 
 // Methods is every method, in the order of help texts.
@@ -113,7 +113,6 @@ type Options struct {
 
 // Run is one scoring run: where the weights come from and which rows they see.
 type Run struct {
-	Ctx      context.Context
 	Backend  backend.Backend
 	Config   *model.Config
 	Weights  transformer.WeightSource
@@ -142,7 +141,7 @@ func (m Method) Check(o Options) error {
 }
 
 // Score runs a method.
-func (m Method) Score(r Run) (Scores, error) {
+func (m Method) Score(ctx context.Context, r Run) (Scores, error) {
 	if err := m.Check(r.Options); err != nil {
 		return nil, err
 	}
@@ -153,7 +152,7 @@ func (m Method) Score(r Run) (Scores, error) {
 	r.needs = m.Needs
 	r.tr = transformer.New(r.Backend, r.Config)
 	r.tr.OnLayer, r.tr.KeepBytes = r.OnLayer, r.Keep
-	return m.run(&r)
+	return m.run(&r, ctx)
 }
 
 // scored lists the projections that belong to scored dimensions.

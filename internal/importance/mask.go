@@ -1,6 +1,7 @@
 package importance
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -12,37 +13,74 @@ import (
 // mask scores a unit by the mean over the calibration sequences of |d loss / d m|,
 // m being a factor on what the unit gives to the rest of the model (Michel et al.,
 // arXiv 1905.10650; the gates of Molchanov et al., arXiv 1906.10771).
-func (r *Run) mask() (Scores, error) {
+func (r *Run) mask(ctx context.Context) (Scores, error) {
 	b, err := r.Batch(0)
 	if err != nil {
 		return nil, err
 	}
-	sink := &maskSink{layers: r.Options.Layers, scores: Scores{}}
-	loss, err := r.tr.LossAndGrad(r.Ctx, b, r.Weights, sink)
+	tap := &maskTap{be: r.Backend, sites: r.sites(), scores: Scores{}}
+	p, err := r.tr.Pass(ctx, b, r.Weights, transformer.Watch{Tap: tap})
 	if err != nil {
 		return nil, err
 	}
+	loss := b.Loss(p.NLL)
 	r.progress(1, 1, loss)
-	return sink.scores, finite(loss)
+	return tap.scores, finite(loss)
 }
 
-type maskSink struct {
-	layers model.Range
+// site is where the units of a prunable dimension meet o or down.
+type site struct {
+	layer int
+	at    transformer.Site
+}
+
+// sites are those of the scored dimensions.
+func (r *Run) sites() map[site]model.Dim {
+	at := map[model.Kind]transformer.Site{model.Heads: transformer.HeadsOut, model.QueryHeads: transformer.HeadsOut, model.MLP: transformer.Channels}
+	m := map[site]model.Dim{}
+	for _, d := range r.Config.Dims() {
+		if r.Options.Layers.Has(d.Layer) {
+			m[site{d.Layer, at[d.Kind]}] = d
+		}
+	}
+	return m
+}
+
+// maskTap adds up |gradient| of each sequence.
+type maskTap struct {
+	be     backend.Backend
+	sites  map[site]model.Dim
 	scores Scores
 }
 
-func (s *maskSink) Wants(model.Param) bool                 { return false }
-func (s *maskSink) Grad(model.Param, backend.Buffer) error { return nil }
-func (s *maskSink) WantsMask(d model.Dim) bool             { return s.layers.Has(d.Layer) }
-
-// Mask adds up: the loss is a mean over the sequences already.
-func (s *maskSink) Mask(d model.Dim, _ int, gradient []float64) error {
-	if s.scores[d] == nil {
-		s.scores[d] = make([]float64, d.Units)
+func (m *maskTap) Sees(layer int, at transformer.Site) transformer.Sight {
+	if _, ok := m.sites[site{layer, at}]; ok {
+		return transformer.WithGradient
 	}
-	for u, v := range gradient {
-		s.scores[d][u] += math.Abs(v)
-		if err := transformer.Finite(fmt.Sprintf("the score of %s unit %d", d, u), s.scores[d][u]); err != nil {
+	return transformer.Unseen
+}
+
+// See adds up: the loss is a mean over the sequences already. The gradient of a mask is the
+// sum over the unit's activations of each times its gradient.
+func (m *maskTap) See(s transformer.Seen) error {
+	d := m.sites[site{s.Layer, s.Site}]
+	m.scores[d] = make([]float64, d.Units)
+	for b := range s.Lengths {
+		x, dx, rows := s.Sequence(b)
+		gradient := backend.Reduce(m.be, d.Units, func(sums backend.Sums) {
+			m.be.UnitDots(sums, x, dx, backend.Units{Rows: rows, Cols: s.Width, Axis: 1, Width: s.Width / d.Units})
+		})
+		for u, v := range gradient {
+			m.scores[d][u] += math.Abs(v)
+		}
+	}
+	return finiteScores(m.scores, d, "")
+}
+
+// finiteScores is the error about the first score of d that is not finite, after what.
+func finiteScores(s Scores, d model.Dim, after string) error {
+	for u, v := range s[d] {
+		if err := transformer.Finite(fmt.Sprintf("the score of %s unit %d%s", d, u, after), v); err != nil {
 			return err
 		}
 	}

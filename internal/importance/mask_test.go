@@ -1,6 +1,7 @@
 package importance
 
 import (
+	"context"
 	"math"
 	"testing"
 
@@ -27,8 +28,9 @@ func (c *columnSums) Grad(p model.Param, grad backend.Buffer) error {
 	}
 	defer c.w.Release(p, w)
 	d := p.Axes[1].Dim
-	c.sums[d] = make([]float64, d.Units)
-	c.be.UnitDots(c.sums[d], w, grad, backend.Units{Rows: p.Axes[0].Size(), Cols: p.Axes[1].Size(), Axis: 1, Width: p.Axes[1].Width})
+	c.sums[d] = backend.Reduce(c.be, d.Units, func(sums backend.Sums) {
+		c.be.UnitDots(sums, w, grad, backend.Units{Rows: p.Axes[0].Size(), Cols: p.Axes[1].Size(), Axis: 1, Width: p.Axes[1].Width})
+	})
 	return nil
 }
 
@@ -53,14 +55,14 @@ func testMaskScores(t *testing.T, run Run, b transformer.Batch) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := method.Score(run)
+	got, err := method.Score(context.Background(), run)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Scores{}
 	for i := range b.B {
 		c := &columnSums{be: run.Backend, w: run.Weights, sums: Scores{}}
-		if _, err := transformer.New(run.Backend, run.Config).LossAndGrad(run.Ctx, b.Sequence(i), run.Weights, c); err != nil {
+		if _, err := transformer.New(run.Backend, run.Config).LossAndGrad(context.Background(), b.Sequence(i), run.Weights, c); err != nil {
 			t.Fatal(err)
 		}
 		for d, sums := range c.sums {

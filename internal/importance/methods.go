@@ -14,7 +14,7 @@ import (
 )
 
 // random draws uniform scores; each dimension has its own stream of the seed.
-func (r *Run) random() (Scores, error) {
+func (r *Run) random(context.Context) (Scores, error) {
 	s := Scores{}
 	for _, d := range r.Config.Dims() {
 		if !r.Options.Layers.Has(d.Layer) {
@@ -32,10 +32,10 @@ func (r *Run) random() (Scores, error) {
 }
 
 // weightsOnly scores by the weights alone.
-func (r *Run) weightsOnly() (Scores, error) {
+func (r *Run) weightsOnly(ctx context.Context) (Scores, error) {
 	red := newReducer(r)
 	for _, p := range r.scored() {
-		if err := r.Ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		if err := red.add(p, nil, nil); err != nil {
@@ -47,7 +47,7 @@ func (r *Run) weightsOnly() (Scores, error) {
 
 // taylor scores by the gradient at w. element2 and mix first gather the mean,
 // over calibration sequences, of the squared gradient of each sequence.
-func (r *Run) taylor() (Scores, error) {
+func (r *Run) taylor(ctx context.Context) (Scores, error) {
 	b, err := r.Batch(0)
 	if err != nil {
 		return nil, err
@@ -55,11 +55,11 @@ func (r *Run) taylor() (Scores, error) {
 	sink := &taylorSink{red: newReducer(r), wants: names(r.scored())}
 	passes := Needs{Calibration: true}.PassCount(r.Options)
 	if r.Options.salience.squares {
-		if sink.squares, err = r.squares(b, sink.wants); err != nil {
+		if sink.squares, err = r.squares(ctx, b, sink.wants); err != nil {
 			return nil, err
 		}
 	}
-	loss, err := r.tr.LossAndGrad(r.Ctx, b, r.Weights, sink)
+	loss, err := r.tr.LossAndGrad(ctx, b, r.Weights, sink)
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +81,10 @@ func (s *taylorSink) Grad(p model.Param, g backend.Buffer) error {
 }
 
 // squares is the mean over the sequences of b of the squared gradient of each.
-func (r *Run) squares(b transformer.Batch, wants map[string]bool) (map[string][]float32, error) {
+func (r *Run) squares(ctx context.Context, b transformer.Batch, wants map[string]bool) (map[string][]float32, error) {
 	sink := &squareSink{be: r.Backend, wants: wants, sequences: float32(b.B), mean: map[string][]float32{}}
 	for i := range b.B {
-		if _, err := r.tr.LossAndGrad(r.Ctx, b.Sequence(i), r.Weights, sink); err != nil {
+		if _, err := r.tr.LossAndGrad(ctx, b.Sequence(i), r.Weights, sink); err != nil {
 			return nil, err
 		}
 	}
@@ -115,7 +115,7 @@ func (s *squareSink) Grad(p model.Param, grad backend.Buffer) error {
 }
 
 // envelope scores by the result of the envelope iteration.
-func (r *Run) envelope() (Scores, error) {
+func (r *Run) envelope(ctx context.Context) (Scores, error) {
 	opts := r.Options.Moreau
 	if opts.Noise == nil {
 		opts.Noise = moreau.Counter(r.Backend, r.Options.Seed)
@@ -138,7 +138,7 @@ func (r *Run) envelope() (Scores, error) {
 		}
 		return loss, err
 	}
-	if _, err := moreau.Run(r.Ctx, r.Backend, r.Config, r.Weights, moving, objective, opts, func(step int, t moreau.Trace) {
+	if _, err := moreau.Run(ctx, r.Backend, r.Config, r.Weights, moving, objective, opts, func(step int, t moreau.Trace) {
 		r.progress(step+1, opts.Steps, t.Loss)
 	}); err != nil {
 		return nil, err

@@ -82,7 +82,7 @@ func TestOriginalProgram(t *testing.T) {
 	}
 	batch := g.Batch(t)
 	opts := moreau.Options{Steps: 4, Avg: 5, Std: 0.05, LR: 2e-4, Rho: 0.2, Eta: 5e-6, Noise: noise.noise(be)}
-	run := Run{Ctx: context.Background(), Backend: be, Config: g.Config, Weights: transformer.NewStored(be, g.Weights),
+	run := Run{Backend: be, Config: g.Config, Weights: transformer.NewStored(be, g.Weights),
 		Batch:   func(int) (transformer.Batch, error) { return batch, nil },
 		Options: Options{Salience: "element1", Layers: model.Range{First: 1, Last: 3}, Moreau: opts}}
 
@@ -99,7 +99,7 @@ func originalIterates(t *testing.T, g *goldentest.Golden, run Run) {
 	opts := run.Options.Moreau
 	opts.Rho, opts.Threshold = 0, moreau.Rows
 	opts.Store = moreau.NewMemory(run.Backend)
-	trace, err := moreau.Run(run.Ctx, run.Backend, g.Config, run.Weights, g.Config.Params(), objective, opts, nil)
+	trace, err := moreau.Run(context.Background(), run.Backend, g.Config, run.Weights, g.Config.Params(), objective, opts, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func originalScores(t *testing.T, g *goldentest.Golden, run Run) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scores, err := method.Score(run)
+	scores, err := method.Score(context.Background(), run)
 	if err != nil {
 		t.Fatal(err)
 	}

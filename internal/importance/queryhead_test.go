@@ -1,6 +1,7 @@
 package importance
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -62,7 +63,7 @@ func TestQueryHeadScores(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				scores, err := method.Score(run)
+				scores, err := method.Score(context.Background(), run)
 				if err != nil {
 					t.Fatal(err)
 				}

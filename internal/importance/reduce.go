@@ -75,10 +75,8 @@ func (d *reducer) add(p model.Param, g backend.Buffer, g2 []float32) error {
 		}
 	}
 	for _, a := range p.Axes {
-		for u, v := range d.scores[a.Dim] {
-			if err := transformer.Finite(fmt.Sprintf("the score of %s unit %d after %s", a.Dim, u, p.Name), v); err != nil {
-				return err
-			}
+		if err := finiteScores(d.scores, a.Dim, " after "+p.Name); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -168,13 +168,14 @@ func (it *iteration) settle(p model.Param, delta backend.Buffer) error {
 
 // squares is the sum of the squares of delta; that it is not finite is an error.
 func (it *iteration) squares(p model.Param, delta backend.Buffer) (float64, error) {
-	whole := []float64{0}
-	it.be.UnitSumSquares(whole, delta, backend.Units{Rows: 1, Cols: p.Len(), Axis: 0, Width: 1})
-	err := transformer.Finite(fmt.Sprintf("step %d: the gradient of %s", it.step+1, p.Name), whole[0])
+	whole := backend.Reduce(it.be, 1, func(sum backend.Sums) {
+		it.be.UnitSumSquares(sum, delta, backend.Units{Rows: 1, Cols: p.Len(), Axis: 0, Width: 1})
+	})[0]
+	err := transformer.Finite(fmt.Sprintf("step %d: the gradient of %s", it.step+1, p.Name), whole)
 	if err != nil {
 		err = fmt.Errorf("%w; lower --lr or --std, or check the weights", err)
 	}
-	return whole[0], err
+	return whole, err
 }
 
 // ends says that nobody asks for the deltas of this step once they are settled.
@@ -204,18 +205,19 @@ func (it *iteration) finishStep() (norm float64, err error) {
 // thresholdUnits applies the group soft threshold to each coupled unit.
 func (it *iteration) thresholdUnits() error {
 	for _, dim := range it.cfg.Dims() {
-		sums := make([]float64, dim.Units)
-		scalars := 0
-		if err := it.eachOf(dim, false, func(p model.Param, delta backend.Buffer, u backend.Units) {
-			it.be.UnitSumSquares(sums, delta, u)
-			scalars += p.Len() / dim.Units
-		}); err != nil {
+		scalars, err := 0, error(nil)
+		squares := backend.Reduce(it.be, dim.Units, func(sums backend.Sums) {
+			err = it.eachOf(dim, false, func(p model.Param, delta backend.Buffer, u backend.Units) {
+				it.be.UnitSumSquares(sums, delta, u)
+				scalars += p.Len() / dim.Units
+			})
+		})
+		if err != nil {
 			return err
 		}
 		factors := make([]float32, dim.Units)
-		for u, s := range sums {
-			rms := math.Sqrt(s / float64(max(1, scalars)))
-			factors[u] = float32(max(0, 1-it.opts.LR*it.opts.Eta/rms))
+		for u, s := range squares {
+			factors[u] = shrink(math.Sqrt(s/float64(max(1, scalars))), it.opts.LR*it.opts.Eta)
 		}
 		if err := it.eachOf(dim, true, func(_ model.Param, delta backend.Buffer, u backend.Units) {
 			it.be.UnitScale(delta, factors, u)
@@ -224,6 +226,15 @@ func (it *iteration) thresholdUnits() error {
 		}
 	}
 	return nil
+}
+
+// shrink is the group soft threshold's factor, max(0, 1 - by/rms): 0 for a unit that did
+// not move, whatever by is.
+func shrink(rms, by float64) float32 {
+	if rms <= by {
+		return 0
+	}
+	return float32(1 - by/rms)
 }
 
 // eachOf opens the delta of each moving parameter with an axis along dim.
@@ -269,10 +280,8 @@ func (it *iteration) thresholdRows() error {
 func (it *iteration) scaleRows(p model.Param, delta backend.Buffer) {
 	rows := p.Axes[0].Size()
 	u := backend.Units{Rows: rows, Cols: p.Len() / rows, Axis: 0, Width: 1}
-	sums := make([]float64, rows)
-	it.be.UnitSumSquares(sums, delta, u)
 	factors := make([]float32, rows)
-	for i, s := range sums {
+	for i, s := range backend.Reduce(it.be, rows, func(sums backend.Sums) { it.be.UnitSumSquares(sums, delta, u) }) {
 		if r := math.Sqrt(s / float64(u.Cols)); r > it.opts.Eta*it.opts.LR {
 			factors[i] = float32(1 - it.opts.Eta/r)
 		}

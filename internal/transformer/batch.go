@@ -8,6 +8,8 @@ type Batch struct {
 	B, T    int
 	ids     []int32 // [B*T]
 	targets []int32 // [B*T], -1: none
+	lengths []int   // [B]
+	whole   int     // targets of what the batch is a part of; 0: it is all
 }
 
 // NewBatch makes a batch of rows; the longest sets T.
@@ -24,6 +26,7 @@ func NewBatch(rows [][]int32) (Batch, error) {
 		b.targets[i] = -1
 	}
 	for i, r := range rows {
+		b.lengths = append(b.lengths, len(r))
 		copy(b.ids[i*b.T:], r)
 		if len(r) > 1 {
 			copy(b.targets[i*b.T:], r[1:])
@@ -43,10 +46,38 @@ func (b Batch) Targets() int {
 	return n
 }
 
+// PartOf is b as a part of rows with so many targets in all, which its loss, and so every
+// gradient, is then divided by: the losses and gradients of all parts add up to those of
+// the whole.
+func (b Batch) PartOf(targets int) Batch {
+	b.whole = targets
+	return b
+}
+
+// divisor is what the sum of the losses is divided by.
+func (b Batch) divisor() int {
+	if b.whole > 0 {
+		return b.whole
+	}
+	return max(1, b.Targets())
+}
+
+// Loss is the mean of the losses of all positions, or the share of a part.
+func (b Batch) Loss(nll []float64) float64 {
+	var sum float64
+	for _, v := range nll {
+		sum += v
+	}
+	return sum / float64(b.divisor())
+}
+
+// Lengths are the tokens of each sequence.
+func (b Batch) Lengths() []int { return b.lengths }
+
 // Rows is B*T.
 func (b Batch) Rows() int { return b.B * b.T }
 
 // Sequence is row i of the batch as a batch of its own.
 func (b Batch) Sequence(i int) Batch {
-	return Batch{B: 1, T: b.T, ids: b.ids[i*b.T : (i+1)*b.T], targets: b.targets[i*b.T : (i+1)*b.T]}
+	return Batch{B: 1, T: b.T, ids: b.ids[i*b.T : (i+1)*b.T], targets: b.targets[i*b.T : (i+1)*b.T], lengths: b.lengths[i : i+1]}
 }

@@ -1,79 +1,84 @@
 package transformer
 
 import (
-	"math"
+	"context"
 
 	"moreau/internal/backend"
 )
 
-// lossHead computes the loss of each position and, with a sink, the gradients
-// of head and final norm; dx receives the gradient of the last residual stream.
-func (p *pass) lossHead() ([]float64, error) {
+// lossHead predicts each position and, when there is a backward pass, computes the
+// gradients of head and final norm; dx receives the gradient of the last residual stream.
+func (p *pass) lossHead(ctx context.Context) (Predictions, error) {
 	h, rstd, err := p.normed()
 	defer p.release(h, rstd)
 	if err != nil {
-		return nil, err
+		return Predictions{}, err
 	}
 	head := p.cfg.HeadParam()
 	w, err := p.weights.Weight(head)
 	if err != nil {
-		return nil, err
+		return Predictions{}, err
 	}
 	defer p.weights.Release(head, w)
-	if p.sink != nil {
+	if p.backwards {
 		announce(p.weights, p.before(len(p.cfg.Layers)))
 	}
-	nll, lse, err := p.losses(h, w)
-	if err != nil || p.sink == nil {
-		return nll, err
+	rows := p.be.NewSums(p.b.Rows() * backend.RowSums)
+	defer p.be.FreeSums(rows)
+	if err := p.losses(ctx, rows, h, w); err != nil {
+		return Predictions{}, err
+	}
+	if !p.backwards {
+		return p.predictions(rows), nil
 	}
 	dh := p.new(h.Len())
 	defer p.release(dh)
-	if err := p.headBackward(dh, h, w, lse); err != nil {
-		return nil, err
+	if err := p.headBackward(ctx, dh, h, w, rows); err != nil {
+		return Predictions{}, err
 	}
-	return nll, p.normBackward(dh, rstd)
+	return p.predictions(rows), p.normBackward(dh, rstd)
 }
 
-// losses is -log p of the target of each row of h[N, C], 0 where it has none, and
-// the log-sum-exp of its logits.
-func (p *pass) losses(h, w backend.Buffer) (nll, lse []float64, err error) {
-	N := p.b.Rows()
-	nll, lse = make([]float64, N), make([]float64, N)
-	picked := make([]float64, N)
-	for n := range lse {
-		lse[n] = math.Inf(-1)
-	}
+// losses fills rows[N, RowSums] with what CrossEntropy knows of those of h[N, C].
+func (p *pass) losses(ctx context.Context, rows backend.Sums, h, w backend.Buffer) error {
 	keep := p.keepLogits()
-	err = p.eachBlock(func(_, from, to int) {
+	return p.eachBlock(ctx, func(_, from, to int) {
 		logits := p.logits(h, w, from, to)
-		p.be.CrossEntropyForward(lse, picked, logits, p.b.targets, N, from, to-from)
+		p.be.CrossEntropyForward(rows, logits, p.b.targets, p.b.Rows(), from, to-from)
 		if keep {
 			p.blocks = append(p.blocks, logits)
 		} else {
 			p.release(logits)
 		}
 	})
-	for n, t := range p.b.targets {
-		if t >= 0 {
-			nll[n] = lse[n] - picked[n]
+}
+
+// predictions reads rows.
+func (p *pass) predictions(rows backend.Sums) Predictions {
+	host := make([]float64, rows.Len())
+	p.be.ReadSums(host, rows)
+	q := Predictions{NLL: make([]float64, p.b.Rows()), Best: make([]int32, p.b.Rows())}
+	for n, target := range p.b.targets {
+		q.Best[n] = -1
+		if r := host[n*backend.RowSums:]; target >= 0 {
+			q.NLL[n], q.Best[n] = r[backend.RowLSE]-r[backend.RowPicked], int32(r[backend.RowBest])
 		}
 	}
-	return nll, lse, err
+	return q
 }
 
 // headBackward adds the gradient of h to dh[N, C] and gives that of the head away.
 // It makes the logits again, block by block, unless they were kept.
-func (p *pass) headBackward(dh, h, w backend.Buffer, lse []float64) error {
+func (p *pass) headBackward(ctx context.Context, dh, h, w backend.Buffer, rows backend.Sums) error {
 	N, C := p.b.Rows(), p.cfg.HiddenSize
 	head := p.cfg.HeadParam()
-	wanted := p.sink.Wants(head)
+	wanted := p.wants(head)
 	var dw backend.Buffer
 	if wanted {
 		dw = p.new(head.Len())
 	}
-	scale := 1 / float32(max(1, p.b.Targets()))
-	err := p.eachBlock(func(i, from, to int) {
+	scale := 1 / float32(p.b.divisor())
+	err := p.eachBlock(ctx, func(i, from, to int) {
 		var logits, d backend.Buffer
 		if i < len(p.blocks) {
 			logits, p.blocks[i] = p.blocks[i], nil
@@ -83,7 +88,7 @@ func (p *pass) headBackward(dh, h, w backend.Buffer, lse []float64) error {
 		if wanted {
 			d = dw.Slice(from*C, to*C)
 		}
-		p.logitsBackward(logits, lse, from, to-from, scale)
+		p.logitsBackward(logits, rows, from, to-from, scale)
 		p.be.LinearBackward(dh, d, logits, h, w.Slice(from*C, to*C), N, C, to-from)
 		p.release(logits)
 	})
@@ -117,25 +122,25 @@ func (p *pass) capLogits(logits backend.Buffer) {
 }
 
 // logitsBackward replaces a block of logits by the gradient of what the head makes, in place.
-func (p *pass) logitsBackward(logits backend.Buffer, lse []float64, from, V int, scale float32) {
+func (p *pass) logitsBackward(logits backend.Buffer, rows backend.Sums, from, V int, scale float32) {
 	var capped backend.Buffer
 	if p.cfg.LogitCap > 0 {
 		capped = p.new(logits.Len())
 		defer p.release(capped)
 		p.be.Copy(capped, logits)
 	}
-	p.be.CrossEntropyBackward(logits, lse, p.b.targets, p.b.Rows(), from, V, scale)
+	p.be.CrossEntropyBackward(logits, rows, p.b.targets, p.b.Rows(), from, V, scale)
 	if capped != nil {
 		p.be.SoftCapBackward(logits, capped, p.cfg.LogitCap)
 	}
 }
 
 // eachBlock visits the blocks [from, to) of the vocabulary.
-func (p *pass) eachBlock(f func(i, from, to int)) error {
+func (p *pass) eachBlock(ctx context.Context, f func(i, from, to int)) error {
 	V := p.cfg.VocabSize
 	size := vocabBlock(p.b.Rows(), V)
 	for i := 0; i*size < V; i++ {
-		if err := p.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 		f(i, i*size, min(V, (i+1)*size))
@@ -155,7 +160,7 @@ func (p *pass) normBackward(dh, rstd backend.Buffer) error {
 	p.divideLogits(dh)
 	norm := p.finalNorm()
 	var dw backend.Buffer
-	if p.sink.Wants(norm) {
+	if p.wants(norm) {
 		dw = p.new(C)
 		defer p.release(dw)
 	}

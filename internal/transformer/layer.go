@@ -115,6 +115,9 @@ func (p *pass) layerBackward(l int, lw *layerWeights, a *layerActs, dx backend.B
 	if err := p.attentionBackward(l, lw, a, g, dx); err != nil {
 		return err
 	}
+	if err := p.show(l, Residual, a.x, dx); err != nil {
+		return err
+	}
 	return g.emit(p)
 }
 
@@ -134,7 +137,7 @@ func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads,
 	}
 	p.biasGrad(g, model.DownBias, dout)
 	be.LinearBackward(dact, g.d[model.Down], dout, a.act, lw.w[model.Down], N, F, C)
-	if err := p.maskGrad(p.cfg.Dim(l, model.MLP), a.act, dact, 1); err != nil {
+	if err := p.show(l, Channels, a.act, dact); err != nil {
 		return err
 	}
 	p.gateBackward(dgate, dup, dact, a.gate, a.up)
@@ -143,7 +146,7 @@ func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads,
 	be.LinearBackward(dxn2, g.d[model.Gate], dgate, a.xn2, lw.w[model.Gate], N, C, F)
 	be.LinearBackward(dxn2, g.d[model.Up], dup, a.xn2, lw.w[model.Up], N, C, F)
 	p.preNormBackward(lw, g, model.MLPNorm, dx, dxn2, a.n2)
-	return nil
+	return p.show(l, MLPIn, a.xn2, dxn2)
 }
 
 func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads, dx backend.Buffer) error {
@@ -164,8 +167,7 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 	}
 	p.biasGrad(g, model.OBias, dout)
 	be.LinearBackward(datt, g.d[model.O], dout, a.att, lw.w[model.O], N, Q, C)
-	units := p.cfg.Dim(l, p.cfg.AttentionKind())
-	if err := p.maskGrad(units, a.att, datt, Q/units.Units); err != nil {
+	if err := p.show(l, HeadsOut, a.att, datt); err != nil {
 		return err
 	}
 	be.AttentionBackward(dq, dk, dv, datt, a.att, a.lse, a.q, a.k, a.v, s)
@@ -181,7 +183,7 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 	be.LinearBackward(dxn1, g.d[model.K], dk, a.xn1, lw.w[model.K], N, C, KV)
 	be.LinearBackward(dxn1, g.d[model.V], dv, a.xn1, lw.w[model.V], N, C, KV)
 	p.preNormBackward(lw, g, model.AttnNorm, dx, dxn1, a.n1)
-	return nil
+	return p.show(l, AttnIn, a.xn1, dxn1)
 }
 
 // layerGrads are the weight gradients of one layer that the sink wants, by role.
@@ -193,7 +195,7 @@ type layerGrads struct {
 func (p *pass) newLayerGrads(lw *layerWeights) *layerGrads {
 	g := &layerGrads{d: map[model.Role]backend.Buffer{}}
 	for _, param := range lw.params {
-		if p.sink.Wants(param) {
+		if p.wants(param) {
 			g.params = append(g.params, param)
 			g.d[param.Role] = p.new(param.Len())
 		}

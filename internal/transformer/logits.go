@@ -1,6 +1,10 @@
 package transformer
 
-import "moreau/internal/backend"
+import (
+	"context"
+
+	"moreau/internal/backend"
+)
 
 // logitsBytes bounds the logits that exist at once. The head runs over some rows
 // at a time where whole rows are asked for, and for the loss over some entries of
@@ -9,22 +13,22 @@ const logitsBytes = 16 << 20
 
 // eachLogits runs final norm and head over blocks of rows [lo, hi); the logits
 // [hi-lo, V] are only valid during the call and may be changed.
-func (p *pass) eachLogits(f func(logits backend.Buffer, lo, hi int) error) error {
+func (p *pass) eachLogits(ctx context.Context, f func(logits backend.Buffer, lo, hi int) error) error {
 	h, rstd, err := p.normed()
 	if err != nil {
 		return err
 	}
 	defer p.release(h, rstd)
-	return p.with(p.cfg.HeadParam(), func(w backend.Buffer) error { return p.eachRows(h, w, f) })
+	return p.with(p.cfg.HeadParam(), func(w backend.Buffer) error { return p.eachRows(ctx, h, w, f) })
 }
 
-func (p *pass) eachRows(h, w backend.Buffer, f func(logits backend.Buffer, lo, hi int) error) error {
+func (p *pass) eachRows(ctx context.Context, h, w backend.Buffer, f func(logits backend.Buffer, lo, hi int) error) error {
 	C, V, N := p.cfg.HiddenSize, p.cfg.VocabSize, p.b.Rows()
 	block := min(N, max(1, logitsBytes/(4*V)))
 	logits := p.new(block * V)
 	defer p.release(logits)
 	for lo := 0; lo < N; lo += block {
-		if err := p.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 		hi := min(N, lo+block)

@@ -13,28 +13,43 @@ import (
 	"moreau/internal/transformer"
 )
 
-// masks keeps the mask gradients of each sequence, and wants no weight's.
+// masks is a Tap that keeps the mask gradients of each sequence: the sums of activation
+// times gradient over the units.
 type masks struct {
+	be    backend.Backend
+	cfg   *model.Config
 	from  int // first layer wanted
 	grads map[model.Dim][][]float64
 }
 
-func (m *masks) Wants(model.Param) bool                 { return false }
-func (m *masks) Grad(model.Param, backend.Buffer) error { return nil }
-func (m *masks) WantsMask(d model.Dim) bool             { return d.Layer >= m.from }
-
-func (m *masks) Mask(d model.Dim, sequence int, gradient []float64) error {
-	if sequence != len(m.grads[d]) {
-		panic("sequences out of order")
+func (m *masks) Sees(layer int, site transformer.Site) transformer.Sight {
+	if (site == transformer.HeadsOut || site == transformer.Channels) && layer >= m.from {
+		return transformer.WithGradient
 	}
-	m.grads[d] = append(m.grads[d], gradient)
+	return transformer.Unseen
+}
+
+func (m *masks) See(s transformer.Seen) error {
+	d := m.cfg.Dim(s.Layer, model.MLP)
+	if s.Site == transformer.HeadsOut {
+		d = m.cfg.Dim(s.Layer, m.cfg.AttentionKind())
+	}
+	if m.grads[d] != nil {
+		panic(d.String() + " seen twice")
+	}
+	for b := range s.Lengths {
+		x, dx, rows := s.Sequence(b)
+		m.grads[d] = append(m.grads[d], backend.Reduce(m.be, d.Units, func(sums backend.Sums) {
+			m.be.UnitDots(sums, x, dx, backend.Units{Rows: rows, Cols: s.Width, Axis: 1, Width: s.Width / d.Units})
+		}))
+	}
 	return nil
 }
 
 func maskGrads(t *testing.T, be backend.Backend, g *goldentest.Golden, b transformer.Batch, from int) map[model.Dim][][]float64 {
 	t.Helper()
-	m := &masks{from: from, grads: map[model.Dim][][]float64{}}
-	if _, err := transformer.New(be, g.Config).LossAndGrad(context.Background(), b, transformer.NewStored(be, g.Weights), m); err != nil {
+	m := &masks{be: be, cfg: g.Config, from: from, grads: map[model.Dim][][]float64{}}
+	if _, err := transformer.New(be, g.Config).Pass(context.Background(), b, transformer.NewStored(be, g.Weights), transformer.Watch{Tap: m}); err != nil {
 		t.Fatal(err)
 	}
 	return m.grads

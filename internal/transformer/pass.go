@@ -2,32 +2,60 @@ package transformer
 
 import (
 	"context"
+	"fmt"
 
 	"moreau/internal/backend"
 	"moreau/internal/model"
 )
 
-// pass is one run over a batch: forward, and backward when there is a sink.
+// pass is one run over a batch: forward, and backward when a gradient is wanted.
 type pass struct {
 	*Transformer
-	ctx     context.Context
-	b       Batch
-	weights WeightSource
-	sink    GradSink // nil: forward only
+	b         Batch
+	weights   WeightSource
+	sink      GradSink // of weights, or nil
+	tap       Tap      // or nil
+	backwards bool     // there is a backward pass
 
 	cache  *kvCache           // of a Session, else nil
 	stream []backend.Buffer   // residual stream before each layer, [N, C]; forward only: the last one
-	kept   map[int]*layerActs // activations of layers from keepFrom on, when there is a sink
+	kept   map[int]*layerActs // activations of layers from keepFrom on, when there is a backward pass
 	blocks []backend.Buffer   // logits by blocks of the vocabulary, when they are kept
 	dx     backend.Buffer     // gradient of the residual stream, [N, C]
 	dtied  backend.Buffer     // gradient of a tied embedding, carried from the head to the embedding
 }
 
 // newPass is a pass over b, whose rows are all or a part of sequences of so many tokens.
-func (t *Transformer) newPass(ctx context.Context, b Batch, tokens int, w WeightSource, sink GradSink) *pass {
+func (t *Transformer) newPass(b Batch, tokens int, w WeightSource, watch Watch) *pass {
 	t.growTables(tokens)
-	return &pass{Transformer: t, ctx: ctx, b: b, weights: withOffset(t.be, t.cfg, w), sink: sink, kept: map[int]*layerActs{}}
+	p := &pass{Transformer: t, b: b, weights: withOffset(t.be, t.cfg, w), sink: watch.Sink, tap: watch.Tap, kept: map[int]*layerActs{}}
+	_, tapped := p.firstTapped()
+	p.backwards = p.sink != nil || tapped
+	return p
 }
+
+// run is the whole pass.
+func (p *pass) run(ctx context.Context) (Predictions, error) {
+	if err := p.forward(ctx); err != nil {
+		return Predictions{}, err
+	}
+	predictions, err := p.lossHead(ctx)
+	if err == nil && p.backwards {
+		err = p.backward(ctx)
+	}
+	return predictions, err
+}
+
+// end is err, or the failure of the backend that may be behind it.
+func (p *pass) end(err error) error {
+	if failure := p.be.Sync(); failure != nil {
+		return fmt.Errorf("%s failed: %w", p.be.Name(), failure)
+	}
+	return err
+}
+
+// wants says whether the gradient of a parameter is to be computed.
+func (p *pass) wants(param model.Param) bool { return p.sink != nil && p.sink.Wants(param) }
 
 func (p *pass) new(n int) backend.Buffer { return p.be.New(n) }
 
@@ -82,8 +110,8 @@ func (p *pass) finalNorm() model.Param {
 	panic("transformer: family without a final norm")
 }
 
-// forward fills stream. Without a sink only its last entry is kept.
-func (p *pass) forward() error {
+// forward fills stream. Without a backward pass only its last entry is kept.
+func (p *pass) forward(ctx context.Context) error {
 	C := p.cfg.HiddenSize
 	x := p.new(p.b.Rows() * C)
 	p.stream = append(p.stream, x)
@@ -96,7 +124,7 @@ func (p *pass) forward() error {
 	}
 	keepFrom := p.keepFrom()
 	for l := range p.cfg.Layers {
-		if err := p.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 		lw, err := p.loadLayer(l, p.after(l))
@@ -104,29 +132,37 @@ func (p *pass) forward() error {
 			return err
 		}
 		out := p.new(p.b.Rows() * C)
-		if a := p.layerForward(l, lw, x, out); l >= keepFrom {
+		a := p.layerForward(l, lw, x, out)
+		p.releaseLayer(lw)
+		err = p.showLayer(l, a)
+		if l >= keepFrom {
 			p.kept[l] = a
 		} else {
 			p.releaseActs(a)
 		}
-		p.releaseLayer(lw)
-		if p.sink == nil {
+		if !p.backwards {
 			p.release(p.stream...)
 			p.stream = p.stream[:0]
 		}
 		p.stream = append(p.stream, out)
 		x = out
+		if err != nil {
+			return err
+		}
 		p.layerDone()
 	}
-	return nil
+	return p.show(len(p.cfg.Layers), Residual, x, nil)
 }
 
 // backward runs after lossHead, which left the gradient of the last residual
 // stream in dx. It stops at the first layer that anybody wants a gradient of.
-func (p *pass) backward() error {
+func (p *pass) backward(ctx context.Context) error {
+	if err := p.show(len(p.cfg.Layers), Residual, p.stream[len(p.cfg.Layers)], p.dx); err != nil {
+		return err
+	}
 	first := p.firstWanted()
 	for l := len(p.cfg.Layers) - 1; l >= first; l-- {
-		if err := p.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if err := p.layerAgain(l); err != nil {
@@ -139,7 +175,7 @@ func (p *pass) backward() error {
 
 // keepLogits says whether the logits are kept for the backward pass: of all that
 // may be, they save most work a byte.
-func (p *pass) keepLogits() bool { return p.sink != nil && p.logitsBytes() <= p.KeepBytes }
+func (p *pass) keepLogits() bool { return p.backwards && p.logitsBytes() <= p.KeepBytes }
 
 func (p *pass) logitsBytes() int64 { return 4 * int64(p.b.Rows()) * int64(p.cfg.VocabSize) }
 
@@ -149,7 +185,7 @@ func (p *pass) keepFrom() int {
 	if p.keepLogits() {
 		room -= p.logitsBytes()
 	}
-	for p.sink != nil && l > 0 {
+	for p.backwards && l > 0 {
 		if room -= 4 * actFloats(p.cfg, l-1, int64(p.b.Rows())); room < 0 {
 			break
 		}
@@ -166,8 +202,9 @@ func (p *pass) layerAgain(l int) error {
 		return err
 	}
 	defer p.releaseLayer(lw)
-	a, ok := p.kept[l]
-	if delete(p.kept, l); !ok {
+	a := p.kept[l]
+	delete(p.kept, l)
+	if a == nil {
 		a = p.layerForward(l, lw, p.stream[l], nil)
 	}
 	defer p.releaseActs(a)
@@ -176,14 +213,9 @@ func (p *pass) layerAgain(l int) error {
 
 // firstWanted is the lowest layer the backward pass must reach.
 func (p *pass) firstWanted() int {
-	first := len(p.cfg.Layers)
-	for _, d := range p.cfg.Dims() {
-		if p.maskSink(d) != nil {
-			first = min(first, d.Layer)
-		}
-	}
+	first, _ := p.firstTapped()
 	for _, param := range p.cfg.Params() {
-		if param.Role != model.FinalNorm && param.Role != model.Head && p.sink.Wants(param) {
+		if param.Role != model.FinalNorm && param.Role != model.Head && p.wants(param) {
 			return min(first, max(0, param.Layer))
 		}
 	}
@@ -192,7 +224,7 @@ func (p *pass) firstWanted() int {
 
 func (p *pass) embeddingBackward() error {
 	e := p.embedding()
-	if !p.sink.Wants(e) {
+	if !p.wants(e) {
 		return nil
 	}
 	d := p.dtied

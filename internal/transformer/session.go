@@ -47,18 +47,25 @@ func (s *Session) Append(ctx context.Context, ids []int32) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := s.t.newPass(ctx, b, s.cache.capacity, s.w, nil)
+	p := s.t.newPass(b, s.cache.capacity, s.w, Watch{})
 	defer p.free()
 	p.cache = s.cache
-	if err := p.forward(); err != nil {
+	logits, err := p.lastLogits(ctx)
+	if err = p.end(err); err == nil {
+		s.cache.used += len(ids)
+	}
+	return logits, err
+}
+
+// lastLogits are those [V] of the last position.
+func (p *pass) lastLogits(ctx context.Context) (logits []float32, err error) {
+	if err := p.forward(ctx); err != nil {
 		return nil, err
 	}
 	p.keepLastRow()
-	s.cache.used += len(ids)
-	var logits []float32
-	err = p.eachLogits(func(rows backend.Buffer, lo, hi int) error {
+	err = p.eachLogits(ctx, func(rows backend.Buffer, lo, hi int) error {
 		logits = make([]float32, rows.Len())
-		s.t.be.Download(logits, rows)
+		p.be.Download(logits, rows)
 		return nil
 	})
 	return logits, err

@@ -33,16 +33,16 @@ type GradSink interface {
 	Grad(p model.Param, grad backend.Buffer) error
 }
 
-// MaskSink is a GradSink that also takes the gradient with respect to masks: factors,
-// all 1, on the units of a prunable dimension, where their activations enter down_proj
-// or o_proj. It costs no product that the gradient of the stream does not need anyway.
-type MaskSink interface {
-	GradSink
-	// WantsMask says whether the gradient for d is to be computed.
-	WantsMask(d model.Dim) bool
-	// Mask receives the share of one sequence of the batch in d loss / d mask, one
-	// value a unit; the slice is the sink's.
-	Mask(d model.Dim, sequence int, gradient []float64) error
+// Watch is what a pass gives away beside its predictions.
+type Watch struct {
+	Sink GradSink // nil: no gradients of weights
+	Tap  Tap      // nil: no activations
+}
+
+// Predictions are what a pass says of each position, [B*T].
+type Predictions struct {
+	NLL  []float64 // -log p of the next token, 0 where there is none
+	Best []int32   // the most likely token, the lowest of equals; -1 where there is no next one
 }
 
 // Transformer is the forward and backward pass of one configuration.
@@ -69,56 +69,44 @@ func New(be backend.Backend, cfg *model.Config) *Transformer {
 // Config is the geometry the transformer was made for.
 func (t *Transformer) Config() *model.Config { return t.cfg }
 
+// Pass runs a batch forward, and backward if a gradient is wanted.
+func (t *Transformer) Pass(ctx context.Context, b Batch, w WeightSource, watch Watch) (Predictions, error) {
+	p := t.newPass(b, b.T, w, watch)
+	defer p.free()
+	predictions, err := p.run(ctx)
+	return predictions, p.end(err)
+}
+
 // Loss is the mean next-token cross-entropy of a batch, in nats.
 func (t *Transformer) Loss(ctx context.Context, b Batch, w WeightSource) (float64, error) {
-	nll, err := t.NLL(ctx, b, w)
-	return mean(nll, b.Targets()), err
+	return t.LossAndGrad(ctx, b, w, nil)
 }
 
 // NLL is -log p of each next token, [B*T], 0 where a position has no next token.
 func (t *Transformer) NLL(ctx context.Context, b Batch, w WeightSource) ([]float64, error) {
-	p := t.newPass(ctx, b, b.T, w, nil)
-	defer p.free()
-	if err := p.forward(); err != nil {
-		return nil, err
-	}
-	return p.lossHead()
+	p, err := t.Pass(ctx, b, w, Watch{})
+	return p.NLL, err
 }
 
 // LossAndGrad is the mean next-token cross-entropy of a batch, in nats, and its
 // gradient with respect to every parameter that sink wants.
 func (t *Transformer) LossAndGrad(ctx context.Context, b Batch, w WeightSource, sink GradSink) (float64, error) {
-	p := t.newPass(ctx, b, b.T, w, sink)
-	defer p.free()
-	if err := p.forward(); err != nil {
-		return 0, err
-	}
-	nll, err := p.lossHead()
-	if err != nil {
-		return 0, err
-	}
-	return mean(nll, b.Targets()), p.backward()
+	p, err := t.Pass(ctx, b, w, Watch{Sink: sink})
+	return b.Loss(p.NLL), err
 }
 
 // Logits writes the logits [B*T, V] of a batch to emit, in row order, some rows
 // at a time; the slice is only valid during the call.
 func (t *Transformer) Logits(ctx context.Context, b Batch, w WeightSource, emit func(rows []float32) error) error {
-	p := t.newPass(ctx, b, b.T, w, nil)
+	p := t.newPass(b, b.T, w, Watch{})
 	defer p.free()
-	if err := p.forward(); err != nil {
-		return err
+	err := p.forward(ctx)
+	if err == nil {
+		err = p.eachLogits(ctx, func(logits backend.Buffer, lo, hi int) error {
+			host := make([]float32, logits.Len())
+			t.be.Download(host, logits)
+			return emit(host)
+		})
 	}
-	return p.eachLogits(func(logits backend.Buffer, lo, hi int) error {
-		host := make([]float32, logits.Len())
-		t.be.Download(host, logits)
-		return emit(host)
-	})
-}
-
-func mean(nll []float64, targets int) float64 {
-	var sum float64
-	for _, v := range nll {
-		sum += v
-	}
-	return sum / float64(max(1, targets))
+	return p.end(err)
 }

@@ -88,7 +88,7 @@ func (f *finder) distance(u, v int) float64 {
 
 // squares are the sums of squares of the units of w.
 func squares(be backend.Backend, w backend.Buffer, units int) []float64 {
-	sums := make([]float64, units)
-	be.UnitSumSquares(sums, w, backend.Units{Rows: units, Cols: w.Len() / units, Axis: 0, Width: 1})
-	return sums
+	return backend.Reduce(be, units, func(sums backend.Sums) {
+		be.UnitSumSquares(sums, w, backend.Units{Rows: units, Cols: w.Len() / units, Axis: 0, Width: 1})
+	})
 }

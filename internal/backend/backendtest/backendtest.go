@@ -60,6 +60,7 @@ func run(t *testing.T, be backend.Backend, held func(float64) float64) {
 		{"GeGLU", geGLU}, {"SoftCap", softCap},
 		{"CrossEntropy", crossEntropy}, {"CrossEntropyLarge", crossEntropyLarge}, {"NotFinite", notFinite},
 		{"Normal", normal}, {"NormalPrefix", normalPrefix}, {"Perturb", perturb}, {"Axpby", axpby}, {"Units", units},
+		{"ColumnMoments", columnMoments}, {"Sync", synced},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.run(newSuite(t, be, held))

@@ -2,6 +2,7 @@ package backendtest
 
 import (
 	"math"
+	"slices"
 
 	"moreau/internal/backend"
 )
@@ -25,24 +26,32 @@ func referenceCrossEntropy(logits []float64, targets []int32, N, V int) []float6
 }
 
 // losses is the forward op over one block of the vocabulary after the other, the
-// logits of each being a buffer of its own.
-func (s *suite) losses(blocks []backend.Buffer, targets []int32) (nll, lse []float64) {
+// logits of each being a buffer of its own. It checks the greatest logits; the caller
+// frees the rows.
+func (s *suite) losses(blocks []backend.Buffer, targets []int32) (nll []float64, rows backend.Sums) {
+	s.Helper()
 	N := len(targets)
-	lse, picked, nll := make([]float64, N), make([]float64, N), make([]float64, N)
-	for n := range lse {
-		lse[n] = math.Inf(-1)
+	rows, nll = s.be.NewSums(N*backend.RowSums), make([]float64, N)
+	from, whole := 0, make([][]float64, len(blocks))
+	for i, b := range blocks {
+		s.be.CrossEntropyForward(rows, b, targets, N, from, b.Len()/N)
+		from, whole[i] = from+b.Len()/N, s.read(b)
 	}
-	from := 0
-	for _, b := range blocks {
-		s.be.CrossEntropyForward(lse, picked, b, targets, N, from, b.Len()/N)
-		from += b.Len() / N
-	}
+	known, logits := make([]float64, rows.Len()), joined(whole, N)
+	s.be.ReadSums(known, rows)
 	for n, t := range targets {
-		if t >= 0 {
-			nll[n] = lse[n] - picked[n]
+		r := known[n*backend.RowSums:][:backend.RowSums]
+		if t < 0 {
+			s.near("row without a target", r, make([]float64, backend.RowSums), exact)
+			continue
+		}
+		nll[n] = r[backend.RowLSE] - r[backend.RowPicked]
+		if row := logits[n*from:][:from]; !slices.ContainsFunc(row, math.IsNaN) {
+			top := slices.Max(row)
+			s.near("greatest logit and its entry", r[backend.RowTop:backend.RowBest+1], []float64{top, float64(slices.Index(row, top))}, exact)
 		}
 	}
-	return nll, lse
+	return nll, rows
 }
 
 // columns cuts x[N,V] at column at into two matrices, or one if there is no such column.
@@ -82,12 +91,12 @@ func crossEntropy(s *suite) {
 		for _, p := range parts {
 			blocks = append(blocks, s.buffer(p))
 		}
-		nll, lse := s.losses(blocks, targets)
+		nll, rows := s.losses(blocks, targets)
 		s.near("CrossEntropyForward", nll, referenceCrossEntropy(logits, targets, N, V), rounding)
 		from := 0
 		for i, b := range blocks {
 			s.near("logits after CrossEntropyForward", s.read(b), parts[i], exact)
-			s.be.CrossEntropyBackward(b, lse, targets, N, from, b.Len()/N, scale)
+			s.be.CrossEntropyBackward(b, rows, targets, N, from, b.Len()/N, scale)
 			parts[i] = s.read(b)
 			from += b.Len() / N
 		}
@@ -99,6 +108,7 @@ func crossEntropy(s *suite) {
 		at := s.sample(len(logits))
 		want := differentiate(forward, [][]float64{logits}, 0, at, ones)
 		s.near("CrossEntropyBackward", pick(joined(parts, N), at), want, differences)
+		s.be.FreeSums(rows)
 		s.release()
 	}
 }
@@ -112,10 +122,12 @@ func crossEntropyLarge(s *suite) {
 	for i := range logits {
 		logits[i] = float64(float32(logits[i]*3 + 300))
 	}
+	logits[V+9], logits[V+40_000] = 400, 400 // equals: the lower entry counts
 	b := s.buffer(logits)
-	nll, lse := s.losses([]backend.Buffer{b}, targets)
+	nll, rows := s.losses([]backend.Buffer{b}, targets)
+	defer s.be.FreeSums(rows)
 	s.near("CrossEntropyForward", nll, referenceCrossEntropy(logits, targets, N, V), 1e-7)
-	s.be.CrossEntropyBackward(b, lse, targets, N, 0, V, 1)
+	s.be.CrossEntropyBackward(b, rows, targets, N, 0, V, 1)
 	var sum float64
 	for _, v := range s.read(b) {
 		sum += v

@@ -2,7 +2,6 @@ package backendtest
 
 import (
 	"math"
-	"slices"
 
 	"moreau/internal/backend"
 )
@@ -50,29 +49,28 @@ func units(s *suite) {
 		{Rows: 65, Cols: 1, Axis: 0, Width: 5}, {Rows: 17, Cols: 33, Axis: 1, Width: 1}, {Rows: 3, Cols: 66, Axis: 1, Width: 33},
 		{Rows: 5, Cols: 700, Axis: 1, Width: 7}, {Rows: 9, Cols: 600, Axis: 1, Width: 300}, {Rows: 4, Cols: 2100, Axis: 0, Width: 2},
 	} {
-		length := []int{u.Rows, u.Cols}[u.Axis]
-		x, sums, factors := s.values(u.Rows*u.Cols), s.values(length/u.Width), make([]float32, length/u.Width)
+		units := u.Len() / u.Width
+		x, y, factors := s.values(u.Rows*u.Cols), s.values(u.Rows*u.Cols), make([]float32, units)
 		for i := range factors {
 			factors[i] = float32(s.random.NormFloat64())
 		}
-		y := s.values(len(x))
-		b, got, dots := s.buffer(x), slices.Clone(sums), slices.Clone(sums)
-		wantDots := slices.Clone(sums)
-		s.be.UnitSumSquares(got, b, u)
-		s.be.UnitDots(dots, b, s.buffer(y), u)
+		b, other := s.buffer(x), s.buffer(y)
+		squares := s.reduced(units, func(sums backend.Sums) { s.be.UnitSumSquares(sums, b, u) })
+		dots := s.reduced(units, func(sums backend.Sums) { s.be.UnitDots(sums, b, other, u) })
 		s.be.UnitScale(b, factors, u)
+		wantSquares, wantDots := make([]float64, units), make([]float64, units)
 		for i, v := range x {
 			unit := []int{i / u.Cols, i % u.Cols}[u.Axis] / u.Width
-			sums[unit] += v * v
+			wantSquares[unit] += v * v
 			wantDots[unit] += v * y[i]
 			x[i] = v * float64(factors[unit])
 		}
-		s.near("UnitSumSquares", got, sums, rounding)
+		s.near("UnitSumSquares", squares, wantSquares, rounding)
 		s.near("UnitDots", dots, wantDots, summing)
 		s.near("UnitScale", s.read(b), x, rounding)
 		s.release()
 	}
 	s.panics("units that do not fill the axis", func() {
-		s.be.UnitSumSquares(make([]float64, 2), s.be.New(15), backend.Units{Rows: 5, Cols: 3, Axis: 0, Width: 2})
+		s.be.UnitSumSquares(s.be.NewSums(2), s.be.New(15), backend.Units{Rows: 5, Cols: 3, Axis: 0, Width: 2})
 	})
 }

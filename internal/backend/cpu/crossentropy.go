@@ -2,30 +2,38 @@ package cpu
 
 import (
 	"math"
+	"slices"
 
 	"moreau/internal/backend"
 )
 
-// CrossEntropyForward adds the vocabulary entries from..from+V to what lse and
-// picked know of the N rows; rows without a target keep theirs.
-func (b *Backend) CrossEntropyForward(lse, picked []float64, logits backend.Buffer, targets []int32, N, from, V int) {
-	xs := first(logits, N*V, "CrossEntropy logits")
+// CrossEntropyForward adds the vocabulary entries from..from+V to what is known of the N
+// rows; those without a target are left alone.
+func (b *Backend) CrossEntropyForward(rows backend.Sums, logits backend.Buffer, targets []int32, N, from, V int) {
+	xs, known := first(logits, N*V, "CrossEntropy logits"), sums64(rows, N*backend.RowSums, "CrossEntropy rows")
 	b.each(N, func(w *worker, n int) {
 		if targets[n] < 0 {
 			return
 		}
-		row := xs[n*V : (n+1)*V]
-		lse[n] = logAddExp(lse[n], b.logSumExp(w, row))
+		row, r := xs[n*V:(n+1)*V], known[n*backend.RowSums:][:backend.RowSums]
+		if from == 0 {
+			r[backend.RowLSE], r[backend.RowTop], r[backend.RowBest] = math.Inf(-1), math.Inf(-1), -1
+		}
+		top := b.maximum(row)
+		r[backend.RowLSE] = logAddExp(r[backend.RowLSE], b.logSumExp(w, row, top))
 		if v := int(targets[n]) - from; v >= 0 && v < V {
-			picked[n] = float64(row[v])
+			r[backend.RowPicked] = float64(row[v])
+		}
+		if float64(top) > r[backend.RowTop] {
+			r[backend.RowTop], r[backend.RowBest] = float64(top), float64(from+slices.Index(row, top))
 		}
 	})
 }
 
 // CrossEntropyBackward replaces logits, in place, by scale · (softmax - onehot(targets)),
 // for the softmax over all entries; rows without a target become 0.
-func (b *Backend) CrossEntropyBackward(logits backend.Buffer, lse []float64, targets []int32, N, from, V int, scale float32) {
-	xs := first(logits, N*V, "CrossEntropy logits")
+func (b *Backend) CrossEntropyBackward(logits backend.Buffer, rows backend.Sums, targets []int32, N, from, V int, scale float32) {
+	xs, known := first(logits, N*V, "CrossEntropy logits"), sums64(rows, N*backend.RowSums, "CrossEntropy rows")
 	b.each(N, func(_ *worker, n int) {
 		row := xs[n*V : (n+1)*V]
 		if targets[n] < 0 {
@@ -33,17 +41,18 @@ func (b *Backend) CrossEntropyBackward(logits backend.Buffer, lse []float64, tar
 			return
 		}
 		// exp(x - lse) as exp(x - shift)·exp(shift - lse): shift is lse in float32.
-		shift := float32(lse[n])
-		b.exp(row, row, 1, shift, scale*float32(math.Exp(float64(shift)-lse[n])))
+		lse := known[n*backend.RowSums+backend.RowLSE]
+		shift := float32(lse)
+		b.exp(row, row, 1, shift, scale*float32(math.Exp(float64(shift)-lse)))
 		if v := int(targets[n]) - from; v >= 0 && v < V {
 			row[v] -= scale
 		}
 	})
 }
 
-// logSumExp adds in float64 from one chunk to the next.
-func (b *Backend) logSumExp(w *worker, x []float32) float64 {
-	shift, scratch := b.maximum(x), w.scratch(chunk)
+// logSumExp, of values up to shift, adds in float64 from one chunk to the next.
+func (b *Backend) logSumExp(w *worker, x []float32, shift float32) float64 {
+	scratch := w.scratch(chunk)
 	var sum float64
 	for lo := 0; lo < len(x); lo += chunk {
 		part := x[lo:min(len(x), lo+chunk)]

@@ -75,6 +75,9 @@ func (b *Backend) Download(dst []float32, src backend.Buffer) {
 	b.chunks(len(s), func(_ *worker, lo, hi int) { copy(dst[lo:hi], s[lo:hi]) })
 }
 
+// Sync is nil: every op ends before it returns, and none fails.
+func (b *Backend) Sync() error { return nil }
+
 // values are those of b, to be read or added to.
 func (b *buffer) values() []float32 {
 	if b.blank {

@@ -71,14 +71,21 @@ func everyOp(be *Backend) (results [][]float32) {
 	be.GeGLUBackward(dx, y, x, x, y)
 	be.SoftCapForward(y, 2)
 	be.SoftCapBackward(dx, y, 2)
-	sum, picked := make([]float64, N), make([]float64, N)
-	be.CrossEntropyForward(sum, picked, out, ids, N, 0, O)
-	be.CrossEntropyBackward(out, sum, ids, N, 0, O, 0.5)
+	rows := be.NewSums(N * backend.RowSums)
+	be.CrossEntropyForward(rows, out, ids, N, 0, O)
+	be.CrossEntropyBackward(out, rows, ids, N, 0, O, 0.5)
+	all := []backend.Sums{rows}
+	reduce := func(n int) backend.Sums {
+		all = append(all, be.NewSums(n))
+		return all[len(all)-1]
+	}
 	for _, u := range []backend.Units{{Rows: N, Cols: O, Axis: 0, Width: 10}, {Rows: N, Cols: O, Axis: 1, Width: 1}} {
-		sums := make([]float64, []int{N / 10, O}[u.Axis])
-		be.UnitSumSquares(sums, out, u)
-		be.UnitDots(sums, out, out, u)
-		for _, v := range append(sums, sum...) {
+		be.UnitSumSquares(reduce(u.Len()/u.Width), out, u)
+		be.UnitDots(reduce(u.Len()/u.Width), out, out, u)
+	}
+	be.ColumnMoments(reduce(O), reduce(O), out, []int{60, N / 2}, N/2, O)
+	for _, s := range all {
+		for _, v := range s.(*float64s).data {
 			results = append(results, []float32{float32(v), float32(v - float64(float32(v)))})
 		}
 	}

@@ -6,13 +6,13 @@ import "moreau/internal/backend"
 const columnBlock = 256
 
 // UnitSumSquares adds to sums[u] the sum of x² over unit u.
-func (b *Backend) UnitSumSquares(sums []float64, x backend.Buffer, u backend.Units) {
+func (b *Backend) UnitSumSquares(sums backend.Sums, x backend.Buffer, u backend.Units) {
 	b.UnitDots(sums, x, x, u)
 }
 
 // UnitDots adds to sums[u] the sum of x·y over unit u.
-func (b *Backend) UnitDots(sums []float64, x, y backend.Buffer, u backend.Units) {
-	ys := first(y, u.Rows*u.Cols, "Units y")
+func (b *Backend) UnitDots(to backend.Sums, x, y backend.Buffer, u backend.Units) {
+	ys, sums := first(y, u.Rows*u.Cols, "Units y"), to.(*float64s).data
 	b.runs(x, u, len(sums), func(unit, at int, xs []float32, width int) {
 		ys := ys[at : at+len(xs)]
 		if width < 32 {
@@ -61,11 +61,7 @@ func (b *Backend) UnitScale(x backend.Buffer, factors []float32, u backend.Units
 // order.
 func (b *Backend) runs(x backend.Buffer, u backend.Units, units int, visit func(unit, at int, values []float32, width int)) {
 	xs := first(x, u.Rows*u.Cols, "Units")
-	along := u.Rows
-	if u.Axis == 1 {
-		along = u.Cols
-	}
-	if along != units*u.Width {
+	if u.Len() != units*u.Width {
 		panic("cpu: Units: units times width is not the length of the axis")
 	}
 	if u.Axis == 0 {
