@@ -15,6 +15,7 @@ import (
 	"moreau/internal/model"
 	"moreau/internal/output"
 	"moreau/internal/prune"
+	"moreau/internal/stage"
 )
 
 // pruneJob is one run of moreau prune.
@@ -182,7 +183,8 @@ func (j *pruneJob) write(pruned checkpoint.Checkpoint, before, after []measured)
 	if err := writeModel(j.ctx, j.out, j.stderr); err != nil || j.SavePlan == "" {
 		return blame(j.m, err)
 	}
-	data, err := j.cut.Encode()
+	data, err := (&prune.Record{Program: "moreau " + version, Command: j.command, Model: j.m.Path, Scores: j.describeScoring(), Seed: j.Seed,
+		Before: j.cut.Before, After: j.cut.After, Stages: stage.Sequence{j.cut}}).Encode()
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
-// Package prune decides which units go and makes the pruned checkpoint: scores
-// and a budget give a Plan, a Plan and a checkpoint give a checkpoint (a lazy
-// view). What the plan says is what every writer writes.
+// Package prune decides what goes and makes the pruned model: scores and a budget give
+// a Plan, the units that are cut; Drop is whole layers. Both are stages: with a
+// model they give a model (a lazy view). What the plan says is what every writer writes.
 package prune
 
 import (
@@ -32,14 +32,15 @@ const (
 
 // Budget is how much to cut, and where.
 type Budget struct {
-	Ratio      float64      `json:"ratio,omitempty"`       // share of all parameters, 0..1; or
-	LayerRatio float64      `json:"layer_ratio,omitempty"` // share of the units of each layer in range; or
-	Params     int64        `json:"params,omitempty"`      // most parameters that stay
-	Uniform    bool         `json:"uniform,omitempty"`     // all layers lose the same, even where fewer units make up the ratio or number
-	Align      int          `json:"align,omitempty"`       // channels that stay in a layer that loses some are a multiple; 0: any
-	Layers     model.Range  `json:"-"`
-	Kinds      []model.Kind `json:"-"`
-	Selection  Selection    `json:"selection"`
+	Ratio      float64 // share of all parameters, 0..1, those of Dropped among them; or
+	LayerRatio float64 // share of the units of each layer in range; or
+	Params     int64   // most parameters that stay
+	Dropped    int64   // parameters of the layers that went before
+	Uniform    bool    // all layers lose the same, even where fewer units make up the ratio or number
+	Align      int     // channels that stay in a layer that loses some are a multiple; 0: any
+	Layers     model.Range
+	Kinds      []model.Kind
+	Selection  Selection
 }
 
 // counts is how many units each dimension loses (Local), or all dimensions of
@@ -129,12 +130,12 @@ func (b Budget) multiple(d model.Dim) int {
 	return d.Groups
 }
 
-// target is how many parameters are to go.
+// target is how many parameters are to go, beside those of layers that went before.
 func (b Budget) target(cfg *model.Config) int64 {
 	if b.Params > 0 {
 		return cfg.ParamCount() - b.Params
 	}
-	return int64(math.Ceil(b.Ratio * float64(cfg.ParamCount())))
+	return int64(math.Ceil(b.Ratio*float64(cfg.ParamCount()+b.Dropped))) - b.Dropped
 }
 
 // byParams finds the fewest units whose removal takes the target's parameters: the same ratio for heads and channels, heads rounded down as
@@ -142,7 +143,7 @@ func (b Budget) target(cfg *model.Config) int64 {
 func (b Budget) byParams(cfg *model.Config) (counts, error) {
 	target := b.target(cfg)
 	if target <= 0 {
-		return nil, fmt.Errorf("%w: the model has %d parameters already, not more than %d", ErrBudget, cfg.ParamCount(), b.Params)
+		return nil, b.reached(cfg)
 	}
 	heads, channels := b.candidates(cfg, cfg.AttentionKind()), b.candidates(cfg, model.MLP)
 	ratio := float64(target) / float64(params(cfg, heads)+params(cfg, channels))
@@ -216,6 +217,19 @@ func removed(cfg *model.Config, cut counts) int64 {
 	return n
 }
 
+// reached says that nothing is left to cut.
+func (b Budget) reached(cfg *model.Config) error {
+	if b.Params == 0 {
+		return fmt.Errorf("%w: the dropped layers are %.4g of the parameters already; raise the ratio above that, or leave it out", ErrBudget, b.share(b.Dropped, cfg))
+	}
+	return fmt.Errorf("%w: the model has %d parameters already, not more than %d", ErrBudget, cfg.ParamCount(), b.Params)
+}
+
+// share is n as a part of all parameters, those of dropped layers among them.
+func (b Budget) share(n int64, cfg *model.Config) float64 {
+	return float64(n) / float64(cfg.ParamCount()+b.Dropped)
+}
+
 // unreachable says how far the budget could go.
 func (b Budget) unreachable(cfg *model.Config, dims ...[]model.Dim) error {
 	var most int64
@@ -224,7 +238,6 @@ func (b Budget) unreachable(cfg *model.Config, dims ...[]model.Dim) error {
 			most += cfg.UnitParams(d) * int64(b.most(d))
 		}
 	}
-	all := float64(cfg.ParamCount())
 	return fmt.Errorf("%w: ratio %.4g cannot be reached in layers %s: at most %.4g of the parameters can go (one unit stays everywhere); lower --ratio or widen --layers",
-		ErrBudget, float64(b.target(cfg))/all, b.Layers, float64(most)/all)
+		ErrBudget, b.share(b.target(cfg)+b.Dropped, cfg), b.Layers, b.share(most+b.Dropped, cfg))
 }

@@ -2,53 +2,119 @@ package prune
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 
 	"moreau/internal/model"
+	"moreau/internal/stage"
 )
 
-// file is plan.json (docs/formats/plan.md).
+// Record is plan.json (docs/formats/plan.md): what was decided for a model, and how, so
+// that it can be done again without scores.
+type Record struct {
+	Program string // that wrote it, with its version
+	Command string // that decided
+	Model   string // as it was given
+	Weights string // checkpoint.Hash of the model; "": not known, as in files of version 1
+	Scores  string // where they came from, in words
+	Seed    uint64
+	Before  *model.Config
+	After   *model.Config
+	Stages  stage.Sequence // each a Drop or a *Plan
+}
+
+const formatName, version = "moreau-plan", 2
+
+// file is plan.json.
 type file struct {
 	Format       string       `json:"format"`
 	Version      int          `json:"version"`
-	Budget       Budget       `json:"budget"`
-	Layers       string       `json:"budget_layers"`
-	Kinds        []string     `json:"budget_kinds"`
+	Program      string       `json:"program"`
+	Command      string       `json:"command"`
+	Model        string       `json:"model"`
+	Weights      string       `json:"weights_sha256"`
+	Scores       string       `json:"scores"`
+	Seed         uint64       `json:"seed"`
 	ParamsBefore int64        `json:"params_before"`
 	ParamsAfter  int64        `json:"params_after"`
-	LayerPlans   []layerEntry `json:"layers"`
+	Stages       []stageEntry `json:"stages"`
 }
 
-type layerEntry struct {
-	KVHeads      [2]int `json:"kv_heads"` // before, after
-	Heads        [2]int `json:"heads"`
-	Intermediate [2]int `json:"intermediate_size"`
-	PrunedHeads  []int  `json:"pruned_heads"`                 // KV groups, ascending
-	PrunedQuery  []int  `json:"pruned_query_heads,omitempty"` // query heads that went alone, ascending
-	PrunedMLP    []int  `json:"pruned_mlp"`                   // channels, ascending
+// stageEntry is one stage: one of its fields.
+type stageEntry struct {
+	Drop []int     `json:"drop_layers,omitempty"`
+	Cut  *cutEntry `json:"cut,omitempty"`
 }
 
-const formatName = "moreau-plan"
-
-// Encode is plan.json: sizes before and after, and the units that go, layer by layer.
-func (p *Plan) Encode() ([]byte, error) {
-	f := file{Format: formatName, Version: 1, Budget: p.Budget, Layers: p.Budget.Layers.String(),
-		ParamsBefore: p.Before.ParamCount(), ParamsAfter: p.After.ParamCount()}
-	for _, k := range p.Budget.Kinds {
-		f.Kinds = append(f.Kinds, k.String())
-	}
-	for l, b := range p.Before.Layers {
-		a := p.After.Layers[l]
-		f.LayerPlans = append(f.LayerPlans, layerEntry{
-			KVHeads: [2]int{b.KVHeads, a.KVHeads}, Heads: [2]int{b.Heads, a.Heads}, Intermediate: [2]int{b.Intermediate, a.Intermediate},
-			PrunedHeads: none(p.Pruned[p.Before.Dim(l, model.Heads)]), PrunedQuery: p.Pruned[p.Before.Dim(l, model.QueryHeads)], PrunedMLP: none(p.Pruned[p.Before.Dim(l, model.MLP)])})
+// Encode is plan.json.
+func (r *Record) Encode() ([]byte, error) {
+	f := file{formatName, version, r.Program, r.Command, r.Model, r.Weights, r.Scores, r.Seed, r.Before.ParamCount(), r.After.ParamCount(), nil}
+	for _, s := range r.Stages {
+		switch s := s.(type) {
+		case Drop:
+			f.Stages = append(f.Stages, stageEntry{Drop: s})
+		case *Plan:
+			f.Stages = append(f.Stages, stageEntry{Cut: newCutEntry(s)})
+		default:
+			return nil, fmt.Errorf("plan.json has no place for a stage of type %T", s)
+		}
 	}
 	return json.Marshal(f)
 }
 
-// none writes an empty list rather than null.
-func none(units []int) []int {
-	if units == nil {
-		return []int{}
+// DecodeRecord reads plan.json, of this version or the one before, for a model of
+// configuration cfg, and checks that every stage is one of that model.
+func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
+	var f file
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, fmt.Errorf("not a plan; make one with moreau prune --save-plan: %w", err)
 	}
-	return units
+	switch {
+	case f.Format != formatName:
+		return nil, fmt.Errorf("not a plan; make one with moreau prune --save-plan: format %q, want %q", f.Format, formatName)
+	case f.Version == 1:
+		f.Stages = firstVersion(data)
+	case f.Version != version:
+		return nil, fmt.Errorf("a plan of version %d, this program reads 1 and %d; use the program that wrote it, or a newer one", f.Version, version)
+	}
+	r := &Record{f.Program, f.Command, f.Model, f.Weights, f.Scores, f.Seed, cfg, cfg, nil}
+	for i, e := range f.Stages {
+		s, err := e.stage(r.After)
+		if err != nil {
+			return nil, fmt.Errorf("stage %d: %w", i+1, err)
+		}
+		after, err := s.Estimate(r.After)
+		if err != nil {
+			return nil, fmt.Errorf("stage %d: %w", i+1, err)
+		}
+		r.Stages, r.After = append(r.Stages, s), after.After
+	}
+	if before, after := cfg.ParamCount(), r.After.ParamCount(); before != f.ParamsBefore || after != f.ParamsAfter {
+		return nil, fmt.Errorf("a plan of another model, or changed by hand: it leaves %d of %d parameters, the plan says %d of %d", after, before, f.ParamsAfter, f.ParamsBefore)
+	}
+	return r, nil
+}
+
+// stage is the stage for a model of configuration c.
+func (e stageEntry) stage(c *model.Config) (stage.Stage, error) {
+	switch {
+	case e.Drop != nil && e.Cut == nil:
+		return Drop(e.Drop), nil
+	case e.Cut != nil && e.Drop == nil:
+		return e.Cut.plan(c)
+	}
+	return nil, errors.New("neither layers to drop nor units to cut, which are all the stages this program knows; use a newer one")
+}
+
+// firstVersion is the one stage of a file of version 1: the cut.
+func firstVersion(data []byte) []stageEntry {
+	var f struct {
+		Budget budgetEntry  `json:"budget"`
+		Layers string       `json:"budget_layers"`
+		Kinds  []string     `json:"budget_kinds"`
+		Plans  []layerEntry `json:"layers"`
+	}
+	json.Unmarshal(data, &f) // what does not fit is missed when the stage is checked
+	f.Budget.Layers, f.Budget.Kinds = f.Layers, f.Kinds
+	return []stageEntry{{Cut: &cutEntry{f.Budget, f.Plans}}}
 }

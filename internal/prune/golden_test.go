@@ -10,7 +10,6 @@ import (
 
 	"moreau/internal/backend/cpu"
 	"moreau/internal/goldentest"
-	"moreau/internal/model"
 	"moreau/internal/transformer"
 )
 
@@ -25,13 +24,17 @@ func goldenPlan(t *testing.T, g *goldentest.Golden) *Plan {
 	if err := json.Unmarshal(data, &units); err != nil {
 		t.Fatal(err)
 	}
-	p := &Plan{Before: g.Config, Pruned: map[model.Dim][]int{}}
+	p := &Plan{Before: g.Config, Pruned: Cut{}}
 	for _, d := range g.Config.Dims() {
 		if u := units[fmt.Sprintf("%d.%s", d.Layer, d.Kind)]; len(u) > 0 {
 			p.Pruned[d] = u
 		}
 	}
-	p.After = g.Config.Cut(p.left())
+	e, err := p.Estimate(g.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.After = e.After
 	return p
 }
 

@@ -1,20 +1,22 @@
 package prune
 
 import (
+	"context"
 	"fmt"
 	"sort"
 	"strings"
 
+	"moreau/internal/checkpoint"
 	"moreau/internal/model"
+	"moreau/internal/stage"
 )
 
-// Plan lists the units that go. Pruned holds ascending unit indices; a
-// dimension that is not there stays whole.
+// Plan is a budget and the units that go for it.
 type Plan struct {
 	Budget Budget
 	Before *model.Config
 	After  *model.Config
-	Pruned map[model.Dim][]int
+	Pruned Cut
 }
 
 // NewPlan picks the lowest-scored units the budget asks for, ties by lower
@@ -40,12 +42,16 @@ func NewPlan(cfg *model.Config, scores map[model.Dim][]float64, b Budget) (*Plan
 	} else if err := covered(cut, scores); err != nil {
 		return nil, err
 	}
-	pruned := pickLocal(cut, scores)
+	pick := pickLocal
 	if b.Selection == Global {
-		pruned = pickGlobal(cfg, cut, scores, b)
+		pick = pickGlobal
 	}
-	p := &Plan{Budget: b, Before: cfg, Pruned: pruned}
-	p.After = cfg.Cut(p.left())
+	p := &Plan{Budget: b, Before: cfg, Pruned: pick(cfg, cut, scores, b)}
+	e, err := p.Pruned.Estimate(cfg)
+	if err != nil {
+		return nil, err
+	}
+	p.After = e.After
 	if p.Removed() == 0 {
 		return nil, fmt.Errorf("%w: the ratio is too small to cut a single unit; raise it", ErrBudget)
 	}
@@ -59,26 +65,21 @@ func NewPlan(cfg *model.Config, scores map[model.Dim][]float64, b Budget) (*Plan
 func (p *Plan) Removed() int64 { return p.Before.ParamCount() - p.After.ParamCount() }
 
 // Kept lists the units of d that stay, ascending.
-func (p *Plan) Kept(d model.Dim) []int {
-	gone := map[int]bool{}
-	for _, u := range p.Pruned[d] {
-		gone[u] = true
-	}
-	kept := make([]int, 0, d.Units-len(gone))
-	for u := range d.Units {
-		if !gone[u] {
-			kept = append(kept, u)
-		}
-	}
-	return kept
+func (p *Plan) Kept(d model.Dim) []int { return p.Pruned.Kept(d) }
+
+// Estimate implements stage.Stage.
+func (p *Plan) Estimate(c *model.Config) (stage.Estimate, error) { return p.Pruned.Estimate(c) }
+
+// Run implements stage.Stage.
+func (p *Plan) Run(ctx context.Context, m stage.Model) (stage.Model, error) {
+	return p.Pruned.Run(ctx, m)
 }
 
-func (p *Plan) left() map[model.Dim]int {
-	left := map[model.Dim]int{}
-	for d, units := range p.Pruned {
-		left[d] = d.Units - len(units)
-	}
-	return left
+// Apply is ck without the units the plan cuts. ck has the plan's Before
+// configuration with Hugging Face names and layout.
+func Apply(p *Plan, ck checkpoint.Checkpoint) (checkpoint.Checkpoint, error) {
+	m, err := p.Pruned.Run(context.Background(), stage.Model{Config: p.Before, Weights: ck})
+	return m.Weights, err
 }
 
 // flat gives every unit the same score.
@@ -122,8 +123,9 @@ func ascending(d model.Dim, scores []float64) []int {
 	return order
 }
 
-func pickLocal(cut counts, scores map[model.Dim][]float64) map[model.Dim][]int {
-	pruned := map[model.Dim][]int{}
+// pickLocal takes the weakest units of each dimension.
+func pickLocal(_ *model.Config, cut counts, scores map[model.Dim][]float64, _ Budget) Cut {
+	pruned := Cut{}
 	for d, n := range cut {
 		if n > 0 {
 			units := ascending(d, scores[d])[:n]
@@ -144,8 +146,8 @@ type group struct {
 
 // pickGlobal removes as many parameters a kind as the local counts would, from
 // wherever scores are lowest.
-func pickGlobal(cfg *model.Config, cut counts, scores map[model.Dim][]float64, b Budget) map[model.Dim][]int {
-	pruned := map[model.Dim][]int{}
+func pickGlobal(cfg *model.Config, cut counts, scores map[model.Dim][]float64, b Budget) Cut {
+	pruned := Cut{}
 	for _, k := range b.Kinds {
 		dims := b.candidates(cfg, k)
 		var target int64

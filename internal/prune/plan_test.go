@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -243,4 +244,17 @@ func TestWithinOneStep(t *testing.T) {
 			}
 		}
 	}
+}
+
+// rawOf is the config.json of a golden model.
+func rawOf(t *testing.T, family string) (raw map[string]json.RawMessage) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(goldentest.Dir(t, family), "config.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &raw)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }

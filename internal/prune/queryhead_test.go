@@ -13,6 +13,7 @@ import (
 	"moreau/internal/checkpoint"
 	"moreau/internal/goldentest"
 	"moreau/internal/model"
+	"moreau/internal/stage"
 	"moreau/internal/synth"
 	"moreau/internal/tensor"
 	"moreau/internal/transformer"
@@ -172,7 +173,7 @@ func TestPlanNamesQueryHeads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, err := p.Encode()
+		data, err := (&Record{Before: cfg, After: p.After, Stages: stage.Sequence{p}}).Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,12 +185,12 @@ func TestPlanNamesQueryHeads(t *testing.T) {
 		if cfg.QueryHeads {
 			want.KVHeads, want.PrunedHeads, want.PrunedQuery = [2]int{3, 3}, []int{}, p.Pruned[cfg.Dim(4, model.QueryHeads)]
 		}
-		got := f.LayerPlans[4]
+		got := f.Stages[0].Cut.Layers[4]
 		if got.KVHeads != want.KVHeads || got.Heads != want.Heads || !slices.Equal(got.PrunedHeads, want.PrunedHeads) || !slices.Equal(got.PrunedQuery, want.PrunedQuery) {
 			t.Errorf("%+v, want %+v", got, want)
 		}
-		if strings.Count(string(data), "pruned_query_heads") != min(1, len(want.PrunedQuery)) || !slices.Contains(f.Kinds, cfg.AttentionKind().String()) {
-			t.Errorf("kinds %v: %.200s", f.Kinds, data)
+		if strings.Count(string(data), "pruned_query_heads") != min(1, len(want.PrunedQuery)) || !slices.Contains(f.Stages[0].Cut.Budget.Kinds, cfg.AttentionKind().String()) {
+			t.Errorf("kinds %v: %.200s", f.Stages[0].Cut.Budget.Kinds, data)
 		}
 	}
 }

@@ -1,0 +1,72 @@
+package prune
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"moreau/internal/checkpoint"
+	"moreau/internal/model"
+	"moreau/internal/stage"
+)
+
+// ErrLayers marks layers that cannot be dropped.
+var ErrLayers = errors.New("layers to drop")
+
+// Drop is the layers that go as a whole, ascending: a stage. Those that stay are
+// numbered anew.
+type Drop []int
+
+// Estimate implements stage.Stage.
+func (d Drop) Estimate(c *model.Config) (stage.Estimate, error) {
+	for i, l := range d {
+		switch {
+		case l < 0 || l >= len(c.Layers):
+			return stage.Estimate{}, fmt.Errorf("%w: there is no layer %d, the model has 0..%d", ErrLayers, l, len(c.Layers)-1)
+		case i > 0 && l <= d[i-1]:
+			return stage.Estimate{}, fmt.Errorf("%w: %d stands behind %d, want them ascending, each once", ErrLayers, l, d[i-1])
+		}
+	}
+	if len(d) == len(c.Layers) {
+		return stage.Estimate{}, fmt.Errorf("%w: all %d; at least one stays", ErrLayers, len(d))
+	}
+	return stage.Estimate{After: c.KeepLayers(d.Kept(len(c.Layers)))}, nil
+}
+
+// Kept are the layers that stay, ascending, of a model with so many.
+func (d Drop) Kept(layers int) []int { return rest(layers, d) }
+
+// Run implements stage.Stage: a view of the tensors of the layers that stay, under
+// their new names.
+func (d Drop) Run(_ context.Context, m stage.Model) (stage.Model, error) {
+	e, err := d.Estimate(m.Config)
+	if err != nil {
+		return m, err
+	}
+	kept := d.Kept(len(m.Config.Layers))
+	names := map[string]checkpoint.Entry{}
+	for _, p := range e.After.Params() {
+		names[p.Name] = checkpoint.Entry{Name: p.Name}
+	}
+	for i, l := range kept {
+		old := m.Config.LayerParams(l)
+		for j, p := range e.After.LayerParams(i) {
+			names[p.Name] = checkpoint.Entry{Name: old[j].Name}
+		}
+	}
+	weights, err := checkpoint.Rename(m.Weights, names)
+	return stage.Model{Config: e.After, Raw: model.KeepRawLayers(m.Raw, kept), Weights: weights}, err
+}
+
+// rest is the numbers below n that are not in gone.
+func rest(n int, gone []int) []int {
+	left := make([]int, 0, max(0, n-len(gone)))
+	for i := range n {
+		if len(gone) > 0 && gone[0] == i {
+			gone = gone[1:]
+			continue
+		}
+		left = append(left, i)
+	}
+	return left
+}
