@@ -103,8 +103,12 @@ func testGGUF(t *testing.T, m Model, path, arch string) {
 	}
 	want := m
 	context := 64
-	if w := cutWindow(m.Config); w > 0 {
-		context = w
+	f, err := asGGUF(m.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.window > 0 {
+		context = f.window
 		layers := slices.Clone(m.Config.Layers)
 		for i := range layers {
 			layers[i].Window = 0

@@ -2,49 +2,81 @@ package export
 
 import (
 	"fmt"
+	"math"
 
 	"moreau/internal/model"
 )
 
-// gemmaArch is the architecture of llama.cpp that computes c, a Gemma. Both build every
-// layer from the sizes of the first and read no RoPE factors; gemma2 alternates windows,
-// caps scores and logits always, and takes QueryScalar from the sizes.
-func gemmaArch(c *model.Config) (string, error) {
-	const folder = "write a Hugging Face folder"
-	if !c.Uniform() {
-		return "", fmt.Errorf("llama.cpp has no architecture for a Gemma whose layers differ; cut all layers alike (--uniform) or %s", folder)
+// What every Gemma computes, and what a Gemma 2 does beyond that.
+var (
+	gemmas  = model.FeaturesOf(model.GELUGates, model.OffsetNorms, model.ScaledEmbedding)
+	gemma2s = model.FeaturesOf(model.PostNorms)
+)
+
+// rootEmbedding: the factor of the embedding follows from the hidden size.
+func rootEmbedding(c *model.Config) string {
+	if root := float32(math.Sqrt(float64(c.HiddenSize))); c.EmbeddingScale != root {
+		return fmt.Sprintf("multiplies the embedding by %g, this model by %g", root, c.EmbeddingScale)
 	}
-	if ropeFactors(c) != nil {
-		return "", fmt.Errorf("llama.cpp has no architecture for a Gemma with RoPE factors; %s", folder)
+	return ""
+}
+
+// gemma2Fits: llama.cpp's gemma2 alternates windows and takes the scale of scores from the sizes.
+func gemma2Fits(c *model.Config) string {
+	switch n := c.Gemma2QueryScalar(); {
+	case evenWindow(c) == 0:
+		return "has a sliding window in even layers and none in odd ones, this model otherwise"
+	case queryScalar(c) != n:
+		return fmt.Sprintf("of these sizes divides scores by the root of %d, this model by that of %d", n, queryScalar(c))
 	}
-	if !c.Has(model.PostAttnNorm) {
-		return "gemma", nil
+	return rootEmbedding(c)
+}
+
+// evenWindow is the window of the even layers where the others see all keys; 0 where windows
+// are otherwise.
+func evenWindow(c *model.Config) int {
+	for i, l := range c.Layers {
+		if want := [...]int{c.Layers[0].Window, 0}[i%2]; l.Window != want {
+			return 0
+		}
 	}
-	switch {
-	case c.AlternatingWindow() == 0:
-		return "", fmt.Errorf("llama.cpp's gemma2 has a sliding window in even layers and none in odd ones, this model otherwise; %s", folder)
-	case c.ScoreCap == 0 || c.LogitCap == 0:
-		return "", fmt.Errorf("llama.cpp's gemma2 caps scores and logits, this model does not; %s", folder)
-	case c.QueryScalar() != c.GGUFQueryScalar():
-		return "", fmt.Errorf("llama.cpp's gemma2 of these sizes divides scores by the root of %d, this model by that of %d; %s", c.GGUFQueryScalar(), c.QueryScalar(), folder)
+	return c.Layers[0].Window
+}
+
+// queryScalar is the number by whose root scores are divided.
+func queryScalar(c *model.Config) int {
+	if c.ScoreScale == 0 {
+		return c.HeadDim
 	}
-	return "gemma2", nil
+	return int(math.Round(1 / (c.ScoreScale * c.ScoreScale)))
 }
 
 // gemma2Keys are what a gemma2 file has beyond others.
 func gemma2Keys(c *model.Config, add func(key string, value any)) {
-	add("attention.sliding_window", uint32(c.AlternatingWindow()))
+	add("attention.sliding_window", uint32(evenWindow(c)))
 	add("attn_logit_softcapping", c.ScoreCap)
 	add("final_logit_softcapping", c.LogitCap)
 }
 
-// gemma writes what config.json of a Gemma has beyond a Llama's. GemmaConfig reads
-// hidden_act, Gemma2Config hidden_activation.
-func gemma(o object, c *model.Config) {
+// gemmaConfig: GemmaConfig reads hidden_act, Gemma2Config hidden_activation.
+func gemmaConfig(o object, c *model.Config, _ bool) {
 	o["hidden_activation"] = c.Activation.String()
-	if !c.Has(model.PostAttnNorm) {
-		return
+}
+
+func gemma2Config(o object, c *model.Config, remote bool) {
+	gemmaConfig(o, c, remote)
+	layerTypes(o, c)
+	o["query_pre_attn_scalar"] = queryScalar(c)
+	for key, cap := range map[string]float32{"attn_logit_softcapping": c.ScoreCap, "final_logit_softcapping": c.LogitCap} {
+		o[key] = nil
+		if cap > 0 {
+			o[key] = float(cap)
+		}
 	}
+}
+
+// layerTypes says which layers have the window.
+func layerTypes(o object, c *model.Config) {
 	types := make([]string, len(c.Layers))
 	for i, l := range c.Layers {
 		types[i] = model.FullLayer
@@ -55,12 +87,5 @@ func gemma(o object, c *model.Config) {
 	o["layer_types"] = types
 	if w := c.Window(); w > 0 {
 		o["sliding_window"] = w
-	}
-	o["query_pre_attn_scalar"] = c.QueryScalar()
-	for key, cap := range map[string]float32{"attn_logit_softcapping": c.ScoreCap, "final_logit_softcapping": c.LogitCap} {
-		o[key] = nil
-		if cap > 0 {
-			o[key] = float(cap)
-		}
 	}
 }

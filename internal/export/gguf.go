@@ -16,36 +16,57 @@ const (
 	ggufAlign = 32  // what checkpoint.WriteGGUF pads tensors to, in bytes
 )
 
+// ggufFile is how a model becomes a file: what its sizes, windows and RoPE are there.
+type ggufFile struct {
+	*ggufTarget
+	*model.Config
+	window  int               // to which the context is cut; 0: it is not
+	context int               // length of it
+	factors checkpoint.Memory // tensors that scale RoPE
+}
+
+// asGGUF decides all that depends on the architecture.
+func asGGUF(c *model.Config) (*ggufFile, error) {
+	t, err := ggufFor(c)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(c.Layers); n > maxLayers {
+		return nil, fmt.Errorf("llama.cpp reads at most %d layers, the model has %d; write a Hugging Face folder", maxLayers, n)
+	}
+	f := &ggufFile{t, c, 0, c.MaxPositions, ropeFactors(c)}
+	if w := c.Window(); t.cutsContext && w > 0 {
+		f.window, f.context = w, min(w, c.MaxPositions)
+	}
+	return f, nil
+}
+
 // planGGUF plans a file of the architecture that computes the model.
-func (p *Plan) planGGUF(m Model, weights *cast) (err error) {
-	p.Format = GGUF
-	if p.Class, err = ggufArch(m.Config); err != nil {
+func (p *Plan) planGGUF(m Model, weights *cast) error {
+	f, err := asGGUF(m.Config)
+	if err != nil {
 		return err
 	}
-	p.Window = cutWindow(m.Config)
-	if s := m.Config.Rope.Scaling; s != nil && s.Type == "dynamic" {
-		p.Unscaled = ggufContext(m.Config)
+	p.Format, p.Class, p.Window = GGUF, f.name, f.window
+	if f.Features().Has(model.DynamicRope) {
+		p.Unscaled = f.context
 	}
-	if n := len(m.Config.Layers); n > maxLayers {
-		return fmt.Errorf("llama.cpp reads at most %d layers, the model has %d; write a Hugging Face folder", maxLayers, n)
-	}
-	if !slices.Contains(m.Config.Family.GGUFArchs, p.Class) { // another architecture, which holds nothing fused
-		weights.tensors = m.Config.Unfused()
+	if !slices.Contains(f.Family.GGUFArchs, f.name) { // another's, which holds nothing fused
+		weights.tensors = f.Unfused()
 	}
 	weights.vectorsF32()
-	kv, err := ggufKeys(m, p.Class, p.DType)
+	kv, err := f.allKeys(m, p.DType)
 	if err != nil {
 		return err
 	}
-	renamed, err := ggufNames(m.Config, weights, p.Class)
+	renamed, err := f.renamed(weights)
 	if err != nil {
 		return err
 	}
-	factors := ropeFactors(m.Config)
-	infos := append(factors.Tensors(), ggufInfos(weights)...)
+	infos := append(f.factors.Tensors(), ggufInfos(weights)...)
 	read := func(name string) (tensor.Tensor, error) {
-		if _, ok := factors[name]; ok {
-			return factors.Read(name)
+		if _, ok := f.factors[name]; ok {
+			return f.factors.Read(name)
 		}
 		return renamed.Read(name)
 	}
@@ -55,58 +76,14 @@ func (p *Plan) planGGUF(m Model, weights *cast) (err error) {
 	return err
 }
 
-// ggufArch is the architecture of llama.cpp that computes c. Of those that compute
-// a Llama, with or without biases, only deci reads sizes layer by layer; qwen2 and phi3
-// want heads that make up the hidden size; neither qwen2 nor qwen3 reads RoPE factors.
-func ggufArch(c *model.Config) (string, error) {
-	norms, scaled := c.Has(model.QNorm), ropeFactors(c) != nil
-	square := c.Layers[0].Heads*c.HeadDim == c.HiddenSize
-	switch {
-	case c.Activation == model.GELU:
-		return gemmaArch(c)
-	case norms && !c.Uniform():
-		return "", fmt.Errorf("llama.cpp has no architecture for norms of q and k in layers that differ; cut all layers alike (--uniform) or write a Hugging Face folder")
-	case norms && scaled:
-		return "", fmt.Errorf("llama.cpp has no architecture for norms of q and k with RoPE factors; write a Hugging Face folder")
-	case norms:
-		return "qwen3", nil
-	case !c.Uniform():
-		return "deci", nil
-	case c.Family.Name == "qwen2" && square && !scaled, c.Family.Name == "phi3" && square:
-		return c.Family.Name, nil
-	}
-	return "llama", nil
-}
-
-// OneSize says whether llama.cpp's architecture for models as c builds all layers from
-// one size, so that a GGUF file can only hold layers that are alike.
-func OneSize(c *model.Config) bool { return c.Has(model.QNorm) || c.Activation == model.GELU }
-
-// cutWindow is the sliding window that the file has no place for: llama and deci know
-// none and llama.cpp leaves out phi3's, but all compute the same up to its length.
-func cutWindow(c *model.Config) int {
-	if c.Has(model.PostAttnNorm) {
-		return 0 // gemma2 has it
-	}
-	return c.Window()
-}
-
-// ggufContext is the context length of the file.
-func ggufContext(c *model.Config) int {
-	if w := cutWindow(c); w > 0 {
-		return min(w, c.MaxPositions)
-	}
-	return c.MaxPositions
-}
-
-// ggufNames is the weights under GGUF names, q and k in GGUF's row order.
-func ggufNames(cfg *model.Config, weights *cast, arch string) (checkpoint.Checkpoint, error) {
+// renamed is the weights under GGUF names, q and k in GGUF's row order.
+func (f *ggufFile) renamed(weights *cast) (checkpoint.Checkpoint, error) {
 	names := map[string]checkpoint.Entry{}
 	for _, t := range weights.tensors {
 		p := t.Params[0] // what is fused has neither pairs nor an offset
-		e := checkpoint.Entry{Name: t.Name, Add: cfg.GGUFOffset(p)}
-		if heads := cfg.PairedHeads(p, arch); heads > 0 {
-			e.Rows = checkpoint.RopePermute(heads, cfg.HeadDim) // llama.cpp rotates neighbours there
+		e := checkpoint.Entry{Name: t.Name, Add: f.GGUFOffset(p)}
+		if heads := f.PairedHeads(p, f.name); heads > 0 {
+			e.Rows = checkpoint.RopePermute(heads, f.HeadDim) // llama.cpp rotates neighbours there
 		}
 		names[t.GGUF] = e
 	}
@@ -120,17 +97,4 @@ func ggufInfos(weights *cast) []checkpoint.Info {
 		infos[i].Name = t.GGUF
 	}
 	return infos
-}
-
-// ropeFactors is rope_freqs.weight, by which llama.cpp divides the angles, or the two
-// tensors of LongRoPE; nil where there is none, or where metadata keys say the same
-// (ropeKeys).
-func ropeFactors(cfg *model.Config) checkpoint.Memory {
-	switch s := cfg.Rope.Scaling; {
-	case s == nil || s.Type == "linear" || s.Type == "dynamic" || keyedYarn(s):
-		return nil
-	case s.LongRope():
-		return longRopeFactors(s)
-	}
-	return checkpoint.Memory{model.RopeFreqs: vector(cfg.Rope.Divisors(cfg.HeadDim))}
 }

@@ -9,12 +9,11 @@ import (
 	"moreau/internal/tensor"
 )
 
-// ggufKeys is the metadata of the file. The Go types matter: llama.cpp checks
+// allKeys is the metadata of the file. The Go types matter: llama.cpp checks
 // them (llama-model-loader.cpp, get_key).
-func ggufKeys(m Model, arch string, d tensor.DType) ([]checkpoint.KeyValue, error) {
-	c := m.Config
+func (f *ggufFile) allKeys(m Model, d tensor.DType) ([]checkpoint.KeyValue, error) {
 	kv := []checkpoint.KeyValue{
-		{Key: "general.architecture", Value: arch},
+		{Key: "general.architecture", Value: f.name},
 		{Key: "general.type", Value: "model"},
 		{Key: "general.name", Value: m.Name},
 		{Key: "general.file_type", Value: fileType(d)},
@@ -23,24 +22,24 @@ func ggufKeys(m Model, arch string, d tensor.DType) ([]checkpoint.KeyValue, erro
 		kv = append(kv, checkpoint.KeyValue{Key: "general.quantization_version", Value: uint32(2)}) // GGML_QNT_VERSION
 	}
 	add := func(key string, value any) {
-		kv = append(kv, checkpoint.KeyValue{Key: arch + "." + key, Value: value})
+		kv = append(kv, checkpoint.KeyValue{Key: f.name + "." + key, Value: value})
 	}
-	add("block_count", uint32(len(c.Layers)))
-	add("context_length", uint32(ggufContext(c)))
-	add("embedding_length", uint32(c.HiddenSize))
-	add("vocab_size", uint32(c.VocabSize))
-	add("feed_forward_length", perLayer(c, func(l model.Layer) int { return l.Intermediate }))
-	add("attention.head_count", perLayer(c, func(l model.Layer) int { return l.Heads }))
-	add("attention.head_count_kv", perLayer(c, func(l model.Layer) int { return l.KVHeads }))
+	add("block_count", uint32(len(f.Layers)))
+	add("context_length", uint32(f.context))
+	add("embedding_length", uint32(f.HiddenSize))
+	add("vocab_size", uint32(f.VocabSize))
+	add("feed_forward_length", perLayer(f.Config, func(l model.Layer) int { return l.Intermediate }))
+	add("attention.head_count", perLayer(f.Config, func(l model.Layer) int { return l.Heads }))
+	add("attention.head_count_kv", perLayer(f.Config, func(l model.Layer) int { return l.KVHeads }))
 	// Always, since llama.cpp otherwise divides the hidden size by the heads of layer 0.
-	add("attention.key_length", uint32(c.HeadDim))
-	add("attention.value_length", uint32(c.HeadDim))
-	add("rope.dimension_count", uint32(c.HeadDim))
-	add("attention.layer_norm_rms_epsilon", float32(c.NormEps))
-	add("rope.freq_base", float32(c.Rope.Theta))
-	ropeKeys(add, c.Rope)
-	if arch == "gemma2" {
-		gemma2Keys(c, add)
+	add("attention.key_length", uint32(f.HeadDim))
+	add("attention.value_length", uint32(f.HeadDim))
+	add("rope.dimension_count", uint32(f.Rotary()))
+	add("attention.layer_norm_rms_epsilon", float32(f.NormEps))
+	add("rope.freq_base", float32(f.Rope.Theta))
+	ropeKeys(add, f.Config)
+	if f.keys != nil {
+		f.keys(f.Config, add)
 	}
 	vocab, err := vocabKeys(m)
 	return append(kv, vocab...), err

@@ -24,9 +24,9 @@ const (
 
 type object map[string]any
 
-// hfConfig is config.json: the source's, where there is one, with what the
+// hfConfig is config.json of a target: the source's, where there is one, with what the
 // model's configuration says written over it.
-func hfConfig(m Model, arch hfArch, d tensor.DType) ([]byte, error) {
+func hfConfig(m Model, t *hfTarget, d tensor.DType) ([]byte, error) {
 	o := object{"initializer_range": 0.02, "use_cache": true}
 	for key, value := range m.Raw {
 		o[key] = value
@@ -34,40 +34,25 @@ func hfConfig(m Model, arch hfArch, d tensor.DType) ([]byte, error) {
 	for _, key := range stale {
 		delete(o, key)
 	}
-	maps.Copy(o, sizes(m.Config, arch))
-	o["architectures"], o["model_type"] = []string{arch.causal()}, arch.modelType()
+	maps.Copy(o, sizes(m.Config, t.remote))
+	o["architectures"], o["model_type"] = []string{t.name}, t.class.modelType
 	o["torch_dtype"] = torchDType(d)
-	rope(o, m.Config, arch)
+	o["rope_theta"], o["rope_scaling"] = float(m.Config.Rope.Theta), ropeScaling(m.Config)
 	if m.Raw == nil {
 		maps.Copy(o, specialIDs(m))
 	}
-	if arch.remote {
-		maps.Copy(o, layerSizes(m.Config, arch))
+	if t.remote {
+		maps.Copy(o, ownCode(m.Config, t))
 	}
-	if arch.base == "Mistral" || arch.base == "Phi3" {
-		window(o, m.Config, arch)
-	}
-	if arch.base == "Phi3" {
-		o["original_max_position_embeddings"] = originalContext(m.Config)
-	}
-	if m.Config.Activation == model.GELU {
-		gemma(o, m.Config)
+	if t.class.config != nil {
+		t.class.config(o, m.Config, t.remote)
 	}
 	return indented(o)
 }
 
-// originalContext is what Phi3Config has beside rope_scaling, and llama.cpp's
-// converter asks for without scaling too.
-func originalContext(c *model.Config) int {
-	if s := c.Rope.Scaling; s.LongRope() {
-		return int(s.OriginalPosition)
-	}
-	return c.MaxPositions
-}
-
-func sizes(c *model.Config, arch hfArch) object {
+func sizes(c *model.Config, remote bool) object {
 	all := c.Layers[0]
-	if arch.remote {
+	if remote {
 		all = globalSizes(c)
 	}
 	return object{
@@ -87,29 +72,50 @@ func sizes(c *model.Config, arch hfArch) object {
 	}
 }
 
-// window writes sliding_window: null where queries see all keys, since
-// MistralConfig's default is 4096, but for a source's that is no shorter than the context.
-func window(o object, c *model.Config, arch hfArch) {
-	if n := c.Window(); n > 0 {
-		o["sliding_window"] = n
-	} else if _, ok := o["sliding_window"]; !ok || c.Family.Name != strings.ToLower(arch.base) {
-		o["sliding_window"] = nil
+// globalSizes are sizes for the fields of pruned_* models that stand for all
+// layers, which LlamaConfig checks: the largest layer's, with more KV groups
+// until the heads divide the hidden size (one head always does).
+func globalSizes(c *model.Config) model.Layer {
+	most := mostHeads(c)
+	for _, l := range c.Layers {
+		most.Intermediate = max(most.Intermediate, l.Intermediate)
 	}
+	group := most.Group()
+	for c.HiddenSize%most.Heads != 0 {
+		if most.Heads > c.HiddenSize {
+			most.Heads, most.KVHeads = 1, 1
+			return most
+		}
+		most.Heads, most.KVHeads = most.Heads+group, most.KVHeads+1
+	}
+	return most
 }
 
-// layerSizes is what a pruned_llama has beyond a Llama.
-func layerSizes(c *model.Config, arch hfArch) object {
+// mostHeads is the first of the layers with the most query heads.
+func mostHeads(c *model.Config) model.Layer {
+	most := c.Layers[0]
+	for _, l := range c.Layers {
+		if l.Heads > most.Heads {
+			most = l
+		}
+	}
+	return most
+}
+
+// ownCode is what a pruned_* model has beyond its class: the sizes of each layer, and where
+// the code is.
+func ownCode(c *model.Config, t *hfTarget) object {
 	var heads, kv, mlp []int
 	for _, l := range c.Layers {
 		heads, kv, mlp = append(heads, l.Heads), append(kv, l.KVHeads), append(mlp, l.Intermediate)
 	}
-	class := "Pruned" + arch.base
+	modelType, class := "pruned_"+t.class.modelType, "Pruned"+t.class.name
 	auto := map[string]string{
-		"AutoConfig":           "configuration_" + arch.modelType() + "." + class + "Config",
-		"AutoModel":            "modeling_" + arch.modelType() + "." + class + "Model",
-		"AutoModelForCausalLM": "modeling_" + arch.modelType() + "." + arch.causal(),
+		"AutoConfig":           "configuration_" + modelType + "." + class + "Config",
+		"AutoModel":            "modeling_" + modelType + "." + class + "Model",
+		"AutoModelForCausalLM": "modeling_" + modelType + "." + t.name,
 	}
-	return object{headsPerLayer: heads, kvHeadsPerLayer: kv, intermediatePerLayer: mlp, "auto_map": auto}
+	return object{"model_type": modelType, headsPerLayer: heads, kvHeadsPerLayer: kv, intermediatePerLayer: mlp, "auto_map": auto}
 }
 
 // float is a number that Python reads as a float, since transformers refuses a

@@ -6,17 +6,15 @@ import (
 	"moreau/internal/model"
 )
 
-// rope writes the pair that transformers 4 reads and 5 converts, beside
-// rope_parameters, of which 4 knows nothing, where the source has them.
-func rope(o object, c *model.Config, arch hfArch) {
-	o["rope_theta"], o["rope_scaling"] = float(c.Rope.Theta), nil
+// ropeScaling is rope_scaling, which with rope_theta is the pair that transformers 4 reads and
+// 5 converts; it stands beside rope_parameters, of which 4 knows nothing, where the source has them.
+func ropeScaling(c *model.Config) any {
 	s := c.Rope.Scaling
 	switch {
 	case s == nil:
-		return
+		return nil
 	case s.LongRope():
-		o["rope_scaling"] = longRope(c, arch)
-		return
+		return longRope(c)
 	}
 	scaling := object{"rope_type": s.Type, "factor": float(s.Factor)}
 	switch s.Type {
@@ -28,7 +26,28 @@ func rope(o object, c *model.Config, arch hfArch) {
 	case "yarn":
 		yarn(scaling, s)
 	}
-	o["rope_scaling"] = scaling
+	return scaling
+}
+
+// longRope is the scaling of LongRoPE; the attention factor follows from the contexts, but where
+// a source says another.
+func longRope(c *model.Config) object {
+	s := c.Rope.Scaling
+	factor, attention := float64(c.MaxPositions)/s.OriginalPosition, c.Rope.Attention()
+	scaling := object{"type": s.Type, "short_factor": floats(s.Short), "long_factor": floats(s.Long),
+		"rope_type": s.Type, "factor": float(factor), "original_max_position_embeddings": int(s.OriginalPosition)}
+	if math.Abs(attention-model.LongRopeAttention(factor, s.OriginalPosition)) > 1e-6 {
+		scaling["attention_factor"] = float(attention)
+	}
+	return scaling
+}
+
+func floats(values []float64) []float {
+	out := make([]float, len(values))
+	for i, v := range values {
+		out[i] = float(v)
+	}
+	return out
 }
 
 // yarn writes what the source says; transformers has defaults for the rest.

@@ -41,7 +41,7 @@ func fromGGUF(path string, g *checkpoint.GGUF) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := onlyKnown(cfg, infos); err != nil {
+	if err := onlyKnown(cfg, g.Tensors()); err != nil {
 		return nil, err
 	}
 	if err := sameShapes(cfg, func(s model.Stored) checkpoint.Info { return infos[s.GGUF] }); err != nil {
@@ -87,16 +87,19 @@ func ggufNames(cfg *model.Config, g *checkpoint.GGUF, infos map[string]checkpoin
 // ropeTensors reads what pairs' angles are divided by.
 func ropeTensors(g *checkpoint.GGUF, infos map[string]checkpoint.Info) (model.RopeTensors, error) {
 	var r model.RopeTensors
-	for name, to := range map[string]*[]float64{model.RopeFreqs: &r.Freqs, model.RopeShort: &r.Short, model.RopeLong: &r.Long} {
-		if _, ok := infos[name]; !ok {
+	for _, x := range []struct {
+		name string
+		to   *[]float64
+	}{{model.RopeFreqs, &r.Freqs}, {model.RopeShort, &r.Short}, {model.RopeLong, &r.Long}} {
+		if _, ok := infos[x.name]; !ok {
 			continue
 		}
-		t, err := g.Read(name)
+		t, err := g.Read(x.name)
 		if err != nil {
 			return r, err
 		}
 		for _, f := range t.Float32() {
-			*to = append(*to, float64(f))
+			*x.to = append(*x.to, float64(f))
 		}
 	}
 	return r, nil
@@ -104,14 +107,14 @@ func ropeTensors(g *checkpoint.GGUF, infos map[string]checkpoint.Info) (model.Ro
 
 // onlyKnown refuses tensors that would change what the model computes, such as
 // biases and experts, instead of leaving them out.
-func onlyKnown(cfg *model.Config, infos map[string]checkpoint.Info) error {
+func onlyKnown(cfg *model.Config, infos []checkpoint.Info) error {
 	known := map[string]bool{model.RopeFreqs: true, model.RopeShort: true, model.RopeLong: true}
 	for _, s := range cfg.Stored() {
 		known[s.GGUF] = true
 	}
-	for name := range infos {
-		if !known[name] {
-			return fmt.Errorf("tensor %s has no place in family %s; a model that needs it is not supported", name, cfg.Family.Name)
+	for _, i := range infos {
+		if !known[i.Name] {
+			return fmt.Errorf("tensor %s has no place in family %s; a model that needs it is not supported", i.Name, cfg.Family.Name)
 		}
 	}
 	return nil

@@ -84,7 +84,7 @@ var features = [...]struct {
 	LinearRope:  {"linear RoPE scaling", ropeIs("linear")},
 	DynamicRope: {"dynamic RoPE scaling", ropeIs("dynamic")},
 	YarnRope:    {"YaRN", ropeIs("yarn")},
-	YarnRamp:    {"YaRN with a ramp of its own", func(c *Config) bool { return ropeIs("yarn")(c) && !c.Rope.Scaling.DefaultRamp() }},
+	YarnRamp:    {"YaRN with a ramp of its own", func(c *Config) bool { return ropeIs("yarn")(c) && !c.Rope.Scaling.plainYarn() }},
 	Llama3Rope:  {"llama3 RoPE scaling", ropeIs("llama3")},
 	LongRopes:   {"LongRoPE", ropeIs(longrope)},
 	FactorRope:  {"RoPE factors that follow from no formula", ropeIs("factors")},

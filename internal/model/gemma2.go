@@ -1,9 +1,6 @@
 package model
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // gemma2 is a Gemma that norms what attention and MLP add to the residual stream too,
 // caps scores and logits, and slides a window over the keys of every other layer.
@@ -89,7 +86,7 @@ func gemma2GGUF(k *keys, c *Config) {
 	}
 	c.ScoreCap = float32(k.floatOr("attn_logit_softcapping", gemma2ScoreCap))
 	c.LogitCap = float32(k.floatOr("final_logit_softcapping", gemma2LogitCap))
-	c.divideScores(c.GGUFQueryScalar())
+	c.divideScores(c.Gemma2QueryScalar())
 	window := k.sizeOr("attention.sliding_window", gemma2Window)
 	for i := 0; i < len(c.Layers); i += 2 {
 		c.Layers[i].Window = window
@@ -103,31 +100,12 @@ func (c *Config) divideScores(n int) {
 	}
 }
 
-// QueryScalar is the number by whose root scores are divided.
-func (c *Config) QueryScalar() int {
-	if c.ScoreScale > 0 {
-		return int(math.Round(1 / (c.ScoreScale * c.ScoreScale)))
-	}
-	return c.HeadDim
-}
-
-// GGUFQueryScalar is the QueryScalar that llama.cpp takes for a gemma2 of these sizes, since
+// Gemma2QueryScalar is the number by whose root llama.cpp divides the scores of a gemma2 of these sizes, since
 // the file has no key for it: Gemma 2 27B, which alone has 46 layers, divides otherwise than
 // by the head size (src/models/gemma2.cpp).
-func (c *Config) GGUFQueryScalar() int {
+func (c *Config) Gemma2QueryScalar() int {
 	if len(c.Layers) == 46 {
 		return c.HiddenSize / max(1, c.Layers[0].Heads)
 	}
 	return c.HeadDim
-}
-
-// AlternatingWindow is the window of the even layers where the others see all keys, as those of
-// a gemma2 GGUF file do; 0 where windows are otherwise.
-func (c *Config) AlternatingWindow() int {
-	for i, l := range c.Layers {
-		if want := [...]int{c.Layers[0].Window, 0}[i%2]; l.Window != want {
-			return 0
-		}
-	}
-	return c.Layers[0].Window
 }

@@ -29,11 +29,11 @@ func (s *RopeScaling) YarnAttention() float64 { return yarnScale(s.Factor, 1) }
 
 func yarnScale(factor, mscale float64) float64 { return 0.1*mscale*math.Log(factor) + 1 }
 
-// DefaultRamp says whether the ramp is the paper's for a Llama: from 32 turns to
-// 1, between whole pairs.
-func (s *RopeScaling) DefaultRamp() bool {
+// plainYarn says whether the ramp is the paper's for a Llama, from 32 turns to 1 between whole
+// pairs, and the original context a whole number of tokens: all that keys of a GGUF file say.
+func (s *RopeScaling) plainYarn() bool {
 	fast, slow := s.betas()
-	return fast == 32 && slow == 1 && !s.NoTruncate
+	return fast == 32 && slow == 1 && !s.NoTruncate && s.OriginalPosition == float64(uint32(s.OriginalPosition))
 }
 
 func (s *RopeScaling) betas() (fast, slow float64) {

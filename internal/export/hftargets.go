@@ -1,0 +1,114 @@
+package export
+
+import (
+	"fmt"
+
+	"moreau/internal/model"
+)
+
+// hfClass is a class of transformers.
+type hfClass struct {
+	name      string // as class names spell it: "Llama" of LlamaForCausalLM
+	modelType string // config.json's
+	always    model.Features
+	holds     model.Features
+	sizes     func(c *model.Config) string                 // what it wants of sizes, and our own code over it does not; nil: nothing
+	fits      func(c *model.Config) string                 // what both want; nil: nothing
+	config    func(o object, c *model.Config, remote bool) // what config.json has beyond a Llama's; nil: nothing
+}
+
+// Scalings of RoPE that config.json has a place for.
+var configRopes = model.FeaturesOf(model.LinearRope, model.DynamicRope, model.YarnRope, model.YarnRamp, model.Llama3Rope, model.LongRopes)
+
+var ownHead = model.FeaturesOf(model.OwnHead)
+
+// hfClasses is what is known of transformers' classes. A Mistral without a sliding window computes
+// what a Llama does; it stands in where the hidden size is no multiple of the heads, which
+// LlamaConfig.validate_architecture refuses since transformers 5.4.
+var hfClasses = []hfClass{
+	{name: "Llama", modelType: "llama", sizes: dividingHeads, fits: llamaBiases,
+		holds: ownHead | configRopes | model.FeaturesOf(model.QKVBiases, model.OBiases, model.MLPBiases)},
+	{name: "Mistral", modelType: "mistral", config: mistralConfig,
+		holds: ownHead | configRopes | model.FeaturesOf(model.Windows)},
+	{name: "Qwen2", modelType: "qwen2", always: model.FeaturesOf(model.QKVBiases),
+		holds: ownHead | configRopes},
+	{name: "Qwen3", modelType: "qwen3", always: model.FeaturesOf(model.HeadNorms),
+		holds: ownHead | configRopes},
+	{name: "Phi3", modelType: "phi3", always: model.FeaturesOf(model.FusedTensors), sizes: phi3Sizes, fits: phi3Fits, config: phi3Config,
+		holds: ownHead | model.FeaturesOf(model.Windows, model.LongRopes)},
+	{name: "Gemma", modelType: "gemma", always: gemmas, fits: rootEmbedding, config: gemmaConfig,
+		holds: configRopes},
+	{name: "Gemma2", modelType: "gemma2", always: gemmas | gemma2s, sizes: dividingHeads, fits: rootEmbedding, config: gemma2Config,
+		holds: configRopes | model.FeaturesOf(model.CappedScores, model.CappedLogits, model.ScaledScores, model.Windows, model.MixedWindows)},
+}
+
+// hfTarget is a class, or our own code over it.
+type hfTarget struct {
+	target
+	class  *hfClass
+	remote bool
+}
+
+// hfTargets is the stock classes, and then our own code over each, which alone has sizes
+// layer by layer.
+var hfTargets = func() []*hfTarget {
+	var stock, remote []*hfTarget
+	for i := range hfClasses {
+		k := &hfClasses[i]
+		own := target{name: k.name + "ForCausalLM", own: k.modelType, always: k.always, holds: k.holds, fits: both(k.sizes, k.fits)}
+		stock = append(stock, &hfTarget{own, k, false})
+		ours := target{name: "Pruned" + own.name, always: k.always, holds: k.holds | model.FeaturesOf(model.LayerSizes), fits: k.fits}
+		remote = append(remote, &hfTarget{ours, k, true})
+	}
+	return append(stock, remote...)
+}()
+
+// both asks for one thing and, where c has it, for another; either may be nil.
+func both(first, second func(c *model.Config) string) func(c *model.Config) string {
+	return func(c *model.Config) string {
+		for _, f := range []func(c *model.Config) string{first, second} {
+			if f == nil {
+				continue
+			}
+			if wants := f(c); wants != "" {
+				return wants
+			}
+		}
+		return ""
+	}
+}
+
+func dividingHeads(c *model.Config) string {
+	if n := c.Layers[0].Heads; c.HiddenSize%n != 0 {
+		return fmt.Sprintf("wants heads that divide the hidden size of %d, these are %d", c.HiddenSize, n)
+	}
+	return ""
+}
+
+// llamaBiases: attention_bias stands for all four of attention.
+func llamaBiases(c *model.Config) string {
+	if c.Has(model.QBias) != c.Has(model.OBias) {
+		return "has biases in all of q, k, v and o or in none"
+	}
+	return ""
+}
+
+// hfFor is the class that c is written as.
+func hfFor(c *model.Config) (*hfTarget, error) {
+	t, why := choose(hfTargets, c)
+	if t != nil {
+		return t, nil
+	}
+	other := ""
+	if g, _ := choose(ggufTargets, c); g != nil {
+		other = "a .gguf file"
+	}
+	return nil, refusal(why, false, other)
+}
+
+// OwnCode says whether a folder of c brings Python code of its own, which users
+// run by trust_remote_code=True.
+func OwnCode(c *model.Config) bool {
+	t, _ := choose(hfTargets, c)
+	return t != nil && t.remote
+}

@@ -1,0 +1,90 @@
+package export
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"moreau/internal/model"
+)
+
+// target is a class of transformers, our own code over one, or an architecture of
+// llama.cpp: what of a model it holds. There is none that takes the rest.
+type target struct {
+	name   string                       // as plans print it
+	own    string                       // model_type or general.architecture, by which a family knows its own target
+	always model.Features               // what every model of it has
+	holds  model.Features               // what a model of it may have
+	fits   func(c *model.Config) string // what else it wants that c does not do, "" where c does; nil: nothing
+}
+
+func (t *target) base() *target { return t }
+
+// lacking is how many reasons keep c, which has features f, from being written as t,
+// and the reasons.
+func (t *target) lacking(c *model.Config, f model.Features) (int, string) {
+	var why []string
+	n := 0
+	for _, x := range []struct {
+		format string
+		miss   model.Features
+	}{{"has no place for %s", f &^ (t.always | t.holds)}, {"always has %s, this model does not", t.always &^ f}} {
+		if x.miss != 0 {
+			n += len(x.miss.List())
+			why = append(why, fmt.Sprintf(x.format, x.miss))
+		}
+	}
+	if t.fits != nil {
+		if wants := t.fits(c); wants != "" {
+			n++
+			why = append(why, wants)
+		}
+	}
+	return n, t.name + " " + strings.Join(why, "; it ")
+}
+
+// choose is the target that c is written as: that of its family if it holds c, else the
+// first of the list that does. Where none does, why is what the nearest lacks.
+func choose[T interface{ base() *target }](list []T, c *model.Config) (best T, why string) {
+	var own, others []T
+	for _, t := range list {
+		if slices.Contains(c.Family.ModelTypes, t.base().own) || slices.Contains(c.Family.GGUFArchs, t.base().own) {
+			own = append(own, t)
+		} else {
+			others = append(others, t)
+		}
+	}
+	least, f := -1, c.Features()
+	for _, t := range append(own, others...) {
+		n, lacks := t.base().lacking(c, f)
+		if n == 0 {
+			return t, ""
+		}
+		if least < 0 || n < least {
+			least, why = n, lacks
+		}
+	}
+	return best, why
+}
+
+// anyHolds says whether some target of the list has a place for all of f.
+func anyHolds[T interface{ base() *target }](list []T, f model.Features) bool {
+	return slices.ContainsFunc(list, func(t T) bool { return f&^(t.base().always|t.base().holds) == 0 })
+}
+
+// refusal is the error of a container that none of whose targets holds c, for this reason.
+// alike says that one would hold it if its layers were alike; other is the container that
+// does, if not "".
+func refusal(why string, alike bool, other string) error {
+	var remedies []string
+	if alike {
+		remedies = append(remedies, "cut all layers alike (--uniform)")
+	}
+	if other != "" {
+		remedies = append(remedies, "write "+other)
+	}
+	if len(remedies) == 0 {
+		return fmt.Errorf("%s; no other container holds it either", why)
+	}
+	return fmt.Errorf("%s; %s", why, strings.Join(remedies, " or "))
+}
