@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,9 +30,9 @@ func (o *verifyOptions) AddFlags(cmd *cobra.Command) {
 
 const verifyHelp = `verify reads a pruned model back and compares its logits with those of the dense
 model in which the units that went are masked: the two must compute the same, but
-for the rounding of the type that the pruned model is written in. It finds the units
-by their weights, so any pruned copy can be checked, whoever wrote it. The exit code
-is 0 if they agree within the bound of that type, else 1.
+for the rounding of the type that the pruned model is written in. It finds layers
+and units by their weights, so any pruned copy can be checked, whoever wrote it. The
+exit code is 0 if they agree within the bound of that type, else 1.
 
 The tokens are random; --rows and --seq-len draw more. Rows of the embedding, of which
 they read few, are compared one by one.`
@@ -62,6 +63,9 @@ type verified struct {
 	DType     string  `json:"dtype"`              // coarsest of the pruned model
 	Bound     float64 `json:"bound"`
 	Pass      bool    `json:"pass"`
+	Layers    []int   `json:"layers"` // of the dense model that the pruned one has
+
+	of int // layers of the dense model
 }
 
 func runVerify(ctx context.Context, densePath, prunedPath string, o *verifyOptions, g *globals, stdout io.Writer) error {
@@ -87,11 +91,15 @@ func runVerify(ctx context.Context, densePath, prunedPath string, o *verifyOptio
 		return err
 	}
 	d, p := verify.Model{Config: dense.Config, Weights: dense.Weights}, verify.Model{Config: pruned.Config, Weights: pruned.Weights}
-	match, err := verify.FindUnits(be, d, p)
+	d, layers, err := verify.SameLayers(ctx, be, d, p)
+	var match *verify.Match
+	if err == nil {
+		match, err = verify.FindUnits(be, d, p)
+	}
 	if err != nil {
 		return inputError{fmt.Errorf("%s, %s: %w", densePath, prunedPath, err)}
 	}
-	v := verified{Unit: match.Worst}
+	v := verified{Unit: match.Worst, Layers: layers, of: len(dense.Config.Layers)}
 	if v.Difference, err = verify.Compare(ctx, be, d, p, match, batch); err != nil {
 		return err
 	}
@@ -139,12 +147,30 @@ func (v verified) print(g *globals, stdout io.Writer) error {
 	if !v.Pass {
 		verdict = "FAIL"
 	}
-	table(stdout,
+	var rows []string
+	if len(v.Layers) < v.of {
+		rows = append(rows, fmt.Sprintf("layers found\t%d of %d: %s", len(v.Layers), v.of, spans(v.Layers)))
+	}
+	table(stdout, append(rows,
 		fmt.Sprintf("largest difference of a logit\t%.3g (logits up to %.3g)", v.MaxAbs, v.Largest),
 		fmt.Sprintf("relative difference (RMS)\t%.3g, bound for %s %.3g", v.Relative(), v.DType, v.Bound),
 		fmt.Sprintf("same most likely token\t%d of %d", v.SameTop, v.Rows),
 		fmt.Sprintf("embedding\trows at most %.3g apart", v.Embedding),
 		fmt.Sprintf("units found\tthe least alike %.3g apart", v.Unit),
-		"verdict\t"+verdict)
+		"verdict\t"+verdict)...)
 	return nil
+}
+
+// spans lists layers, ascending, as spans of neighbours: "0..3, 7".
+func spans(layers []int) string {
+	var parts []string
+	for lo := 0; lo < len(layers); {
+		hi := lo + 1
+		for hi < len(layers) && layers[hi] == layers[hi-1]+1 {
+			hi++
+		}
+		parts = append(parts, span(layers[lo], layers[hi-1]))
+		lo = hi
+	}
+	return strings.Join(parts, ", ")
 }

@@ -88,14 +88,13 @@ func param(c *model.Config, layer int, role model.Role) model.Param {
 
 // related checks what a cut leaves as it is.
 func related(dense, pruned *model.Config) error {
-	same := dense.HiddenSize == pruned.HiddenSize && dense.VocabSize == pruned.VocabSize && dense.HeadDim == pruned.HeadDim &&
-		len(dense.Layers) == len(pruned.Layers)
-	for l := 0; same && l < len(dense.Layers); l++ {
-		d, p := dense.Layers[l], pruned.Layers[l]
-		same = d.Group() >= p.Group() && d.KVHeads >= p.KVHeads && d.Intermediate >= p.Intermediate
+	if len(dense.Layers) != len(pruned.Layers) {
+		return notPart()
 	}
-	if !same {
-		return fmt.Errorf("%w: the pruned model's sizes are no part of the dense one's", ErrDifferent)
+	for l, d := range dense.Layers {
+		if !holds(d, pruned.Layers[l]) {
+			return notPart()
+		}
 	}
-	return nil
+	return sameWidths(dense, pruned)
 }
