@@ -2,6 +2,8 @@ package moreau
 
 import (
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"sync"
@@ -21,7 +23,7 @@ const none = -1
 type scratch struct {
 	ScratchFile
 	be     backend.Backend
-	file   *os.File
+	file   disk
 	moving []model.Param
 	stride int64
 	arrays map[arrayOf]*array
@@ -35,6 +37,16 @@ type scratch struct {
 	err     error      // the first of a write
 	waiting *sync.Cond // for writes to end
 	writing map[*array]write
+}
+
+// disk is what the store does with its file.
+type disk interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Stat() (fs.FileInfo, error)
+	Sync() error
+	Truncate(size int64) error
 }
 
 // array is where one array stands in the file.
