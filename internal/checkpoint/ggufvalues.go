@@ -39,6 +39,17 @@ func (g *GGUF) Uints(key string) ([]uint64, bool) {
 	return items, true
 }
 
+// Flags is an array of booleans, or one such.
+func (g *GGUF) Flags(key string) ([]bool, bool) {
+	switch v := g.kv[key].(type) {
+	case bool:
+		return []bool{v}, true
+	case []bool:
+		return v, true
+	}
+	return nil, false
+}
+
 func asUint(v reflect.Value) (uint64, bool) {
 	switch {
 	case v.CanUint():

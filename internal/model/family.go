@@ -29,6 +29,8 @@ type Family struct {
 
 	math           Math // of all models of the family; what the files say is read over it
 	scaleEmbedding bool // by the root of the hidden size
+	partialRotary  bool // of a head, only a part may turn
+	useWindow      bool // use_sliding_window may be true
 	longRope       bool // LongRoPE is the one scaling of RoPE; old files call it su or yarn
 
 	defaults func() hfConfig                    // fields of config.json that are not 0 where it lacks them, new each time, since reading writes through pointers; nil: none
@@ -37,7 +39,7 @@ type Family struct {
 }
 
 // Families is every architecture the program knows.
-var Families = []*Family{&llama, &mistral, &qwen2, &qwen3, &phi3, &gemma, &gemma2}
+var Families = []*Family{&llama, &mistral, &qwen2, &qwen3, &phi3, &gemma, &gemma2, &gemma3, &granite, &smollm3}
 
 // familyOf finds the family that lists name, or says what is known.
 func familyOf(name string, names func(*Family) []string) (*Family, error) {

@@ -67,15 +67,23 @@ func checkSizes(t *testing.T, c *Config) {
 	if n := float64(c.KVBytes()); n != kv {
 		t.Errorf("%g bytes of KV cache, want %g", n, kv)
 	}
+	checkRope(t, c.Rope, c.Rotary())
+	if c.HasPositions(LocalRope) {
+		checkRope(t, c.LocalRope, c.Rotary())
+	}
+}
+
+func checkRope(t *testing.T, r Rope, rotary int) {
+	t.Helper()
 	for _, tokens := range []int{1, most} {
-		for i, freq := range c.Rope.InvFreq(c.HeadDim, tokens) {
+		for i, freq := range r.InvFreq(rotary, tokens) {
 			if !(freq >= 0) || math.IsInf(freq, 0) {
-				t.Errorf("frequency %d of %+v is %g", i, c.Rope, freq)
+				t.Errorf("frequency %d of %+v is %g", i, r, freq)
 				break
 			}
 		}
 	}
-	if a := c.Rope.Attention(); !positive(a) {
+	if a := r.Attention(); !positive(a) {
 		t.Errorf("attention factor %g", a)
 	}
 }

@@ -28,12 +28,6 @@ const (
 	gemma2LogitCap = 30
 )
 
-// The names of layer_types.
-const (
-	SlidingLayer = "sliding_attention"
-	FullLayer    = "full_attention"
-)
-
 func gemma2Defaults() hfConfig {
 	h := gemmaDefaults()
 	h.SlidingWindow, h.QueryScalar = new(gemma2Window), 256
@@ -42,6 +36,14 @@ func gemma2Defaults() hfConfig {
 }
 
 func gemma2HF(h *hfConfig, c *Config) error {
+	if err := h.scoresAndCaps(c); err != nil {
+		return err
+	}
+	return h.slideTypes(c, fullEvery(2))
+}
+
+// scoresAndCaps reads how scores are scaled, and the soft caps.
+func (h *hfConfig) scoresAndCaps(c *Config) error {
 	if h.QueryScalar < 0 || h.QueryScalar > most {
 		return fmt.Errorf("query_pre_attn_scalar is %d, want 1 to %d", h.QueryScalar, most)
 	}
@@ -52,32 +54,7 @@ func gemma2HF(h *hfConfig, c *Config) error {
 	if h.LogitCap != nil {
 		c.LogitCap = *h.LogitCap
 	}
-	if h.LayerTypes == nil {
-		h.LayerTypes = alternating(len(c.Layers))
-	}
-	if len(h.LayerTypes) != len(c.Layers) {
-		return fmt.Errorf("layer_types has %d entries, the model %d layers", len(h.LayerTypes), len(c.Layers))
-	}
-	for i, kind := range h.LayerTypes {
-		switch {
-		case kind == SlidingLayer && h.SlidingWindow != nil && *h.SlidingWindow > 0:
-			c.Layers[i].Window = *h.SlidingWindow
-		case kind == SlidingLayer:
-			return fmt.Errorf("layer_types has a %s, but sliding_window is no positive number", kind)
-		case kind != FullLayer:
-			return fmt.Errorf("layer_types %q is not supported, known are %s, %s", kind, SlidingLayer, FullLayer)
-		}
-	}
 	return nil
-}
-
-// alternating is Gemma 2's layer_types: the window is on even layers.
-func alternating(layers int) []string {
-	types := make([]string, layers)
-	for i := range types {
-		types[i] = [...]string{SlidingLayer, FullLayer}[i%2]
-	}
-	return types
 }
 
 func gemma2GGUF(k *keys, c *Config) {

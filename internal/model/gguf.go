@@ -12,13 +12,18 @@ type Metadata interface {
 	Uint(key string) (uint64, bool)
 	Uints(key string) ([]uint64, bool) // an array, or one scalar
 	Float(key string) (float64, bool)
+	Flags(key string) ([]bool, bool) // an array of booleans, or one
 }
+
+// pairedArchs are the architectures of which llama.cpp rotates neighbours
+// (llama_model_rope_type: LLAMA_ROPE_TYPE_NORM).
+var pairedArchs = []string{"llama", "deci", "granite", "smollm3", "mistral3", "ernie4_5"}
 
 // PairedHeads is how many heads p, of q or k, has whose rows stand with the two halves
 // of each rotated pair side by side in files of architecture arch; 0 where rows stand
 // as in Hugging Face models.
 func (c *Config) PairedHeads(p Param, arch string) int {
-	if !slices.Contains(llama.GGUFArchs, arch) {
+	if !slices.Contains(pairedArchs, arch) {
 		return 0
 	}
 	switch p.Role {
@@ -58,10 +63,8 @@ func FromGGUF(m Metadata, has func(tensor string) bool, vocab int, rope RopeTens
 		return nil, k.err
 	}
 	c.HeadDim = k.sizeOr("attention.key_length", c.HiddenSize/max(1, c.Layers[0].Heads))
-	if err := k.rotatesWholeHead(c.HeadDim); err != nil {
-		return nil, err
-	}
 	c.inherit()
+	c.turn(k.rotary(c))
 	if c.Rope, err = k.rope(c, rope); err != nil {
 		return nil, err
 	}
@@ -158,9 +161,30 @@ func (k *keys) layers() []Layer {
 	return layers
 }
 
-func (k *keys) rotatesWholeHead(headDim int) error {
-	if n, ok := k.m.Uint(k.arch + ".rope.dimension_count"); ok && n != uint64(headDim) {
-		return fmt.Errorf("key %s.rope.dimension_count is %d, only the head size %d is supported", k.arch, n, headDim)
+// windowPattern says which of so many layers have a sliding window: a flag a layer, or all
+// but every n-th, n being absent where no key says.
+func (k *keys) windowPattern(layers, absent int) []bool {
+	const key = "attention.sliding_window_pattern"
+	slides, ok := k.m.Flags(k.arch + "." + key)
+	if !ok {
+		n := k.sizeOr(key, absent)
+		for i := range layers {
+			slides = append(slides, n == 0 || (i+1)%n != 0)
+		}
 	}
-	return nil
+	if len(slides) != layers {
+		k.fail(key, fmt.Sprintf("has %d entries, the model %d layers", len(slides), layers))
+		return make([]bool, layers)
+	}
+	return slides
+}
+
+// rotary is how many components of a head turn.
+func (k *keys) rotary(c *Config) int {
+	const key = "rope.dimension_count"
+	n := k.sizeOr(key, c.HeadDim)
+	if n != c.HeadDim && !c.Family.partialRotary {
+		k.fail(key, fmt.Sprintf("is %d, only the head size %d is supported", n, c.HeadDim))
+	}
+	return n
 }

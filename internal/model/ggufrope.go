@@ -26,7 +26,7 @@ func (k *keys) rope(c *Config, tensors RopeTensors) (Rope, error) {
 	case tensors.Freqs != nil && scaled && factor != 0 && factor != 1:
 		return r, fmt.Errorf("the file has %s and key %s.rope.scaling.type %q, only one of them is supported", RopeFreqs, k.arch, kind)
 	case tensors.Freqs != nil:
-		r.Scaling = recognise(r.Theta, c.HeadDim, tensors.Freqs)
+		r.Scaling = recognise(r.Theta, c.Rotary(), tensors.Freqs)
 	case kind == "yarn":
 		r.Scaling = &RopeScaling{Type: kind, Factor: factor, OriginalPosition: k.originalContext(c)}
 	case scaled:

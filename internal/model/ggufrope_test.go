@@ -14,6 +14,7 @@ func (m metadata) Uint(key string) (uint64, bool) {
 	n, ok := valueOf[int](m, key)
 	return uint64(n), ok
 }
+func (m metadata) Flags(key string) ([]bool, bool)   { return valueOf[[]bool](m, key) }
 func (m metadata) Uints(key string) ([]uint64, bool) { n, ok := m.Uint(key); return []uint64{n}, ok }
 func (m metadata) Float(key string) (float64, bool)  { return valueOf[float64](m, key) }
 

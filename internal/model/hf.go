@@ -26,12 +26,21 @@ type hfConfig struct {
 	MLPBias           bool     `json:"mlp_bias"`
 	SlidingWindow     *int     `json:"sliding_window"`
 	UseSlidingWindow  bool     `json:"use_sliding_window"`
+	MaxWindowLayers   int      `json:"max_window_layers"`      // of Qwen: the first layers, which see all keys
+	WindowPattern     int      `json:"sliding_window_pattern"` // of Gemma 3: every how many layers one sees all keys
 	LayerTypes        []string `json:"layer_types"`
+	RopeLayers        []int    `json:"no_rope_layers"` // of SmolLM3: 0 in layers without positions
+	NoRopeInterval    int      `json:"no_rope_layer_interval"`
 	Bidirectional     bool     `json:"use_bidirectional_attention"`
 	QueryScalar       int      `json:"query_pre_attn_scalar"`
 	ScoreCap          *float32 `json:"attn_logit_softcapping"`
 	LogitCap          *float32 `json:"final_logit_softcapping"`
+	EmbeddingFactor   float64  `json:"embedding_multiplier"` // this and the next three are Granite's
+	ResidualFactor    float64  `json:"residual_multiplier"`
+	ScoreFactor       float64  `json:"attention_multiplier"`
+	LogitDivisor      float64  `json:"logits_scaling"`
 	RopeTheta         *float64 `json:"rope_theta"`
+	LocalTheta        *float64 `json:"rope_local_base_freq"`
 	PartialRotary     *float64 `json:"partial_rotary_factor"`
 	RopeScaling       *hfRope  `json:"rope_scaling"`
 	RopeParameters    *hfRope  `json:"rope_parameters"`
@@ -62,6 +71,7 @@ func FromHF(data []byte) (*Config, error) {
 	}
 	c.inherit()
 	c.Rope = h.rope(family, c.MaxPositions)
+	c.turn(int(h.rotaryShare() * float64(c.HeadDim)))
 	if c.Layers, err = h.layers(); err != nil {
 		return nil, err
 	}
@@ -101,13 +111,13 @@ func (h *hfConfig) supported(f *Family) error {
 		return fmt.Errorf("use_bidirectional_attention is not supported, only causal attention is")
 	case (h.AttentionBias || h.MLPBias) && f.optional == 0:
 		return fmt.Errorf("attention_bias and mlp_bias are not supported for %s", h.ModelType)
-	case h.UseSlidingWindow && f != &mistral:
+	case h.UseSlidingWindow && !f.useWindow:
 		return fmt.Errorf("use_sliding_window is not supported for %s, only false is", h.ModelType)
 	}
-	for _, share := range []*float64{h.PartialRotary, h.RopeScaling.partial(), h.RopeParameters.partial()} {
-		if share != nil && *share != 1 {
-			return fmt.Errorf("partial_rotary_factor %g is not supported, only 1 is: all of a head is rotated", *share)
-		}
+	if share := h.rotaryShare(); share != 1 && !f.partialRotary {
+		return fmt.Errorf("partial_rotary_factor %g is not supported for %s, only 1 is: all of a head is rotated", share, h.ModelType)
+	} else if !(share > 0 && share <= 1) {
+		return fmt.Errorf("partial_rotary_factor is %g, want more than 0 to 1", share)
 	}
 	return nil
 }

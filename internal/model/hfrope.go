@@ -16,6 +16,10 @@ type hfRope struct {
 	Original   float64  `json:"original_max_position_embeddings"`
 	Partial    *float64 `json:"partial_rotary_factor"`
 
+	// Of rope_parameters that differ with layer_types.
+	Full    *hfRope `json:"full_attention"`
+	Sliding *hfRope `json:"sliding_attention"`
+
 	AttentionFactor *float64  `json:"attention_factor"`
 	MScale          float64   `json:"mscale"`
 	MScaleAllDim    float64   `json:"mscale_all_dim"`
@@ -26,23 +30,58 @@ type hfRope struct {
 	Long            []float64 `json:"long_factor"`
 }
 
-// partial is the share of a head that is rotated, nil where s does not say.
-func (s *hfRope) partial() *float64 {
-	if s == nil {
-		return nil
+// rotaryShare is the share of a head that turns.
+func (h *hfConfig) rotaryShare() float64 {
+	share := h.PartialRotary
+	for _, s := range []*hfRope{h.RopeScaling, h.RopeParameters} {
+		if s != nil && s.Partial != nil {
+			share = s.Partial
+		}
 	}
-	return s.Partial
+	if share == nil {
+		return 1
+	}
+	return *share
 }
 
 // rope reads the pair rope_theta and rope_scaling of transformers 4, or the
 // rope_parameters of 5, which takes the pair where there are both.
 func (h *hfConfig) rope(f *Family, context int) Rope {
-	r, s := Rope{Theta: 10000}, h.RopeScaling
+	s := h.RopeScaling
 	if s == nil || reflect.ValueOf(*s).IsZero() {
 		s = h.RopeParameters
 	}
-	if h.RopeTheta != nil {
-		r.Theta = *h.RopeTheta
+	if s != nil && s.Full != nil {
+		s = s.Full
+	}
+	return h.ropeOf(s, h.RopeTheta, f, context)
+}
+
+// turnLocally gives layers of type sliding_attention a RoPE of their own: that of the
+// rope_parameters of transformers 5 by layer type, or one that is not scaled, of
+// rope_local_base_freq or else rope_theta.
+func (h *hfConfig) turnLocally(c *Config) {
+	theta := h.LocalTheta
+	if theta == nil {
+		theta = h.RopeTheta
+	}
+	var s *hfRope
+	if h.RopeParameters != nil {
+		s = h.RopeParameters.Sliding
+	}
+	c.LocalRope = h.ropeOf(s, theta, c.Family, c.MaxPositions)
+	for i, kind := range h.LayerTypes {
+		if kind == SlidingLayer {
+			c.Layers[i].Positions = LocalRope
+		}
+	}
+}
+
+// ropeOf is what s says, with a theta that goes before its absence.
+func (h *hfConfig) ropeOf(s *hfRope, theta *float64, f *Family, context int) Rope {
+	r := Rope{Theta: 10000}
+	if theta != nil {
+		r.Theta = *theta
 	}
 	if s == nil {
 		return r

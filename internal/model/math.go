@@ -70,6 +70,13 @@ func (c *Config) scaleOfHeads() float32 { return float32(rootScale(c.HeadDim)) }
 // rootScale is the scale of scores that are divided by the root of n.
 func rootScale(n int) float64 { return 1 / math.Sqrt(float64(n)) }
 
+// turn says that so many leading components of a head turn.
+func (c *Config) turn(n int) {
+	if n != c.HeadDim {
+		c.RotaryDim = n
+	}
+}
+
 // Rotary is how many leading components of a head turn.
 func (c *Config) Rotary() int {
 	if c.RotaryDim > 0 {

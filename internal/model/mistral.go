@@ -6,6 +6,7 @@ var mistral = Family{
 	Name:       "mistral",
 	ModelTypes: []string{"mistral", "pruned_mistral"},
 	layer:      plainLayer,
+	useWindow:  true,                                                          // and means nothing
 	defaults:   func() hfConfig { return hfConfig{SlidingWindow: new(4096)} }, // MistralConfig
 	fromHF:     slide,
 }

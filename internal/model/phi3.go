@@ -1,7 +1,8 @@
 package model
 
-// phi3 covers Phi-3, Phi-3.5 and Phi-4: a Llama, whose attention may see a
-// sliding window, with q, k and v in one tensor of its files, gate and up in another.
+// phi3 covers Phi-3, Phi-3.5 and Phi-4: a Llama, whose attention may see a sliding window and
+// of whose heads only a part may turn (Phi-4-mini), with q, k and v in one tensor of its
+// files, gate and up in another.
 var phi3 = Family{
 	Name:       "phi3",
 	ModelTypes: []string{"phi3", "pruned_phi3"},
@@ -11,7 +12,8 @@ var phi3 = Family{
 		{hfAttn + "qkv_proj.weight", ggufBlock + "attn_qkv.weight", []Role{Q, K, V}},
 		{hfMLP + "gate_up_proj.weight", ggufBlock + "ffn_up.weight", []Role{Gate, Up}},
 	},
-	longRope: true,
+	partialRotary: true,
+	longRope:      true,
 	defaults: func() hfConfig {
 		return hfConfig{NormEps: new(1e-5), MaxPositions: 4096, OriginalPositions: 4096} // Phi3Config
 	},

@@ -12,5 +12,7 @@ var qwen3 = Family{
 		kRow, kNormRow,
 		vRow, oRow, mlpNormRow, gateRow, upRow, downRow,
 	},
-	defaults: func() hfConfig { return hfConfig{HeadDim: new(128)} }, // Qwen3Config
+	useWindow: true,
+	defaults:  func() hfConfig { return hfConfig{HeadDim: new(128), SlidingWindow: new(4096), MaxWindowLayers: 28} }, // Qwen3Config
+	fromHF:    qwenHF,
 }

@@ -8,6 +8,7 @@ import (
 	"moreau/internal/backend"
 	"moreau/internal/backend/cpu"
 	"moreau/internal/goldentest"
+	"moreau/internal/model"
 	"moreau/internal/transformer"
 )
 
@@ -29,14 +30,18 @@ func TestGoldenBF16(t *testing.T) {
 	for _, family := range goldentest.Passes {
 		t.Run(family, func(t *testing.T) {
 			g := goldentest.Open(t, family)
+			wide := 1.
+			if g.Config.Has(model.PostAttnNorm) && g.Config.Has(model.QNorm) {
+				wide = 2 // norms around all that rounds bring its errors to the size of their outputs
+			}
 			tr, w := transformer.New(be, g.Config), transformer.NewStored(be, g.Weights)
 			var logits []float32
 			keep := func(rows []float32) error { logits = append(logits, rows...); return nil }
 			if err := tr.Logits(context.Background(), g.Batch(t), w, keep); err != nil {
 				t.Fatal(err)
 			}
-			if d := goldentest.RelL2(logits, g.Float32(t, "logits")); !(d <= 1e-2) {
-				t.Errorf("logits: relative L2 error %g > 1e-2", d)
+			if d := goldentest.RelL2(logits, g.Float32(t, "logits")); !(d <= 1e-2*wide) {
+				t.Errorf("logits: relative L2 error %g > %g", d, 1e-2*wide)
 			}
 			sink := &collect{be: be, grads: map[string][]float32{}}
 			loss, err := tr.LossAndGrad(context.Background(), g.Batch(t), w, sink)
@@ -44,12 +49,12 @@ func TestGoldenBF16(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := goldenLoss(t, g)
-			if d := math.Abs(loss-want) / want; !(d <= 2e-4) {
-				t.Errorf("loss %.9f, want %.9f: relative error %g > 2e-4", loss, want, d)
+			if d := math.Abs(loss-want) / want; !(d <= 2e-4*wide) {
+				t.Errorf("loss %.9f, want %.9f: relative error %g > %g", loss, want, d, 2e-4*wide)
 			}
 			for _, s := range g.Config.Stored() {
-				if d := goldentest.RelL2(sink.of(s), g.Float32(t, "grad."+s.Name)); !(d <= 2.5e-2) {
-					t.Errorf("gradient of %s: relative L2 error %g > 2.5e-2", s.Name, d)
+				if d := goldentest.RelL2(sink.of(s), g.Float32(t, "grad."+s.Name)); !(d <= 2.5e-2*wide) {
+					t.Errorf("gradient of %s: relative L2 error %g > %g", s.Name, d, 2.5e-2*wide)
 				}
 			}
 		})
