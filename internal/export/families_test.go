@@ -57,6 +57,29 @@ func TestFamilies(t *testing.T) {
 		{"gemma2", caps + `, "attn_logit_softcapping": null`, 0, "", "Gemma2ForCausalLM", 0},                         // llama.cpp caps always
 		{"gemma2", caps + `, "final_logit_softcapping": null`, 0, "", "Gemma2ForCausalLM", 0},                        // the same
 		{"gemma2", caps + `, "layer_types": ["full_attention", "sliding_attention"]`, 0, "", "Gemma2ForCausalLM", 0}, // its even layers slide
+		{"qwen2", windowed, 0, "qwen2", "Qwen2ForCausalLM", 0},
+		{"qwen2", windowed, 1, "deci", "PrunedQwen2ForCausalLM", 0},
+		{"qwen3", windowed, 2, "qwen3", "Qwen3ForCausalLM", 0},
+		{"qwen3", windowed, 1, "", "PrunedQwen3ForCausalLM", 0},
+		{"phi3", partial, 0, "phi3", "Phi3ForCausalLM", 0},
+		{"phi3", partial, 2, "", "Phi3ForCausalLM", 0}, // phi3 wants heads that make up the hidden size, and llama turns whole heads
+		{"phi3", partial, 1, "", "PrunedPhi3ForCausalLM", 0},
+		{"gemma3_text", sliding + scalar, 0, "gemma3", "Gemma3ForCausalLM", 0},
+		{"gemma3_text", sliding + scalar, 2, "gemma3", "Gemma3ForCausalLM", 0},
+		{"gemma3_text", sliding + scalar, 1, "", "PrunedGemma3ForCausalLM", 0},
+		{"gemma3_text", sliding + scalar, 0, "gemma3", "PrunedGemma3ForCausalLM", 6}, // Gemma3TextConfig wants heads that divide 16
+		{"gemma3_text", sliding + scalar + `, "layer_types": ["full_attention", "sliding_attention"], "final_logit_softcapping": 3`, 0, "gemma3", "Gemma3ForCausalLM", 0},
+		{"gemma3_text", sliding + scalar + `, "sliding_window_pattern": 1`, 0, "gemma3", "Gemma3ForCausalLM", 0},
+		{"gemma3_text", sliding, 0, "", "Gemma3ForCausalLM", 0}, // a query scalar of 256 for heads of 4
+		{"gemma3_text", sliding + scalar + llama3, 0, "", "Gemma3ForCausalLM", 0},
+		{"granite", factors, 0, "granite", "GraniteForCausalLM", 0},
+		{"granite", factors + biases2 + llama3, 2, "granite", "GraniteForCausalLM", 0},
+		{"granite", factors, 1, "", "PrunedGraniteForCausalLM", 0},
+		{"smollm3", "", 0, "smollm3", "SmolLM3ForCausalLM", 0},
+		{"smollm3", "", 2, "smollm3", "SmolLM3ForCausalLM", 0},
+		{"smollm3", "", 1, "deci", "PrunedLlamaForCausalLM", 0}, // of two layers, none is the fourth: a Llama
+		{"smollm3", `, "no_rope_layers": [0, 1]`, 1, "", "PrunedSmolLM3ForCausalLM", 0},
+		{"smollm3", `, "no_rope_layers": [0, 1]`, 0, "", "SmolLM3ForCausalLM", 0},
 	} {
 		t.Run(fmt.Sprintf("%s%s-%d-%d", c.modelType, c.more, c.cut, c.heads), func(t *testing.T) {
 			m := cut(tiny(t, c.modelType, c.more), c.cut)
@@ -64,7 +87,7 @@ func TestFamilies(t *testing.T) {
 				l := model.Layer{Heads: c.heads, KVHeads: c.heads / 2, Intermediate: 6}
 				layers := []model.Layer{l, l}
 				for i := range layers {
-					layers[i].Window = m.Config.Layers[i].Window
+					layers[i].Window, layers[i].Positions = m.Config.Layers[i].Window, m.Config.Layers[i].Positions
 				}
 				m = resized(m, m.Config.WithLayers(layers))
 			}

@@ -38,10 +38,15 @@ var ggufTargets = []*ggufTarget{
 	{target: target{name: "qwen3", own: "qwen3", always: model.FeaturesOf(model.HeadNorms),
 		holds: model.FeaturesOf(model.OwnHead) | anyWindows | keyedRopes}, cutsContext: true},
 	{target: target{name: "phi3", own: "phi3", always: model.FeaturesOf(model.FusedTensors),
-		holds: model.FeaturesOf(model.OwnHead) | anyWindows | factorRopes, fits: squareAttention}, cutsContext: true},
+		holds: model.FeaturesOf(model.OwnHead, model.PartialRotary) | anyWindows | factorRopes, fits: squareAttention}, cutsContext: true},
 	{target: target{name: "gemma", own: "gemma", always: gemmas, holds: keyedRopes, fits: rootEmbedding}},
 	{target: target{name: "gemma2", own: "gemma2", always: gemmas | gemma2s | model.FeaturesOf(model.CappedScores, model.CappedLogits),
 		holds: keyedRopes | model.FeaturesOf(model.ScaledScores, model.Windows, model.MixedWindows), fits: gemma2Fits}, keys: gemma2Keys},
+	{target: target{name: "gemma3", own: "gemma3", always: gemmas | gemma2s | model.FeaturesOf(model.HeadNorms),
+		holds: gemma3s | model.FeaturesOf(model.LinearRope, model.DynamicRope), fits: gemma3FitsGGUF}, keys: gemma3Keys},
+	{target: target{name: "granite", own: "granite", holds: ownHead | granites | anyBiases | anyWindows | factorRopes,
+		fits: someOf("granite", granites)}, cutsContext: true, keys: graniteKeys},
+	{target: target{name: "smollm3", own: "smollm3", holds: ownHead | noRopes | keyedRopes, fits: everyFourthNoRope}},
 }
 
 // squareAttention asks for heads that make up the hidden size.

@@ -60,12 +60,16 @@ func cut(m Model, layers int) Model {
 }
 
 const (
-	sliding = `, "sliding_window": 7`
-	long    = `, "original_max_position_embeddings": 16, "rope_scaling": {"type": "longrope", "short_factor": [1, 1.5], "long_factor": [2, 3.5]}`
-	biases  = `, "attention_bias": true`
-	biases2 = `, "attention_bias": true, "mlp_bias": true`
-	caps    = `, "sliding_window": 7, "query_pre_attn_scalar": 4, "attn_logit_softcapping": 20, "final_logit_softcapping": 10.5`
-	llama3  = `, "rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 8192}`
+	sliding  = `, "sliding_window": 7`
+	long     = `, "original_max_position_embeddings": 16, "rope_scaling": {"type": "longrope", "short_factor": [1, 1.5], "long_factor": [2, 3.5]}`
+	biases   = `, "attention_bias": true`
+	biases2  = `, "attention_bias": true, "mlp_bias": true`
+	caps     = `, "sliding_window": 7, "query_pre_attn_scalar": 4, "attn_logit_softcapping": 20, "final_logit_softcapping": 10.5`
+	windowed = `, "use_sliding_window": true, "sliding_window": 7, "max_window_layers": 1`
+	partial  = `, "partial_rotary_factor": 0.5`
+	scalar   = `, "query_pre_attn_scalar": 4`
+	factors  = `, "embedding_multiplier": 12.0, "residual_multiplier": 0.22, "attention_multiplier": 0.015625, "logits_scaling": 8.0`
+	llama3   = `, "rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 8192}`
 )
 
 // write plans and writes, and checks that every file has the planned size.
@@ -131,7 +135,7 @@ func same(t *testing.T, got *load.Model, want Model) {
 		t.Errorf("layers %v, want %v", got.Config.Layers, want.Config.Layers)
 	}
 	if a, b := computes(got.Config), computes(want.Config); a != b {
-		t.Errorf("activation, offset, scales and caps are %v, want %v", a, b)
+		t.Errorf("computed is %+v, want %+v", a, b)
 	}
 	for _, p := range want.Config.Params() {
 		a, errA := got.Weights.Read(p.Name)
@@ -149,8 +153,13 @@ func same(t *testing.T, got *load.Model, want Model) {
 }
 
 // computes is what families differ in beside their parameters.
-func computes(c *model.Config) [6]any {
-	return [6]any{c.Activation, c.NormOffset, c.EmbeddingScale, c.AttentionScale(), c.ScoreCap, c.LogitCap}
+func computes(c *model.Config) model.Math {
+	m := c.Math
+	m.Rope, m.ScoreScale, m.RotaryDim = model.Rope{}, float64(c.AttentionScale()), c.Rotary()
+	if !c.HasPositions(model.LocalRope) {
+		m.LocalRope = model.Rope{}
+	}
+	return m
 }
 
 func exists(path string) bool {

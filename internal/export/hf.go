@@ -51,7 +51,7 @@ func (p *Plan) planHF(m Model, weights *cast, shardBytes int64) error {
 // remoteFiles is our own code over a class.
 func remoteFiles(k *hfClass) []File {
 	var files []File
-	names := strings.NewReplacer("Llama", k.name, "llama", k.modelType)
+	names := strings.NewReplacer("LlamaForCausalLM", k.name+"ForCausalLM", "Llama", k.inner(), "llama", k.modelType)
 	for _, name := range []string{"configuration_pruned_llama.py", "modeling_pruned_llama.py"} {
 		data, err := remote.ReadFile("remote/" + name)
 		if err != nil {

@@ -109,7 +109,7 @@ func ownCode(c *model.Config, t *hfTarget) object {
 	for _, l := range c.Layers {
 		heads, kv, mlp = append(heads, l.Heads), append(kv, l.KVHeads), append(mlp, l.Intermediate)
 	}
-	modelType, class := "pruned_"+t.class.modelType, "Pruned"+t.class.name
+	modelType, class := "pruned_"+t.class.modelType, "Pruned"+t.class.inner()
 	auto := map[string]string{
 		"AutoConfig":           "configuration_" + modelType + "." + class + "Config",
 		"AutoModel":            "modeling_" + modelType + "." + class + "Model",

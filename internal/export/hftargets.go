@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 
 	"moreau/internal/model"
@@ -9,6 +10,7 @@ import (
 // hfClass is a class of transformers.
 type hfClass struct {
 	name      string // as class names spell it: "Llama" of LlamaForCausalLM
+	text      string // as those of its configuration and of the model without a head spell it, where otherwise
 	modelType string // config.json's
 	always    model.Features
 	holds     model.Features
@@ -30,17 +32,26 @@ var hfClasses = []hfClass{
 		holds: ownHead | configRopes | model.FeaturesOf(model.QKVBiases, model.OBiases, model.MLPBiases)},
 	{name: "Mistral", modelType: "mistral", config: mistralConfig,
 		holds: ownHead | configRopes | model.FeaturesOf(model.Windows)},
-	{name: "Qwen2", modelType: "qwen2", always: model.FeaturesOf(model.QKVBiases),
-		holds: ownHead | configRopes},
-	{name: "Qwen3", modelType: "qwen3", always: model.FeaturesOf(model.HeadNorms),
-		holds: ownHead | configRopes},
+	{name: "Qwen2", modelType: "qwen2", always: model.FeaturesOf(model.QKVBiases), fits: oneWindow, config: qwenConfig,
+		holds: ownHead | configRopes | anyWindows},
+	{name: "Qwen3", modelType: "qwen3", always: model.FeaturesOf(model.HeadNorms), fits: oneWindow, config: qwenConfig,
+		holds: ownHead | configRopes | anyWindows},
 	{name: "Phi3", modelType: "phi3", always: model.FeaturesOf(model.FusedTensors), sizes: phi3Sizes, fits: phi3Fits, config: phi3Config,
-		holds: ownHead | model.FeaturesOf(model.Windows, model.LongRopes)},
+		holds: ownHead | model.FeaturesOf(model.Windows, model.LongRopes, model.PartialRotary)},
 	{name: "Gemma", modelType: "gemma", always: gemmas, fits: rootEmbedding, config: gemmaConfig,
 		holds: configRopes},
 	{name: "Gemma2", modelType: "gemma2", always: gemmas | gemma2s, sizes: dividingHeads, fits: rootEmbedding, config: gemma2Config,
 		holds: configRopes | model.FeaturesOf(model.CappedScores, model.CappedLogits, model.ScaledScores, model.Windows, model.MixedWindows)},
+	{name: "Gemma3", text: "Gemma3Text", modelType: "gemma3_text", always: gemmas | gemma2s | model.FeaturesOf(model.HeadNorms), sizes: dividingHeads,
+		fits: gemma3Fits, config: gemma3Config, holds: gemma3s | configRopes},
+	{name: "Granite", modelType: "granite", fits: both(someOf("granite", granites), llamaBiases), config: graniteConfig,
+		holds: ownHead | configRopes | granites | model.FeaturesOf(model.QKVBiases, model.OBiases, model.MLPBiases)},
+	{name: "SmolLM3", modelType: "smollm3", fits: both(someOf("smollm3", noRopes), llamaBiases), config: smollm3Config,
+		holds: ownHead | configRopes | noRopes | model.FeaturesOf(model.QKVBiases, model.OBiases, model.MLPBiases)},
 }
+
+// inner is the name of the configuration and of the model without a head, less Config and Model.
+func (k *hfClass) inner() string { return cmp.Or(k.text, k.name) }
 
 // hfTarget is a class, or our own code over it.
 type hfTarget struct {

@@ -27,6 +27,9 @@ func phi3Fits(c *model.Config) string {
 // asks for it without scaling too.
 func phi3Config(o object, c *model.Config, remote bool) {
 	windowConfig(o, c, "phi3")
+	if n := c.Rotary(); n != c.HeadDim {
+		o["partial_rotary_factor"] = float(float64(n) / float64(c.HeadDim))
+	}
 	o["original_max_position_embeddings"] = c.MaxPositions
 	s := c.Rope.Scaling
 	if !s.LongRope() {

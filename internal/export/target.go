@@ -43,6 +43,17 @@ func (t *target) lacking(c *model.Config, f model.Features) (int, string) {
 	return n, t.name + " " + strings.Join(why, "; it ")
 }
 
+// someOf asks models of other families for one of these features at least: what a class could
+// hold without them is another's, which runtimes know longer.
+func someOf(family string, f model.Features) func(c *model.Config) string {
+	return func(c *model.Config) string {
+		if c.Family.Name != family && c.Features()&f == 0 {
+			return fmt.Sprintf("is for models with %s", f)
+		}
+		return ""
+	}
+}
+
 // choose is the target that c is written as: that of its family if it holds c, else the
 // first of the list that does. Where none does, why is what the nearest lacks.
 func choose[T interface{ base() *target }](list []T, c *model.Config) (best T, why string) {

@@ -57,17 +57,17 @@ var singles = map[model.Feature]single{
 
 	model.GELUGates:       {func(c *model.Config) { c.Activation = model.GELU }, "", ""},
 	model.OffsetNorms:     {func(c *model.Config) { c.NormOffset = 1 }, "", ""},
-	model.ScaledEmbedding: {func(c *model.Config) { c.EmbeddingScale = 4 }, "", ""},
-	model.ScaledResidual:  {func(c *model.Config) { c.ResidualScale = 0.5 }, "", ""},
-	model.DividedLogits:   {func(c *model.Config) { c.LogitDivisor = 8 }, "", ""},
-	model.ScaledScores:    {func(c *model.Config) { c.ScoreScale = 0.25 }, "", ""},
+	model.ScaledEmbedding: {func(c *model.Config) { c.EmbeddingScale = 4 }, "granite", "GraniteForCausalLM"},
+	model.ScaledResidual:  {func(c *model.Config) { c.ResidualScale = 0.5 }, "granite", "GraniteForCausalLM"},
+	model.DividedLogits:   {func(c *model.Config) { c.LogitDivisor = 8 }, "granite", "GraniteForCausalLM"},
+	model.ScaledScores:    {func(c *model.Config) { c.ScoreScale = 0.25 }, "granite", "GraniteForCausalLM"},
 	model.CappedScores:    {func(c *model.Config) { c.ScoreCap = 50 }, "", ""},
 	model.CappedLogits:    {func(c *model.Config) { c.LogitCap = 30 }, "", ""},
 
 	model.Windows:        {layers(func(_ int, l *model.Layer) { l.Window = 7 }), "llama", "MistralForCausalLM"},
 	model.MixedWindows:   {layers(func(i int, l *model.Layer) { l.Window = 7 * i }), "llama", ""},
 	model.LocalRopes:     {layers(func(_ int, l *model.Layer) { l.Positions = model.LocalRope }), "", ""},
-	model.NoRopes:        {layers(func(_ int, l *model.Layer) { l.Positions = model.NoRope }), "", ""},
+	model.NoRopes:        {layers(func(_ int, l *model.Layer) { l.Positions = model.NoRope }), "", "SmolLM3ForCausalLM"},
 	model.PartialRotary:  {func(c *model.Config) { c.RotaryDim = 2 }, "", ""},
 	model.GrowingQueries: {func(c *model.Config) { c.Growth = model.QueryGrowth{Beta: 0.1, Original: 16} }, "", ""},
 

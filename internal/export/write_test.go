@@ -44,8 +44,8 @@ func readBack(t *testing.T, m Model, suffix string) {
 	write(t, m, path, Options{})
 	back := open(t, path)
 	same(t, back, m)
-	for i, f := range back.Config.Rope.Divisors(back.Config.HeadDim) {
-		if want := m.Config.Rope.Divisors(m.Config.HeadDim)[i]; float32(f) != float32(want) {
+	for i, f := range back.Config.Rope.Divisors(back.Config.Rotary()) {
+		if want := m.Config.Rope.Divisors(m.Config.Rotary())[i]; float32(f) != float32(want) {
 			t.Errorf("RoPE divisor %d is %g, want %g", i, f, want)
 		}
 	}
