@@ -22,7 +22,7 @@ func Dir(path string, force bool, fill func(dir string) error) error {
 	if err := os.Mkdir(tmp, 0o777); err != nil {
 		return failed(path, err)
 	}
-	defer os.RemoveAll(tmp) // finds nothing once the folder has its name
+	defer sys.removeAll(tmp) // finds nothing once the folder has its name
 	if err := fill(tmp); err != nil {
 		return relocate(err, tmp, path)
 	}
@@ -50,11 +50,11 @@ func replace(tmp, path string) error {
 		return rename(tmp, path)
 	}
 	old := temporary(path)
-	if err := os.Rename(path, old); err != nil {
+	if err := sys.rename(path, old); err != nil {
 		return failed(path, err)
 	}
 	if err := rename(tmp, path); err != nil {
-		return errors.Join(err, os.Rename(old, path))
+		return errors.Join(err, sys.rename(old, path))
 	}
-	return failed(old, os.RemoveAll(old))
+	return failed(old, sys.removeAll(old))
 }

@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -22,7 +21,7 @@ func File(path string, force bool, write func(w io.Writer) error) error {
 		return err
 	}
 	tmp := temporary(path)
-	defer os.Remove(tmp) // fails once the file has its name
+	defer sys.removeAll(tmp) // finds nothing once the file has its name
 	if err := fill(tmp, path, write); err != nil {
 		return err
 	}
@@ -34,7 +33,7 @@ func File(path string, force bool, write func(w io.Writer) error) error {
 
 // fill writes tmp and sees it onto the disk; errors speak of path.
 func fill(tmp, path string, write func(w io.Writer) error) error {
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := sys.create(tmp)
 	if err != nil {
 		return failed(path, err)
 	}
@@ -54,7 +53,7 @@ func fill(tmp, path string, write func(w io.Writer) error) error {
 
 // disk names the file in the errors of its writes.
 type disk struct {
-	f    *os.File
+	f    file
 	path string
 }
 
@@ -73,13 +72,10 @@ func temporary(path string) string {
 // rename gives a complete temporary its name and puts that on disk where the
 // system can sync a folder.
 func rename(tmp, path string) error {
-	if err := os.Rename(tmp, path); err != nil {
+	if err := sys.rename(tmp, path); err != nil {
 		return failed(path, err)
 	}
-	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		dir.Sync()
-		dir.Close()
-	}
+	sys.syncDir(filepath.Dir(path))
 	return nil
 }
 
@@ -88,7 +84,7 @@ func rename(tmp, path string) error {
 func Clean(path string) {
 	left, _ := filepath.Glob(escape.Replace(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".moreau-tmp-")) + "*")
 	for _, tmp := range left {
-		os.RemoveAll(tmp)
+		sys.removeAll(tmp)
 	}
 }
 

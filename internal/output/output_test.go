@@ -169,7 +169,13 @@ func TestCheck(t *testing.T) {
 	if !errors.Is(err, ErrWrite) || !strings.Contains(err.Error(), "create it first") {
 		t.Errorf("missing parent: %v", err)
 	}
-	if _, known := FreeBytes(dir); known {
+	if free, known := FreeBytes(dir); known {
+		if err := Room(path, free/2); err != nil {
+			t.Errorf("half of what is free: %v", err)
+		}
+		if err := Room(path, free+free/2); !errors.Is(err, ErrWrite) {
+			t.Errorf("half more than is free: %v", err)
+		}
 		if err := Room(path, 1<<62); !errors.Is(err, ErrWrite) || !strings.Contains(err.Error(), "write elsewhere") {
 			t.Errorf("2^62 bytes: %v", err)
 		}
