@@ -184,7 +184,7 @@ func (s *scoring) bytes(cfg *model.Config) int64 {
 	if s.calib == nil {
 		return 0
 	}
-	pass := transformer.PassBytes(cfg, s.calib.per, s.calib.info.SeqLen, s.method.Needs.Gradients)
+	pass := transformer.PassBytes(cfg, s.calib.per, s.calib.info.SeqLen, s.method.Gradients(s.run))
 	moving := s.moving(cfg)
 	if s.scratch == nil {
 		return pass + stateBytes(moving)

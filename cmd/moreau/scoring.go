@@ -162,5 +162,5 @@ func (s *scoring) flops(cfg *model.Config) float64 {
 	if s.calib == nil {
 		return 0
 	}
-	return float64(s.passes()) * transformer.PassFLOPs(cfg, s.calib.per*s.calib.info.SeqLen, s.method.Needs.Gradients)
+	return float64(s.passes()) * transformer.PassFLOPs(cfg, s.calib.per*s.calib.info.SeqLen, s.method.Gradients(s.run))
 }

@@ -143,6 +143,8 @@ type Envelope interface {
 	Perturb(dst, w, delta, z Buffer, std float32, absolute bool)
 	// Axpby: y = a·x + b·y.
 	Axpby(y Buffer, a float32, x Buffer, b float32)
+	// AddSquares: y += a·x².
+	AddSquares(y Buffer, a float32, x Buffer)
 	// UnitScale multiplies every value of unit u by factors[u].
 	UnitScale(x Buffer, factors []float32, u Units)
 }

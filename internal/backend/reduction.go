@@ -29,10 +29,25 @@ type Reduction interface {
 	UnitSumSquares(sums Sums, x Buffer, u Units)
 	// UnitDots adds to sums[u] the sum of x·y over unit u.
 	UnitDots(sums Sums, x, y Buffer, u Units)
+	// UnitSaliences adds to sums[u] what the scalars of unit u count, in float64: of weights w,
+	// gradients g and mean squared gradients g2, of which those may be nil that s does not use.
+	UnitSaliences(sums Sums, s Salience, w, g, g2 Buffer, u Units)
 	// ColumnMoments adds to sums[c] and squares[c] the sum of the values, and of their
 	// squares, of column c of x[B,T,C] over the first lengths[b] rows of each sequence b.
 	ColumnMoments(sums, squares Sums, x Buffer, lengths []int, T, C int)
 }
+
+// Salience says what a scalar counts.
+type Salience int
+
+const (
+	AbsWeight    Salience = iota // |w|
+	SquareWeight                 // w²
+	FirstOrder                   // |w·g|
+	FirstOfLines                 // |Σ w·g| over each row (Axis 0) or column (Axis 1) of the unit
+	SecondOrder                  // w²·g2
+	BothOrders                   // |w·g - w²·g2/2|
+)
 
 // Units cuts a matrix [Rows, Cols] into units of Width consecutive rows (Axis 0)
 // or columns (Axis 1). A vector has Cols 1.

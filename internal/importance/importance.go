@@ -40,12 +40,18 @@ func (n Needs) PassCount(o Options) int {
 	switch {
 	case n.Envelope:
 		return o.Moreau.Steps
-	case n.Calibration && saliences[o.Salience].squares:
-		return 2 // the rows one by one, then together
 	case n.Calibration:
 		return 1
 	}
 	return 0
+}
+
+// Gradients is what a pass of the method computes with these options.
+func (m Method) Gradients(o Options) transformer.Gradients {
+	if m.Needs.Gradients == transformer.LayerWeights && saliences[o.Salience].squares {
+		return transformer.SequenceWeights
+	}
+	return m.Needs.Gradients
 }
 
 // Method is one way to score.

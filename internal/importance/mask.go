@@ -74,12 +74,12 @@ func (m *maskTap) See(s transformer.Seen) error {
 			m.scores[d][u] += math.Abs(v)
 		}
 	}
-	return finiteScores(m.scores, d, "")
+	return finiteScores(m.scores[d], d, "")
 }
 
-// finiteScores is the error about the first score of d that is not finite, after what.
-func finiteScores(s Scores, d model.Dim, after string) error {
-	for u, v := range s[d] {
+// finiteScores is the error about the first of these scores of d that is not finite, after what.
+func finiteScores(units []float64, d model.Dim, after string) error {
+	for u, v := range units {
 		if err := transformer.Finite(fmt.Sprintf("the score of %s unit %d%s", d, u, after), v); err != nil {
 			return err
 		}

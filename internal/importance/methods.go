@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 
-	"moreau/internal/backend"
 	"moreau/internal/model"
 	"moreau/internal/moreau"
 	"moreau/internal/transformer"
@@ -34,6 +33,7 @@ func (r *Run) random(context.Context) (Scores, error) {
 // weightsOnly scores by the weights alone.
 func (r *Run) weightsOnly(ctx context.Context) (Scores, error) {
 	red := newReducer(r)
+	defer red.free()
 	for _, p := range r.scored() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -42,76 +42,7 @@ func (r *Run) weightsOnly(ctx context.Context) (Scores, error) {
 			return nil, err
 		}
 	}
-	return red.scores, nil
-}
-
-// taylor scores by the gradient at w. element2 and mix first gather the mean,
-// over calibration sequences, of the squared gradient of each sequence.
-func (r *Run) taylor(ctx context.Context) (Scores, error) {
-	b, err := r.Batch(0)
-	if err != nil {
-		return nil, err
-	}
-	sink := &taylorSink{red: newReducer(r), wants: names(r.scored())}
-	passes := Needs{Calibration: true}.PassCount(r.Options)
-	if r.Options.salience.squares {
-		if sink.squares, err = r.squares(ctx, b, sink.wants); err != nil {
-			return nil, err
-		}
-	}
-	loss, err := r.tr.LossAndGrad(ctx, b, r.Weights, sink)
-	if err != nil {
-		return nil, err
-	}
-	r.progress(passes, passes, loss)
-	return sink.red.scores, finite(loss)
-}
-
-// taylorSink reduces each gradient to unit scores as soon as it is known.
-type taylorSink struct {
-	red     *reducer
-	wants   map[string]bool
-	squares map[string][]float32 // nil unless the salience uses them
-}
-
-func (s *taylorSink) Wants(p model.Param) bool { return s.wants[p.Name] }
-
-func (s *taylorSink) Grad(p model.Param, g backend.Buffer) error {
-	return s.red.add(p, g, s.squares[p.Name])
-}
-
-// squares is the mean over the sequences of b of the squared gradient of each.
-func (r *Run) squares(ctx context.Context, b transformer.Batch, wants map[string]bool) (map[string][]float32, error) {
-	sink := &squareSink{be: r.Backend, wants: wants, sequences: float32(b.B), mean: map[string][]float32{}}
-	for i := range b.B {
-		if _, err := r.tr.LossAndGrad(ctx, b.Sequence(i), r.Weights, sink); err != nil {
-			return nil, err
-		}
-	}
-	return sink.mean, nil
-}
-
-type squareSink struct {
-	be        backend.Backend
-	wants     map[string]bool
-	sequences float32
-	mean      map[string][]float32
-}
-
-func (s *squareSink) Wants(p model.Param) bool { return s.wants[p.Name] }
-
-func (s *squareSink) Grad(p model.Param, grad backend.Buffer) error {
-	mean := s.mean[p.Name]
-	if mean == nil {
-		mean = make([]float32, p.Len())
-		s.mean[p.Name] = mean
-	}
-	g := make([]float32, p.Len())
-	s.be.Download(g, grad)
-	for i, v := range g {
-		mean[i] += v * v / s.sequences
-	}
-	return nil
+	return red.scores(), r.Backend.Sync()
 }
 
 // envelope scores by the result of the envelope iteration.
@@ -144,6 +75,7 @@ func (r *Run) envelope(ctx context.Context) (Scores, error) {
 		return nil, err
 	}
 	red := newReducer(r)
+	defer red.free()
 	for _, p := range r.scored() {
 		mean, err := store.Open(moreau.Mean, p)
 		if err != nil {
@@ -153,7 +85,7 @@ func (r *Run) envelope(ctx context.Context) (Scores, error) {
 			return nil, err
 		}
 	}
-	return red.scores, nil
+	return red.scores(), r.Backend.Sync()
 }
 
 // store is where delta and its mean are kept: a scratch file if one is asked for.

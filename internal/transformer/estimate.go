@@ -1,14 +1,19 @@
 package transformer
 
-import "moreau/internal/model"
+import (
+	"math/bits"
+
+	"moreau/internal/model"
+)
 
 // Gradients says which gradients a pass computes.
 type Gradients int
 
 const (
-	NoGradients   Gradients = iota // forward only
-	UnitGradients                  // of masks on the units
-	LayerWeights                   // of the layers' weights
+	NoGradients     Gradients = iota // forward only
+	UnitGradients                    // of masks on the units
+	LayerWeights                     // of the layers' weights
+	SequenceWeights                  // these, and the squares of each sequence's share in those of matrices
 )
 
 // PassBytes estimates the memory of one pass over B x T tokens, in bytes:
@@ -24,7 +29,11 @@ func PassBytes(cfg *model.Config, B, T int, gradients Gradients) int64 {
 	}
 	var layer int64
 	for l := range cfg.Layers {
-		layer = max(layer, layerFloats(cfg, l, N, gradients))
+		floats := layerFloats(cfg, l, N, gradients)
+		if gradients == SequenceWeights {
+			floats += shareFloats(cfg, l, B)
+		}
+		layer = max(layer, floats)
 	}
 	logits := N * int64(vocabBlock(int(N), cfg.VocabSize))
 	if cfg.LogitCap > 0 && gradients != NoGradients {
@@ -42,7 +51,7 @@ func layerFloats(cfg *model.Config, l int, N int64, gradients Gradients) int64 {
 		weights += int64(p.Len())
 	}
 	floats := 2*weights + actFloats(cfg, l, N) // a layer in use, one being read
-	if gradients == LayerWeights {
+	if gradients >= LayerWeights {
 		floats += weights
 	}
 	if gradients != NoGradients {
@@ -60,6 +69,18 @@ func layerFloats(cfg *model.Config, l int, N int64, gradients Gradients) int64 {
 		floats += N * (stream + max(3*f, attention))
 	}
 	return floats
+}
+
+// shareFloats are the squares of a layer's gradients, and the blocks of B sequences that
+// wait in the tree of sums of one.
+func shareFloats(cfg *model.Config, l, B int) int64 {
+	var squares, largest int64
+	for _, p := range cfg.LayerParams(l) {
+		if p.Projection() {
+			squares, largest = squares+int64(p.Len()), max(largest, int64(p.Len()))
+		}
+	}
+	return squares + int64(bits.Len(uint(B-1)))*largest
 }
 
 // actFloats is the number of activations of one layer: what layerActs holds.
@@ -94,7 +115,7 @@ func PassFLOPs(cfg *model.Config, tokens int, gradients Gradients) float64 {
 	if gradients != NoGradients {
 		perLayer, perHead = 6, 6
 	}
-	if gradients == LayerWeights {
+	if gradients >= LayerWeights {
 		perLayer = 8
 	}
 	return float64(tokens) * (perLayer*layers + perHead*head)

@@ -36,7 +36,7 @@ func (p *pass) lossHead(ctx context.Context) (Predictions, error) {
 	if err := p.headBackward(ctx, dh, h, w, rows); err != nil {
 		return Predictions{}, err
 	}
-	return p.predictions(rows), p.normBackward(dh, rstd)
+	return p.predictions(rows), p.finalNormBackward(dh, rstd)
 }
 
 // losses fills rows[N, RowSums] with what CrossEntropy knows of those of h[N, C].
@@ -46,7 +46,7 @@ func (p *pass) losses(ctx context.Context, rows backend.Sums, h, w backend.Buffe
 		logits := p.logits(h, w, from, to)
 		p.be.CrossEntropyForward(rows, logits, p.b.targets, p.b.Rows(), from, to-from)
 		if keep {
-			p.blocks = append(p.blocks, logits)
+			p.keptLogits = append(p.keptLogits, logits)
 		} else {
 			p.release(logits)
 		}
@@ -80,8 +80,8 @@ func (p *pass) headBackward(ctx context.Context, dh, h, w backend.Buffer, rows b
 	scale := 1 / float32(p.b.divisor())
 	err := p.eachBlock(ctx, func(i, from, to int) {
 		var logits, d backend.Buffer
-		if i < len(p.blocks) {
-			logits, p.blocks[i] = p.blocks[i], nil
+		if i < len(p.keptLogits) {
+			logits, p.keptLogits[i] = p.keptLogits[i], nil
 		} else {
 			logits = p.logits(h, w, from, to)
 		}
@@ -89,7 +89,8 @@ func (p *pass) headBackward(ctx context.Context, dh, h, w backend.Buffer, rows b
 			d = dw.Slice(from*C, to*C)
 		}
 		p.logitsBackward(logits, rows, from, to-from, scale)
-		p.be.LinearBackward(dh, d, logits, h, w.Slice(from*C, to*C), N, C, to-from)
+		p.be.LinearBackward(dh, nil, logits, nil, w.Slice(from*C, to*C), N, C, to-from)
+		p.linearGrad(d, logits, h)
 		p.release(logits)
 	})
 	switch {
@@ -154,8 +155,8 @@ func vocabBlock(N, V int) int {
 	return min(V, max(least, logitsBytes/(4*N)/least*least))
 }
 
-// normBackward takes dh, that of what normed gave, through the final norm into dx.
-func (p *pass) normBackward(dh, rstd backend.Buffer) error {
+// finalNormBackward takes dh, that of what normed gave, through the final norm into dx.
+func (p *pass) finalNormBackward(dh, rstd backend.Buffer) error {
 	N, C := p.b.Rows(), p.cfg.HiddenSize
 	p.divideLogits(dh)
 	norm := p.finalNorm()
@@ -167,7 +168,7 @@ func (p *pass) normBackward(dh, rstd backend.Buffer) error {
 	p.dx = p.new(N * C)
 	x := p.stream[len(p.stream)-1]
 	err := p.with(norm, func(w backend.Buffer) error {
-		p.be.RMSNormBackward(p.dx, dw, dh, x, w, rstd, N, C)
+		p.normBackward(p.dx, dw, dh, x, w, rstd)
 		return nil
 	})
 	if err != nil || dw == nil {

@@ -1,6 +1,9 @@
 package transformer
 
 import (
+	"errors"
+	"slices"
+
 	"moreau/internal/backend"
 	"moreau/internal/model"
 )
@@ -122,7 +125,7 @@ func (p *pass) layerBackward(l int, lw *layerWeights, a *layerActs, dx backend.B
 }
 
 func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads, dx backend.Buffer) error {
-	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
+	N := p.b.Rows()
 	_, _, F := p.layerSizes(l)
 	dact, dgate, dup := p.new(N*F), p.new(N*F), p.new(N*F)
 	dxn2 := p.preNormed(dx, a.n2)
@@ -136,21 +139,24 @@ func (p *pass) mlpBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads,
 		defer p.release(dout)
 	}
 	p.biasGrad(g, model.DownBias, dout)
-	be.LinearBackward(dact, g.d[model.Down], dout, a.act, lw.w[model.Down], N, F, C)
+	if err := p.linearBackward(lw, g, model.Down, dact, dout, a.act); err != nil {
+		return err
+	}
 	if err := p.show(l, Channels, a.act, dact); err != nil {
 		return err
 	}
 	p.gateBackward(dgate, dup, dact, a.gate, a.up)
 	p.biasGrad(g, model.GateBias, dgate)
 	p.biasGrad(g, model.UpBias, dup)
-	be.LinearBackward(dxn2, g.d[model.Gate], dgate, a.xn2, lw.w[model.Gate], N, C, F)
-	be.LinearBackward(dxn2, g.d[model.Up], dup, a.xn2, lw.w[model.Up], N, C, F)
+	if err := errors.Join(p.linearBackward(lw, g, model.Gate, dxn2, dgate, a.xn2), p.linearBackward(lw, g, model.Up, dxn2, dup, a.xn2)); err != nil {
+		return err
+	}
 	p.preNormBackward(lw, g, model.MLPNorm, dx, dxn2, a.n2)
 	return p.show(l, MLPIn, a.xn2, dxn2)
 }
 
 func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layerGrads, dx backend.Buffer) error {
-	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
+	N := p.b.Rows()
 	Q, KV, _ := p.layerSizes(l)
 	s := p.attentionShape(l)
 	datt, dq, dk, dv := p.new(N*Q), p.new(N*Q), p.new(N*KV), p.new(N*KV)
@@ -166,11 +172,13 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 		defer p.release(dout)
 	}
 	p.biasGrad(g, model.OBias, dout)
-	be.LinearBackward(datt, g.d[model.O], dout, a.att, lw.w[model.O], N, Q, C)
+	if err := p.linearBackward(lw, g, model.O, datt, dout, a.att); err != nil {
+		return err
+	}
 	if err := p.show(l, HeadsOut, a.att, datt); err != nil {
 		return err
 	}
-	be.AttentionBackward(dq, dk, dv, datt, a.att, a.lse, a.q, a.k, a.v, s)
+	p.be.AttentionBackward(dq, dk, dv, datt, a.att, a.lse, a.q, a.k, a.v, s)
 	positions := p.cfg.Layers[l].Positions
 	p.rotateBack(p.turns.queries[positions], dq, s.H)
 	p.rotateBack(p.turns.keys[positions], dk, s.K)
@@ -179,9 +187,10 @@ func (p *pass) attentionBackward(l int, lw *layerWeights, a *layerActs, g *layer
 	p.biasGrad(g, model.QBias, dq)
 	p.biasGrad(g, model.KBias, dk)
 	p.biasGrad(g, model.VBias, dv)
-	be.LinearBackward(dxn1, g.d[model.Q], dq, a.xn1, lw.w[model.Q], N, C, Q)
-	be.LinearBackward(dxn1, g.d[model.K], dk, a.xn1, lw.w[model.K], N, C, KV)
-	be.LinearBackward(dxn1, g.d[model.V], dv, a.xn1, lw.w[model.V], N, C, KV)
+	if err := errors.Join(p.linearBackward(lw, g, model.Q, dxn1, dq, a.xn1), p.linearBackward(lw, g, model.K, dxn1, dk, a.xn1),
+		p.linearBackward(lw, g, model.V, dxn1, dv, a.xn1)); err != nil {
+		return err
+	}
 	p.preNormBackward(lw, g, model.AttnNorm, dx, dxn1, a.n1)
 	return p.show(l, AttnIn, a.xn1, dxn1)
 }
@@ -201,6 +210,11 @@ func (p *pass) newLayerGrads(lw *layerWeights) *layerGrads {
 		}
 	}
 	return g
+}
+
+// param is the wanted parameter of that role.
+func (g *layerGrads) param(role model.Role) model.Param {
+	return g.params[slices.IndexFunc(g.params, func(p model.Param) bool { return p.Role == role })]
 }
 
 func (g *layerGrads) emit(p *pass) error {

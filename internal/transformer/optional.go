@@ -16,13 +16,6 @@ func (p *pass) addBias(lw *layerWeights, role model.Role, x backend.Buffer) {
 	}
 }
 
-// biasGrad makes the gradient of the bias of that role, if it is wanted, from that of its rows.
-func (p *pass) biasGrad(g *layerGrads, role model.Role, dout backend.Buffer) {
-	if d, ok := g.d[role]; ok {
-		p.be.BiasBackward(d, dout, dout.Len()/d.Len(), d.Len())
-	}
-}
-
 // normActs is what the backward pass of such a norm needs: R rows of its width W, R being
 // N*heads for the norm of heads, over the head size, and N for one over the hidden size or
 // over all heads.
@@ -49,8 +42,8 @@ func (p *pass) normGrad(lw *layerWeights, g *layerGrads, role model.Role, dout b
 	if n == nil {
 		return dout
 	}
-	w, dx := lw.w[role], p.new(dout.Len())
-	p.be.RMSNormBackward(dx, g.d[role], dout, n.x, w, n.rstd, dout.Len()/w.Len(), w.Len())
+	dx := p.new(dout.Len())
+	p.normBackward(dx, g.d[role], dout, n.x, lw.w[role], n.rstd)
 	return dx
 }
 
@@ -133,8 +126,7 @@ func (p *pass) preNormBackward(lw *layerWeights, g *layerGrads, role model.Role,
 	if n == nil {
 		return
 	}
-	w := lw.w[role]
-	p.be.RMSNormBackward(dx, g.d[role], dxn, n.x, w, n.rstd, dx.Len()/w.Len(), w.Len())
+	p.normBackward(dx, g.d[role], dxn, n.x, lw.w[role], n.rstd)
 }
 
 // releasePreNorm frees what such a norm gave; what it saw is the residual stream.

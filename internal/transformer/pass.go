@@ -17,12 +17,12 @@ type pass struct {
 	tap       Tap      // or nil
 	backwards bool     // there is a backward pass
 
-	cache  *kvCache           // of a Session, else nil
-	stream []backend.Buffer   // residual stream before each layer, [N, C]; forward only: the last one
-	kept   map[int]*layerActs // activations of layers from keepFrom on, when there is a backward pass
-	blocks []backend.Buffer   // logits by blocks of the vocabulary, when they are kept
-	dx     backend.Buffer     // gradient of the residual stream, [N, C]
-	dtied  backend.Buffer     // gradient of a tied embedding, carried from the head to the embedding
+	cache      *kvCache           // of a Session, else nil
+	stream     []backend.Buffer   // residual stream before each layer, [N, C]; forward only: the last one
+	kept       map[int]*layerActs // activations of layers from keepFrom on, when there is a backward pass
+	keptLogits []backend.Buffer   // logits by blocks of the vocabulary, when they are kept
+	dx         backend.Buffer     // gradient of the residual stream, [N, C]
+	dtied      backend.Buffer     // gradient of a tied embedding, carried from the head to the embedding
 }
 
 // newPass is a pass over b, whose rows are all or a part of sequences of so many tokens.
@@ -69,7 +69,7 @@ func (p *pass) release(bs ...backend.Buffer) {
 
 func (p *pass) free() {
 	p.release(p.stream...)
-	p.release(p.blocks...)
+	p.release(p.keptLogits...)
 	p.release(p.dx, p.dtied)
 	for _, a := range p.kept {
 		p.releaseActs(a)
@@ -227,12 +227,17 @@ func (p *pass) embeddingBackward() error {
 	if !p.wants(e) {
 		return nil
 	}
-	d := p.dtied
-	if d == nil {
+	d, apart := p.dtied, p.dtied == nil || p.blocks() > 1
+	if apart {
 		d = p.new(e.Len())
 		defer p.release(d)
 	}
 	p.scaleEmbedding(p.dx)
-	p.be.EmbeddingBackward(d, p.dx, p.b.ids, p.cfg.HiddenSize)
+	p.sum(d, func(d backend.Buffer, _, lo, hi int) {
+		p.be.EmbeddingBackward(d, p.rowsOf(p.dx, lo, hi), p.b.ids[lo:hi], p.cfg.HiddenSize)
+	})
+	if apart && p.dtied != nil {
+		p.be.Axpby(d, 1, p.dtied, 1)
+	}
 	return p.sink.Grad(e, d)
 }

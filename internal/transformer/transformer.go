@@ -56,6 +56,10 @@ type Transformer struct {
 	// the same bits.
 	KeepBytes int64
 
+	// Blocks is how many blocks of whole sequences the gradients of weights are summed
+	// over, in a fixed binary tree; 0 and 1: all sequences at once.
+	Blocks int
+
 	// OnLayer, if set, is called after each layer of a pass: len(Layers) times
 	// forward and at most as often backward.
 	OnLayer func()

@@ -59,7 +59,8 @@ func run(t *testing.T, be backend.Backend, held func(float64) float64) {
 		{"Attention", attention}, {"AttentionCache", attentionCache}, {"SwiGLU", swiGLU},
 		{"GeGLU", geGLU}, {"SoftCap", softCap},
 		{"CrossEntropy", crossEntropy}, {"CrossEntropyLarge", crossEntropyLarge}, {"NotFinite", notFinite},
-		{"Normal", normal}, {"NormalPrefix", normalPrefix}, {"Perturb", perturb}, {"Axpby", axpby}, {"Units", units},
+		{"Normal", normal}, {"NormalPrefix", normalPrefix}, {"Perturb", perturb}, {"Axpby", axpby}, {"AddSquares", addSquares}, {"Units", units},
+		{"UnitSaliences", unitSaliences},
 		{"ColumnMoments", columnMoments}, {"Sync", synced},
 	} {
 		t.Run(c.name, func(t *testing.T) {

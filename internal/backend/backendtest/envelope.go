@@ -43,12 +43,29 @@ func axpby(s *suite) {
 	}
 }
 
+func addSquares(s *suite) {
+	for _, n := range lengths() {
+		x, y := s.values(n), s.values(n)
+		b := s.buffer(y)
+		s.be.AddSquares(b, 0.25, s.buffer(x))
+		for i := range y {
+			y[i] += 0.25 * x[i] * x[i]
+		}
+		s.near("AddSquares", s.read(b), y, rounding)
+		s.release()
+	}
+}
+
+// unitShapes have units of one value, narrow and wide ones, and such as no thread adds up alone.
+var unitShapes = []backend.Units{
+	{Rows: 1, Cols: 1, Axis: 0, Width: 1}, {Rows: 17, Cols: 33, Axis: 0, Width: 1}, {Rows: 33, Cols: 5, Axis: 0, Width: 11},
+	{Rows: 65, Cols: 1, Axis: 0, Width: 5}, {Rows: 17, Cols: 33, Axis: 1, Width: 1}, {Rows: 3, Cols: 66, Axis: 1, Width: 33},
+	{Rows: 5, Cols: 700, Axis: 1, Width: 7}, {Rows: 9, Cols: 600, Axis: 1, Width: 300}, {Rows: 4, Cols: 2100, Axis: 0, Width: 2},
+	{Rows: 1, Cols: 50_001, Axis: 0, Width: 1},
+}
+
 func units(s *suite) {
-	for _, u := range []backend.Units{
-		{Rows: 1, Cols: 1, Axis: 0, Width: 1}, {Rows: 17, Cols: 33, Axis: 0, Width: 1}, {Rows: 33, Cols: 5, Axis: 0, Width: 11},
-		{Rows: 65, Cols: 1, Axis: 0, Width: 5}, {Rows: 17, Cols: 33, Axis: 1, Width: 1}, {Rows: 3, Cols: 66, Axis: 1, Width: 33},
-		{Rows: 5, Cols: 700, Axis: 1, Width: 7}, {Rows: 9, Cols: 600, Axis: 1, Width: 300}, {Rows: 4, Cols: 2100, Axis: 0, Width: 2},
-	} {
+	for _, u := range unitShapes {
 		units := u.Len() / u.Width
 		x, y, factors := s.values(u.Rows*u.Cols), s.values(u.Rows*u.Cols), make([]float32, units)
 		for i := range factors {

@@ -97,6 +97,7 @@ func writeAll(b *Backend, fresh func(n int) backend.Buffer) (values [][]float32)
 	b.Normal(out(N*O), 1, 2)
 	b.Perturb(out(N*O), y, nil, y, 0.5, false)
 	b.Axpby(out(N*O), 2, y, 3)
+	b.AddSquares(out(N*O), 2, y)
 	b.Copy(out(N*O), y)
 	for _, o := range outputs {
 		values = append(values, slices.Clone(all(o)))

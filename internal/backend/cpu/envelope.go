@@ -47,3 +47,9 @@ func (be *Backend) Axpby(y backend.Buffer, a float32, x backend.Buffer, b float3
 	ys, xs := all(y), same(x, y, "Axpby x")
 	be.chunks(len(ys), func(_ *worker, lo, hi int) { be.axpby(ys[lo:hi], a, xs[lo:hi], b) })
 }
+
+// AddSquares: y += a·x².
+func (b *Backend) AddSquares(y backend.Buffer, a float32, x backend.Buffer) {
+	ys, xs := all(y), same(x, y, "AddSquares x")
+	b.chunks(len(ys), func(_ *worker, lo, hi int) { b.mulAdd(ys[lo:hi], a, xs[lo:hi], xs[lo:hi]) })
+}

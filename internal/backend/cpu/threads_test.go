@@ -82,7 +82,9 @@ func everyOp(be *Backend) (results [][]float32) {
 	for _, u := range []backend.Units{{Rows: N, Cols: O, Axis: 0, Width: 10}, {Rows: N, Cols: O, Axis: 1, Width: 1}} {
 		be.UnitSumSquares(reduce(u.Len()/u.Width), out, u)
 		be.UnitDots(reduce(u.Len()/u.Width), out, out, u)
+		be.UnitSaliences(reduce(u.Len()/u.Width), backend.FirstOfLines, out, out, nil, u)
 	}
+	be.UnitSumSquares(reduce(1), out, backend.Units{Rows: 1, Cols: out.Len(), Axis: 0, Width: 1})
 	be.ColumnMoments(reduce(O), reduce(O), out, []int{60, N / 2}, N/2, O)
 	for _, s := range all {
 		for _, v := range s.(*float64s).data {

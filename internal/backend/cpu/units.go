@@ -13,6 +13,10 @@ func (b *Backend) UnitSumSquares(sums backend.Sums, x backend.Buffer, u backend.
 // UnitDots adds to sums[u] the sum of x·y over unit u.
 func (b *Backend) UnitDots(to backend.Sums, x, y backend.Buffer, u backend.Units) {
 	ys, sums := first(y, u.Rows*u.Cols, "Units y"), to.(*float64s).data
+	if size := u.Width * u.Cols; u.Axis == 0 && size > chunk && size*len(sums) == u.Rows*u.Cols {
+		b.longUnitDots(sums, first(x, u.Rows*u.Cols, "Units x"), ys, size)
+		return
+	}
 	b.runs(x, u, len(sums), func(unit, at int, xs []float32, width int) {
 		ys := ys[at : at+len(xs)]
 		if width < 32 {
@@ -24,6 +28,27 @@ func (b *Backend) UnitDots(to backend.Sums, x, y backend.Buffer, u backend.Units
 			unit++
 		}
 	})
+}
+
+// longUnitDots adds the longDot of each unit of size values: the dots of its chunks over
+// all threads, and then their sum in order, so that a single large unit is no single task.
+func (b *Backend) longUnitDots(sums []float64, x, y []float32, size int) {
+	each := ceilDiv(size, chunk)
+	dots := make([]float64, len(sums)*each)
+	b.spans(len(dots), 8, func(_ *worker, from, to int) {
+		for i := from; i < to; i++ {
+			lo := i/each*size + i%each*chunk
+			hi := min(lo+chunk, (i/each+1)*size)
+			dots[i] = float64(b.dot(x[lo:hi], y[lo:hi]))
+		}
+	})
+	for u := range sums {
+		var sum float64
+		for _, v := range dots[u*each : (u+1)*each] {
+			sum += v
+		}
+		sums[u] += sum
+	}
 }
 
 // dots64 is the sums of units too narrow for a kernel.
