@@ -105,7 +105,7 @@ func runConvert(ctx context.Context, path string, o *outOptions, g *globals, std
 // tokenizer and companions. A model without a tokenizer stays without one; one
 // that this program cannot read still goes from folder to folder as it is.
 func exportModel(m *load.Model, cfg *model.Config, weights checkpoint.Checkpoint, out string) (export.Model, error) {
-	e := export.Model{Name: modelName(m.Path), Config: cfg, Weights: weights, Raw: m.Raw}
+	e := export.Model{Name: modelName(m.Path), Config: cfg, Weights: weights, Raw: m.Raw, LeftOut: m.LeftOut}
 	if m.Format == load.HF {
 		e.Dir = m.Path
 	}

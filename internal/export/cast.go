@@ -62,6 +62,20 @@ func (c *cast) vectorsF32() {
 	}
 }
 
+// pair gives rows of q and k the order of a class that rotates neighbours.
+func (c *cast) pair(cfg *model.Config) (err error) {
+	names := map[string]checkpoint.Entry{}
+	for _, p := range c.params {
+		e := checkpoint.Entry{Name: p.Name}
+		if heads := cfg.RotatedHeads(p); heads > 0 {
+			e.Rows = checkpoint.RopePermute(heads, cfg.HeadDim)
+		}
+		names[p.Name] = e
+	}
+	c.Checkpoint, err = checkpoint.Rename(c.Checkpoint, names)
+	return err
+}
+
 // main is the type that was asked for, else that of most values.
 func (c *cast) main() tensor.DType {
 	if c.asked != nil {

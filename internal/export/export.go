@@ -29,6 +29,7 @@ type Model struct {
 	Vocab   *tokenizer.Vocab           // nil: no tokenizer is written
 	Raw     map[string]json.RawMessage // config.json of a Hugging Face source, else nil; its unknown keys are kept
 	Dir     string                     // Hugging Face source folder whose tokenizer, generation and license files are copied, else ""
+	LeftOut int                        // tensors of the source that are no part of it: of a model that sees pictures too, all but the text part
 	Card    string                     // contents of README.md; "": that of Dir, if there is one
 }
 
@@ -57,6 +58,7 @@ type Plan struct {
 	Files  []File       `json:"files"`
 	Bytes  int64        `json:"bytes"` // sum over Files
 
+	LeftOut  int `json:"left_out,omitempty"`         // tensors of the source that are no part of the model, such as those that see pictures
 	Unscaled int `json:"unscaled_context,omitempty"` // context up to which a file does without the dynamic RoPE scaling that it has no place for; 0: there is none
 
 	Fallbacks []Fallback `json:"fallbacks,omitempty"` // matrices that block types do not fit
@@ -97,7 +99,7 @@ func Size(m Model, path string, o Options) (int64, error) {
 
 // layOut decides the files and their sizes.
 func layOut(m Model, path string, o Options) (*Plan, error) {
-	p := &Plan{Path: path, force: o.Force}
+	p := &Plan{Path: path, LeftOut: m.LeftOut, force: o.Force}
 	weights, err := newCast(m, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -184,6 +186,9 @@ func (p *Plan) String() string {
 	}
 	if p.Unscaled > 0 {
 		class += fmt.Sprintf(" (without dynamic RoPE scaling, which begins beyond the context of %d tokens)", p.Unscaled)
+	}
+	if p.LeftOut > 0 {
+		class += fmt.Sprintf(" (the text part; %d other tensors of the source are left out)", p.LeftOut)
 	}
 	if p.Format == GGUF {
 		return fmt.Sprintf("%s: GGUF, architecture %s, %s, %d bytes", p.Path, class, p.DType, p.Bytes) + fallbackNote(p.Fallbacks)

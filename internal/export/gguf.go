@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 
 	"moreau/internal/checkpoint"
 	"moreau/internal/model"
@@ -51,9 +50,7 @@ func (p *Plan) planGGUF(m Model, weights *cast) error {
 	if f.Features().Has(model.DynamicRope) {
 		p.Unscaled = f.context
 	}
-	if !slices.Contains(f.Family.GGUFArchs, f.name) { // another's, which holds nothing fused
-		weights.tensors = f.Unfused()
-	}
+	weights.tensors = f.StoredIn(f.name)
 	weights.vectorsF32()
 	kv, err := f.allKeys(m, p.DType)
 	if err != nil {

@@ -37,6 +37,8 @@ var ggufTargets = []*ggufTarget{
 		holds: model.FeaturesOf(model.OwnHead) | anyWindows | keyedRopes, fits: squareAttention}, cutsContext: true},
 	{target: target{name: "qwen3", own: "qwen3", always: model.FeaturesOf(model.HeadNorms),
 		holds: model.FeaturesOf(model.OwnHead) | anyWindows | keyedRopes}, cutsContext: true},
+	{target: target{name: "seed_oss", own: "seed_oss", holds: model.FeaturesOf(model.OwnHead, model.QKVBiases) | anyWindows | keyedRopes}, cutsContext: true},
+	{target: target{name: "ernie4_5", own: "ernie4_5", holds: model.FeaturesOf(model.OwnHead, model.QKVBiases) | anyWindows | keyedRopes}, cutsContext: true},
 	{target: target{name: "phi3", own: "phi3", always: model.FeaturesOf(model.FusedTensors),
 		holds: model.FeaturesOf(model.OwnHead, model.PartialRotary) | anyWindows | factorRopes, fits: squareAttention}, cutsContext: true},
 	{target: target{name: "gemma", own: "gemma", always: gemmas, holds: keyedRopes, fits: rootEmbedding}},
@@ -45,7 +47,7 @@ var ggufTargets = []*ggufTarget{
 	{target: target{name: "gemma3", own: "gemma3", always: gemmas | gemma2s | model.FeaturesOf(model.HeadNorms),
 		holds: gemma3s | model.FeaturesOf(model.LinearRope, model.DynamicRope), fits: gemma3FitsGGUF}, keys: gemma3Keys},
 	{target: target{name: "granite", own: "granite", holds: ownHead | granites | anyBiases | anyWindows | factorRopes,
-		fits: someOf("granite", granites)}, cutsContext: true, keys: graniteKeys},
+		fits: ownOr("granite", granites)}, cutsContext: true, keys: graniteKeys},
 	{target: target{name: "smollm3", own: "smollm3", holds: ownHead | noRopes | keyedRopes, fits: everyFourthNoRope}},
 }
 

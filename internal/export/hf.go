@@ -26,7 +26,12 @@ func (p *Plan) planHF(m Model, weights *cast, shardBytes int64) error {
 	if err != nil {
 		return err
 	}
-	p.Class, p.Remote = t.name, t.remote
+	p.Class, p.Remote = t.name, t.code
+	if t.class.paired {
+		if err := weights.pair(m.Config); err != nil {
+			return err
+		}
+	}
 	files, err := shards(weights, shardBytes)
 	if err != nil {
 		return err
@@ -36,7 +41,7 @@ func (p *Plan) planHF(m Model, weights *cast, shardBytes int64) error {
 		return err
 	}
 	files = append(files, contents("config.json", config))
-	if t.remote {
+	if t.code {
 		files = append(files, remoteFiles(t.class)...)
 	}
 	carried, err := carriedFiles(m)

@@ -34,18 +34,18 @@ func hfConfig(m Model, t *hfTarget, d tensor.DType) ([]byte, error) {
 	for _, key := range stale {
 		delete(o, key)
 	}
-	maps.Copy(o, sizes(m.Config, t.remote))
+	maps.Copy(o, sizes(m.Config, t.code))
 	o["architectures"], o["model_type"] = []string{t.name}, t.class.modelType
 	o["torch_dtype"] = torchDType(d)
 	o["rope_theta"], o["rope_scaling"] = float(m.Config.Rope.Theta), ropeScaling(m.Config)
 	if m.Raw == nil {
 		maps.Copy(o, specialIDs(m))
 	}
-	if t.remote {
+	if t.code {
 		maps.Copy(o, ownCode(m.Config, t))
 	}
 	if t.class.config != nil {
-		t.class.config(o, m.Config, t.remote)
+		t.class.config(o, m.Config, t.code)
 	}
 	return indented(o)
 }

@@ -16,6 +16,7 @@ type hfClass struct {
 	holds     model.Features
 	sizes     func(c *model.Config) string                 // what it wants of sizes, and our own code over it does not; nil: nothing
 	fits      func(c *model.Config) string                 // what both want; nil: nothing
+	paired    bool                                         // rows of q and k have the halves of each rotated pair side by side
 	config    func(o object, c *model.Config, remote bool) // what config.json has beyond a Llama's; nil: nothing
 }
 
@@ -36,6 +37,10 @@ var hfClasses = []hfClass{
 		holds: ownHead | configRopes | anyWindows},
 	{name: "Qwen3", modelType: "qwen3", always: model.FeaturesOf(model.HeadNorms), fits: oneWindow, config: qwenConfig,
 		holds: ownHead | configRopes | anyWindows},
+	{name: "SeedOss", modelType: "seed_oss", fits: ownOr("seed_oss", 0), config: seedOssConfig,
+		holds: ownHead | configRopes | model.FeaturesOf(model.QKVBiases, model.OBiases, model.MLPBiases)},
+	{name: "Ernie4_5", modelType: "ernie4_5", paired: true, fits: both(ownOr("ernie4_5", 0), ernieBiases), config: ernieConfig,
+		holds: ownHead | configRopes | model.FeaturesOf(model.QKVBiases, model.OBiases, model.MLPBiases)},
 	{name: "Phi3", modelType: "phi3", always: model.FeaturesOf(model.FusedTensors), sizes: phi3Sizes, fits: phi3Fits, config: phi3Config,
 		holds: ownHead | model.FeaturesOf(model.Windows, model.LongRopes, model.PartialRotary)},
 	{name: "Gemma", modelType: "gemma", always: gemmas, fits: rootEmbedding, config: gemmaConfig,
@@ -44,9 +49,9 @@ var hfClasses = []hfClass{
 		holds: configRopes | model.FeaturesOf(model.CappedScores, model.CappedLogits, model.ScaledScores, model.Windows, model.MixedWindows)},
 	{name: "Gemma3", text: "Gemma3Text", modelType: "gemma3_text", always: gemmas | gemma2s | model.FeaturesOf(model.HeadNorms), sizes: dividingHeads,
 		fits: gemma3Fits, config: gemma3Config, holds: gemma3s | configRopes},
-	{name: "Granite", modelType: "granite", fits: both(someOf("granite", granites), llamaBiases), config: graniteConfig,
+	{name: "Granite", modelType: "granite", fits: both(ownOr("granite", granites), llamaBiases), config: graniteConfig,
 		holds: ownHead | configRopes | granites | model.FeaturesOf(model.QKVBiases, model.OBiases, model.MLPBiases)},
-	{name: "SmolLM3", modelType: "smollm3", fits: both(someOf("smollm3", noRopes), llamaBiases), config: smollm3Config,
+	{name: "SmolLM3", modelType: "smollm3", fits: both(ownOr("smollm3", noRopes), llamaBiases), config: smollm3Config,
 		holds: ownHead | configRopes | noRopes | model.FeaturesOf(model.QKVBiases, model.OBiases, model.MLPBiases)},
 }
 
@@ -56,8 +61,7 @@ func (k *hfClass) inner() string { return cmp.Or(k.text, k.name) }
 // hfTarget is a class, or our own code over it.
 type hfTarget struct {
 	target
-	class  *hfClass
-	remote bool
+	class *hfClass
 }
 
 // hfTargets is the stock classes, and then our own code over each, which alone has sizes
@@ -66,10 +70,10 @@ var hfTargets = func() []*hfTarget {
 	var stock, remote []*hfTarget
 	for i := range hfClasses {
 		k := &hfClasses[i]
-		own := target{name: k.name + "ForCausalLM", own: k.modelType, always: k.always, holds: k.holds, fits: both(k.sizes, k.fits)}
-		stock = append(stock, &hfTarget{own, k, false})
-		ours := target{name: "Pruned" + own.name, always: k.always, holds: k.holds | model.FeaturesOf(model.LayerSizes), fits: k.fits}
-		remote = append(remote, &hfTarget{ours, k, true})
+		t := target{name: k.name + "ForCausalLM", own: k.modelType, always: k.always, holds: k.holds, fits: both(k.sizes, k.fits)}
+		stock = append(stock, &hfTarget{t, k})
+		t.name, t.code, t.holds, t.fits = "Pruned"+t.name, true, t.holds|model.FeaturesOf(model.LayerSizes), k.fits
+		remote = append(remote, &hfTarget{t, k})
 	}
 	return append(stock, remote...)
 }()
@@ -121,5 +125,5 @@ func hfFor(c *model.Config) (*hfTarget, error) {
 // run by trust_remote_code=True.
 func OwnCode(c *model.Config) bool {
 	t, _ := choose(hfTargets, c)
-	return t != nil && t.remote
+	return t != nil && t.code
 }

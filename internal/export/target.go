@@ -13,12 +13,18 @@ import (
 type target struct {
 	name   string                       // as plans print it
 	own    string                       // model_type or general.architecture, by which a family knows its own target
+	code   bool                         // our own code, which comes after all others
 	always model.Features               // what every model of it has
 	holds  model.Features               // what a model of it may have
 	fits   func(c *model.Config) string // what else it wants that c does not do, "" where c does; nil: nothing
 }
 
 func (t *target) base() *target { return t }
+
+// isOwn says whether t is what files of c's family are.
+func (t *target) isOwn(c *model.Config) bool {
+	return slices.Contains(c.Family.ModelTypes, t.own) || slices.Contains(c.Family.GGUFArchs, t.own)
+}
 
 // lacking is how many reasons keep c, which has features f, from being written as t,
 // and the reasons.
@@ -43,14 +49,17 @@ func (t *target) lacking(c *model.Config, f model.Features) (int, string) {
 	return n, t.name + " " + strings.Join(why, "; it ")
 }
 
-// someOf asks models of other families for one of these features at least: what a class could
-// hold without them is another's, which runtimes know longer.
-func someOf(family string, f model.Features) func(c *model.Config) string {
+// ownOr asks models of other families for one of these features at least, and where there are
+// none wants no other family: what a class could hold without them is another's, which runtimes know longer.
+func ownOr(family string, f model.Features) func(c *model.Config) string {
 	return func(c *model.Config) string {
-		if c.Family.Name != family && c.Features()&f == 0 {
-			return fmt.Sprintf("is for models with %s", f)
+		switch {
+		case c.Family.Name == family || c.Features()&f != 0:
+			return ""
+		case f == 0:
+			return "is for models of its own family"
 		}
-		return ""
+		return fmt.Sprintf("is for models with %s", f)
 	}
 }
 
@@ -59,7 +68,7 @@ func someOf(family string, f model.Features) func(c *model.Config) string {
 func choose[T interface{ base() *target }](list []T, c *model.Config) (best T, why string) {
 	var own, others []T
 	for _, t := range list {
-		if slices.Contains(c.Family.ModelTypes, t.base().own) || slices.Contains(c.Family.GGUFArchs, t.base().own) {
+		if t.base().isOwn(c) && !t.base().code {
 			own = append(own, t)
 		} else {
 			others = append(others, t)

@@ -25,7 +25,7 @@ var Families = []string{"llama_mha", "llama_gqa_rope3", "mistral_window", "qwen2
 // Passes are all golden models, those included of which a pass alone is golden: logits,
 // loss and gradients.
 var Passes = slices.Concat(Families, []string{"gemma", "gemma2_softcap", "llama_yarn", "llama_dynamic", "phi3_fused", "phi3_longrope", "phi3_longrope_short",
-	"gemma3", "granite", "smollm3", "phi4mini", "qwen2_window", "qwen3_window"})
+	"gemma3", "granite", "smollm3", "phi4mini", "qwen2_window", "qwen3_window", "seed_oss", "ernie4_5", "mistral3"})
 
 // Golden is one golden model with its expected results.
 type Golden struct {
@@ -76,7 +76,7 @@ func OpenDir(t testing.TB, dir string) *Golden {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.Close() })
-	return &Golden{m.Config, m.Weights, openFile(t, filepath.Join(dir, "golden.safetensors")), dir}
+	return &Golden{m.Config, m.Weights, unpaired(t, m.Config, openFile(t, filepath.Join(dir, "golden.safetensors"))), dir}
 }
 
 // Dir is the golden model's folder.
@@ -100,6 +100,28 @@ func (g *Golden) Float32(t testing.TB, name string) []float32 {
 		t.Fatal(err)
 	}
 	return x.Float32()
+}
+
+// unpaired gives gradients of q and k the order of rows that the parameters have.
+func unpaired(t testing.TB, cfg *model.Config, expect checkpoint.Checkpoint) checkpoint.Checkpoint {
+	t.Helper()
+	if !cfg.Family.PairsInFolders() {
+		return expect
+	}
+	names := map[string]checkpoint.Entry{}
+	for _, i := range expect.Tensors() {
+		names[i.Name] = checkpoint.Entry{Name: i.Name}
+	}
+	for _, p := range cfg.Params() {
+		if heads := cfg.RotatedHeads(p); heads > 0 {
+			names["grad."+p.Name] = checkpoint.Entry{Name: "grad." + p.Name, Rows: checkpoint.RopeUnpermute(heads, cfg.HeadDim)}
+		}
+	}
+	view, err := checkpoint.Rename(expect, names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return view
 }
 
 // Batch is the golden token ids.

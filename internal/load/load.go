@@ -37,7 +37,8 @@ type Model struct {
 	Config  *model.Config
 	Weights checkpoint.Checkpoint            // Hugging Face names and layout
 	Bare    bool                             // only the configuration was opened: Weights tells names and shapes, and the type config.json says
-	Raw     map[string]json.RawMessage       // config.json, for HF
+	Raw     map[string]json.RawMessage       // config.json, for HF; of a model that sees pictures too, that of its text part
+	LeftOut int                              // tensors of such a model that are no part of the text model
 	Vocab   func() (*tokenizer.Vocab, error) // read when asked for: many uses need no tokenizer
 }
 
@@ -99,6 +100,11 @@ func openHF(dir string, weights bool) (*Model, error) {
 	if err := json.Unmarshal(data, &m.Raw); err != nil {
 		return nil, fmt.Errorf("%s: %w: not a JSON object (%w)", file, ErrModel, err)
 	}
+	raw, part, err := model.TextPart(m.Raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", file, ErrModel, err)
+	}
+	m.Raw = raw
 	if m.Config, err = model.FromHF(data); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", file, ErrModel, err)
 	}
@@ -110,7 +116,7 @@ func openHF(dir string, weights bool) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Weights, err = checked(m.Config, files); err != nil {
+	if m.Weights, m.LeftOut, err = weightsOf(m.Config, files, part); err != nil {
 		files.Close()
 		return nil, fmt.Errorf("%s: %w: %v", dir, ErrModel, err)
 	}
@@ -149,6 +155,34 @@ func (m *Model) NotFinite() (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// weightsOf is the weights of a folder, which may be the text part of what is there; then
+// leftOut is how many tensors are not.
+func weightsOf(cfg *model.Config, files checkpoint.Checkpoint, part bool) (w checkpoint.Checkpoint, leftOut int, err error) {
+	w = files
+	if part {
+		if w, leftOut, err = textPart(files); err != nil {
+			return nil, 0, err
+		}
+	}
+	if w, err = checked(cfg, w); err == nil && cfg.Family.PairsInFolders() {
+		w, err = unpaired(cfg, w)
+	}
+	return w, leftOut, err
+}
+
+// unpaired undoes the row order of q and k of a family that rotates neighbours.
+func unpaired(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpoint, error) {
+	names := map[string]checkpoint.Entry{}
+	for _, p := range cfg.Params() {
+		e := checkpoint.Entry{Name: p.Name}
+		if heads := cfg.RotatedHeads(p); heads > 0 {
+			e.Rows = checkpoint.RopeUnpermute(heads, cfg.HeadDim)
+		}
+		names[p.Name] = e
+	}
+	return checkpoint.Rename(files, names)
 }
 
 // checked compares the tensors of a folder with the configuration, and gives

@@ -26,6 +26,7 @@ type Family struct {
 	optional Roles    // rows of the table that only some models have: those in Config.Optional
 	fused    []fusion // parameters that its files hold as one tensor
 	tied     bool     // all models of the family have the embedding for a head
+	paired   bool     // rows of q and k stand in its folders with the halves of each rotated pair side by side
 
 	math           Math // of all models of the family; what the files say is read over it
 	scaleEmbedding bool // by the root of the hidden size
@@ -39,7 +40,7 @@ type Family struct {
 }
 
 // Families is every architecture the program knows.
-var Families = []*Family{&llama, &mistral, &qwen2, &qwen3, &phi3, &gemma, &gemma2, &gemma3, &granite, &smollm3}
+var Families = []*Family{&llama, &mistral, &qwen2, &qwen3, &phi3, &gemma, &gemma2, &gemma3, &granite, &smollm3, &seedOss, &ernie45}
 
 // familyOf finds the family that lists name, or says what is known.
 func familyOf(name string, names func(*Family) []string) (*Family, error) {

@@ -21,11 +21,19 @@ var pairedArchs = []string{"llama", "deci", "granite", "smollm3", "mistral3", "e
 
 // PairedHeads is how many heads p, of q or k, has whose rows stand with the two halves
 // of each rotated pair side by side in files of architecture arch; 0 where rows stand
-// as in Hugging Face models.
+// as in most Hugging Face models.
 func (c *Config) PairedHeads(p Param, arch string) int {
 	if !slices.Contains(pairedArchs, arch) {
 		return 0
 	}
+	return c.RotatedHeads(p)
+}
+
+// PairsInFolders says whether rows of q and k stand so in Hugging Face folders of the family.
+func (f *Family) PairsInFolders() bool { return f.paired }
+
+// RotatedHeads is how many heads p has, if it is of q or k; else 0.
+func (c *Config) RotatedHeads(p Param) int {
 	switch p.Role {
 	case Q, QBias:
 		return c.Layers[p.Layer].Heads

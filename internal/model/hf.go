@@ -24,6 +24,8 @@ type hfConfig struct {
 	Tied              bool     `json:"tie_word_embeddings"`
 	AttentionBias     bool     `json:"attention_bias"`
 	MLPBias           bool     `json:"mlp_bias"`
+	OutBias           bool     `json:"attention_out_bias"` // of Seed-OSS: that of o
+	UseBias           bool     `json:"use_bias"`           // of ERNIE: all
 	SlidingWindow     *int     `json:"sliding_window"`
 	UseSlidingWindow  bool     `json:"use_sliding_window"`
 	MaxWindowLayers   int      `json:"max_window_layers"`      // of Qwen: the first layers, which see all keys
@@ -52,8 +54,12 @@ type hfConfig struct {
 }
 
 // FromHF reads a Hugging Face config.json. Defaults of absent fields are those
-// of transformers' configurations of the family.
+// of transformers' configurations of the family. Of a model that sees pictures too, it is the text part's.
 func FromHF(data []byte) (*Config, error) {
+	data, err := textPart(data)
+	if err != nil {
+		return nil, err
+	}
 	h, family, err := parseHF(data)
 	if err != nil {
 		return nil, err

@@ -30,11 +30,24 @@ func (s Stored) Shape() []int {
 	return shape
 }
 
-// Unfused lists the tensors of a file that holds each parameter by itself, in storage order.
-func (c *Config) Unfused() []Stored {
+// StoredIn lists the tensors of a GGUF file of an architecture, in storage order: Stored if it is
+// the family's own, else each parameter by itself under the name it has there.
+func (c *Config) StoredIn(arch string) []Stored {
+	f, err := familyOf(arch, func(f *Family) []string { return f.GGUFArchs })
+	if f == c.Family {
+		return c.Stored()
+	}
+	if err != nil {
+		panic("model: " + err.Error())
+	}
+	return c.unfused(f)
+}
+
+// unfused is each parameter by itself, under the GGUF names of f.
+func (c *Config) unfused(f *Family) []Stored {
 	var list []Stored
 	for _, p := range c.Params() {
-		list = append(list, Stored{p.Name, c.Family.ggufName(p), []Param{p}})
+		list = append(list, Stored{p.Name, f.ggufName(p), []Param{p}})
 	}
 	return list
 }
@@ -42,7 +55,7 @@ func (c *Config) Unfused() []Stored {
 // Stored lists the tensors of a file of the family, in storage order.
 func (c *Config) Stored() []Stored {
 	var list []Stored
-	for _, s := range c.Unfused() {
+	for _, s := range c.unfused(c.Family) {
 		p := s.Params[0]
 		f := c.Family.fusionOf(p.Role)
 		switch {

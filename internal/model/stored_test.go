@@ -13,8 +13,8 @@ func TestStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored := cfg.Stored()
-	if len(stored) != 3+2*6 || len(cfg.Unfused()) != len(cfg.Params()) {
-		t.Errorf("%d tensors, %d of single parameters", len(stored), len(cfg.Unfused()))
+	if len(stored) != 3+2*6 || len(cfg.unfused(cfg.Family)) != len(cfg.Params()) {
+		t.Errorf("%d tensors, %d of single parameters", len(stored), len(cfg.unfused(cfg.Family)))
 	}
 	for _, want := range []struct {
 		name, gguf string
