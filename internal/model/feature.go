@@ -51,7 +51,7 @@ var features = [...]struct {
 	name string
 	has  func(c *Config) bool
 }{
-	LayerSizes:   {"layers that differ in size", func(c *Config) bool { return !c.Uniform() }},
+	LayerSizes:   {"sizes in which layers differ", func(c *Config) bool { return !c.Uniform() }},
 	OwnHead:      {"a head that is not the embedding", func(c *Config) bool { return !c.Tied }},
 	FusedTensors: {"tensors of several projections", func(c *Config) bool { return c.Family.Fuses() }},
 
