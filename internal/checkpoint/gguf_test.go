@@ -122,6 +122,9 @@ func TestWriteGGUFLimits(t *testing.T) {
 	if err := WriteGGUF(&file, nil, m.Tensors(), m.Read); err != nil {
 		t.Fatal(err)
 	}
+	if head := string(file.Bytes()[:8]); head != "GGUF\x03\x00\x00\x00" {
+		t.Errorf("the file begins with %q", head)
+	}
 	g, err := parseGGUF(file.Bytes())
 	if err != nil {
 		t.Fatal(err)

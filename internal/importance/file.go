@@ -11,7 +11,11 @@ import (
 // Manifest says how scores came about: with the same program, inputs and CPU
 // path it gives the same scores.
 type Manifest struct {
+	Program     string      `json:"program,omitempty"` // and its version
+	Command     string      `json:"command,omitempty"`
 	Model       string      `json:"model"`
+	Weights     string      `json:"weights_sha256,omitempty"` // checkpoint.Hash of the model; "": not known
+	Dropped     []int       `json:"dropped_layers,omitempty"` // of the model, which was scored without them
 	Method      string      `json:"method"`
 	Salience    string      `json:"salience,omitempty"`
 	Seed        uint64      `json:"seed"`

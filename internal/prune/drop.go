@@ -58,6 +58,30 @@ func (d Drop) Run(_ context.Context, m stage.Model) (stage.Model, error) {
 	return stage.Model{Config: e.After, Raw: model.KeepRawLayers(m.Raw, kept), Weights: weights}, err
 }
 
+// After gives scores by dimensions of c those of the model without the dropped layers.
+func (d Drop) After(c *model.Config, scores map[model.Dim][]float64) map[model.Dim][]float64 {
+	return d.renumbered(c, scores, func(dense, left model.Dim) (from, to model.Dim) { return dense, left })
+}
+
+// Before is the inverse of After; dropped layers have no scores.
+func (d Drop) Before(c *model.Config, scores map[model.Dim][]float64) map[model.Dim][]float64 {
+	return d.renumbered(c, scores, func(dense, left model.Dim) (from, to model.Dim) { return left, dense })
+}
+
+func (d Drop) renumbered(c *model.Config, scores map[model.Dim][]float64, way func(dense, left model.Dim) (from, to model.Dim)) map[model.Dim][]float64 {
+	kept, out := d.Kept(len(c.Layers)), map[model.Dim][]float64{}
+	left := c.KeepLayers(kept)
+	for i, l := range kept {
+		for _, kind := range c.Kinds() {
+			from, to := way(c.Dim(l, kind), left.Dim(i, kind))
+			if s, ok := scores[from]; ok {
+				out[to] = s
+			}
+		}
+	}
+	return out
+}
+
 // rest is the numbers below n that are not in gone.
 func rest(n int, gone []int) []int {
 	left := make([]int, 0, max(0, n-len(gone)))

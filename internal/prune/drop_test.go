@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -109,6 +110,9 @@ func TestStagesCompose(t *testing.T) {
 				if e, err := s.Estimate(g.Config); err != nil || !slices.Equal(e.After.Layers, m.Config.Layers) || e.Bytes != 0 || e.FLOPs != 0 {
 					t.Errorf("estimated %v, %v", e, err)
 				}
+				if n := string(m.Raw["num_hidden_layers"]); n != fmt.Sprint(last) {
+					t.Errorf("config.json says %s layers", n)
+				}
 				models = append(models, m)
 			}
 			sameModel(t, family, models[0], models[1])
@@ -185,5 +189,25 @@ func TestBudgetCountsDroppedLayers(t *testing.T) {
 	b.Ratio = 0.9
 	if _, err := NewPlan(e.After, nil, b); !errors.Is(err, ErrBudget) || !strings.Contains(err.Error(), "ratio 0.9 cannot") {
 		t.Error(err)
+	}
+}
+
+// Scores of the whole model hold for the layers that stay, and back.
+func TestScoresOfLayersThatStay(t *testing.T) {
+	cfg := config(t, "smollm2-135m")
+	drop, scores := Drop{3, 20}, uneven(cfg)
+	after := cfg.KeepLayers(drop.Kept(30))
+	left := drop.After(cfg, scores)
+	if len(left) != 2*28 || !slices.Equal(left[after.Dim(3, model.MLP)], scores[cfg.Dim(4, model.MLP)]) || !slices.Equal(left[after.Dim(27, model.Heads)], scores[cfg.Dim(29, model.Heads)]) {
+		t.Error("scores of other layers")
+	}
+	back := drop.Before(cfg, left)
+	for _, kind := range model.Kinds {
+		for _, l := range drop {
+			delete(scores, cfg.Dim(l, kind))
+		}
+	}
+	if !reflect.DeepEqual(back, scores) {
+		t.Error("the way back gives others")
 	}
 }
