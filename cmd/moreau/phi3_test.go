@@ -139,7 +139,7 @@ func TestBadPhi3(t *testing.T) {
 		words string
 		edit  edit
 	}{
-		{"partial_rotary_factor is 1.5, want more than 0 to 1", config("partial_rotary_factor", 1.5)},
+		{"partial_rotary_factor is 1.5, want more than 0 to 1", config("partial_rotary_factor", 1.5, "rope_parameters", nil)},
 		{"partial_rotary_factor is -0.5, want more than 0 to 1", config("rope_parameters", map[string]any{"partial_rotary_factor": -0.5})},
 		{`rope scaling "linear" is not supported for phi3, only longrope is`, config("rope_scaling", map[string]any{"type": "linear", "factor": 2}, "rope_parameters", nil)},
 		{`rope scaling "longrope" has values out of range`, config("rope_scaling", map[string]any{"type": "su", "short_factor": []int{1}, "long_factor": []int{1}})},

@@ -1,6 +1,9 @@
 package model
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestFeaturesOfModels(t *testing.T) {
 	const sizes = `"vocab_size": 8, "hidden_size": 16, "intermediate_size": 4, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1`
@@ -34,5 +37,19 @@ func TestFeaturesHaveNames(t *testing.T) {
 			t.Errorf("feature %d is called %q", f, f)
 		}
 		seen[f.String()] = true
+	}
+}
+
+func TestPartOfAHeadTurnsInPhi3Alone(t *testing.T) {
+	for _, c := range []struct{ family, more, want string }{
+		{"llama", `"partial_rotary_factor": 0.75`, "partial_rotary_factor 0.75 is not supported for llama"},
+		{"qwen3", `"rope_parameters": {"partial_rotary_factor": 0.5}`, "partial_rotary_factor 0.5 is not supported for qwen3"},
+		{"phi3", `"partial_rotary_factor": 0.75`, ""},
+	} {
+		_, err := FromHF([]byte(`{"model_type": "` + c.family + `", "vocab_size": 8, "hidden_size": 16, "intermediate_size": 4, "num_hidden_layers": 1,
+			"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, ` + c.more + `}`))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s with %s: %v, want %q", c.family, c.more, err, c.want)
+		}
 	}
 }
