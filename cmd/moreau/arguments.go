@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"moreau/internal/job"
 )
 
 // knownCommand refuses the first argument that names no command.
@@ -17,13 +19,13 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = ", did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return usageError{fmt.Errorf("there is no command %q%s; see moreau --help", args[0], hint)}
+	return job.Usage(fmt.Errorf("there is no command %q%s; see moreau --help", args[0], hint))
 }
 
 // oneModel wants exactly one argument.
 func oneModel(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 || args[0] == "" {
-		return usageError{fmt.Errorf("want one MODEL, got %d arguments %q; see %s --help", len(args), args, cmd.CommandPath())}
+		return job.Usage(fmt.Errorf("want one MODEL, got %d arguments %q; see %s --help", len(args), args, cmd.CommandPath()))
 	}
 	return exclusive(cmd)
 }
@@ -31,24 +33,9 @@ func oneModel(cmd *cobra.Command, args []string) error {
 // noArguments wants none.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) != 0 {
-		return usageError{fmt.Errorf("want no arguments, got %d; see %s --help", len(args), cmd.CommandPath())}
+		return job.Usage(fmt.Errorf("want no arguments, got %d; see %s --help", len(args), cmd.CommandPath()))
 	}
 	return exclusive(cmd)
-}
-
-// limits of numbers that sizes of memory are computed from.
-const (
-	mostThreads = 1 << 10
-	mostRows    = 1 << 20 // rows, and tokens a row
-	mostSteps   = 1 << 30
-)
-
-// within refuses a number flag outside least..most.
-func within(flag string, value, least, most int) error {
-	if value < least || value > most {
-		return usageError{fmt.Errorf("--%s %d: want %d to %d", flag, value, least, most)}
-	}
-	return nil
 }
 
 // allSet is the part of cobra's message that names the flags.
@@ -63,5 +50,5 @@ func exclusive(cmd *cobra.Command) error {
 	if m := allSet.FindStringSubmatch(err.Error()); m != nil {
 		err = fmt.Errorf("give only one of --%s; see %s --help", strings.ReplaceAll(m[1], " ", ", --"), cmd.CommandPath())
 	}
-	return usageError{err}
+	return job.Usage(err)
 }

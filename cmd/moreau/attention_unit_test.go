@@ -7,6 +7,7 @@ import (
 
 	"moreau/internal/checkpoint"
 	"moreau/internal/importance"
+	"moreau/internal/job"
 	"moreau/internal/tensor"
 )
 
@@ -72,7 +73,7 @@ func TestVerifyFindsQueryHeads(t *testing.T) {
 func TestScoresByQueryHeads(t *testing.T) {
 	dir := t.TempDir()
 	ofGroups, ofHeads := score(t), score(t, byQueryHead)
-	if unit := parsed[struct{ Manifest importance.Manifest }](t, read(t, ofHeads)).Manifest.Unit; unit != queryHead {
+	if unit := parsed[struct{ Manifest importance.Manifest }](t, read(t, ofHeads)).Manifest.Unit; unit != job.QueryHead {
 		t.Errorf("the manifest says %q", unit)
 	}
 	direct, cached := filepath.Join(dir, "direct.gguf"), filepath.Join(dir, "cached.gguf")

@@ -101,7 +101,7 @@ func device(name string) edit {
 func TestDevicesInAFolder(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	refused(t, exitInput, []string{"tokenizer.json", "no regular file"}, "convert", folder(t, device("tokenizer.json")), "-o", out)
-	must(t, "prune", folder(t, device("README.md"), device("LICENSE"), device("x.safetensors"), device(pullMark)), "--ratio", "10%", "--method", "l1", "--no-eval", "-o", out)
+	must(t, "prune", folder(t, device("README.md"), device("LICENSE"), device("x.safetensors"), device(".moreau-pull.json")), "--ratio", "10%", "--method", "l1", "--no-eval", "-o", out)
 	if _, err := os.Stat(filepath.Join(out, "LICENSE")); err == nil {
 		t.Error("a device was copied")
 	}

@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"moreau/internal/bench"
+	"moreau/internal/job"
 )
 
 // printSpeeds is the report for people.
-func printSpeeds(w io.Writer, s *speeds) {
+func printSpeeds(w io.Writer, s *job.BenchReport) {
 	known := func(text string) string {
 		if text == "" {
 			return "unknown"
@@ -26,11 +27,11 @@ func printSpeeds(w io.Writer, s *speeds) {
 	fmt.Fprintf(w, "kernels  %s\n", s.Kernels)
 	fmt.Fprintf(w, "peak     %.1f GFLOP/s (best product that stays in cache)\n", s.Peak)
 	fmt.Fprintf(w, "step     %.2f s, %.1f GFLOP/s, %s: %s, %d x %d tokens, loss and all gradients\n\n",
-		s.Step.Seconds, s.Step.GFLOPS, s.share(s.Step.GFLOPS), s.Step.Like, s.Step.Rows, s.Step.SeqLen)
+		s.Step.Seconds, s.Step.GFLOPS, shareOf(s, s.Step.GFLOPS), s.Step.Like, s.Step.Rows, s.Step.SeqLen)
 
 	rows := []string{"kernel set\top\tGFLOP/s\tof peak"}
 	for _, k := range s.Sets {
-		rows = append(rows, fmt.Sprintf("%s\t%s\t%.1f\t%s", k.Name, k.Op, k.GFLOPS, s.share(k.GFLOPS)))
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%.1f\t%s", k.Name, k.Op, k.GFLOPS, shareOf(s, k.GFLOPS)))
 	}
 	table(w, rows...)
 	fmt.Fprintln(w)
@@ -38,12 +39,14 @@ func printSpeeds(w io.Writer, s *speeds) {
 	for _, o := range s.Ops {
 		speed, share := fmt.Sprintf("%.3f %s", o.Speed, o.Unit), ""
 		if o.Unit == bench.GFLOPS {
-			speed, share = fmt.Sprintf("%.1f %s", o.Speed, o.Unit), "\t"+s.share(o.Speed)
+			speed, share = fmt.Sprintf("%.1f %s", o.Speed, o.Unit), "\t"+shareOf(s, o.Speed)
 		}
 		rows = append(rows, strings.Join([]string{o.Like, o.Name, o.Shape, speed}, "\t")+share)
 	}
 	table(w, rows...)
 }
 
-// share is how much of the peak a speed in GFLOP/s is: "83 %".
-func (s *speeds) share(gflops float64) string { return fmt.Sprintf("%.0f %%", 100*gflops/s.Peak) }
+// shareOf is how much of the peak a speed in GFLOP/s is: "83 %".
+func shareOf(s *job.BenchReport, gflops float64) string {
+	return fmt.Sprintf("%.0f %%", 100*gflops/s.Peak)
+}

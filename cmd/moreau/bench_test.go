@@ -3,15 +3,17 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"moreau/internal/job"
 )
 
 func TestBench(t *testing.T) {
 	small := []string{"bench", "--like", stories, "--rows", "1", "--seq-len", "16"}
-	s := parsed[speeds](t, must(t, append(small, "--json")...).stdout)
+	s := parsed[job.BenchReport](t, must(t, append(small, "--json")...).stdout)
 	if s.Machine.Cores < 1 || s.Peak <= 0 || !strings.HasPrefix(s.Kernels, "cpu/") {
 		t.Errorf("machine %+v, peak %g, kernels %s", s.Machine, s.Peak, s.Kernels)
 	}
-	if s.Step.Seconds <= 0 || s.Step.GFLOPS <= 0 || s.Step.Runs != stepRuns || s.Step.SeqLen != 16 {
+	if s.Step.Seconds <= 0 || s.Step.GFLOPS <= 0 || s.Step.Runs != 3 || s.Step.SeqLen != 16 {
 		t.Errorf("step %+v", s.Step)
 	}
 	if len(s.Sets) == 0 || s.Sets[0].Name != "cpu/generic" || len(s.Ops) < 20 {

@@ -61,7 +61,7 @@ func TestSizeJustBelow(t *testing.T) {
 // No larger plan fits, though cuts that leave no whole blocks make files larger.
 func TestSizeOfBlockTypes(t *testing.T) {
 	config := filepath.Join("..", "..", "testdata", "configs", "llama-148m")
-	plan := func(args ...string) (p planSummary) {
+	plan := func(args ...string) (p planJSON) {
 		text := must(t, append([]string{"prune", config, "--dry-run", "--json", "--dtype", "q4_0", "--align", "8", "--layers", "4..4", "-o", filepath.Join(t.TempDir(), "x.gguf")}, args...)...).stdout
 		if err := json.Unmarshal([]byte(text), &p); err != nil {
 			t.Fatal(err)

@@ -7,49 +7,66 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"moreau/internal/export"
+	"moreau/internal/job"
 )
 
-// card is the README.md of a written Hugging Face folder: metadata of the model
+// cardText is the README.md of a written Hugging Face folder: metadata of the model
 // hub (huggingface.co/docs/hub/model-cards), then for people what was cut, by
 // what, from what. Before the run is done it stands for the size alone.
-func (j *pruneJob) card(e export.Model, before, after []measured) string {
+func cardText(r job.PruneReport) string {
+	cut := r.Plan.Cut
 	var s strings.Builder
-	s.WriteString(j.metadata())
-	fmt.Fprintf(&s, "\n# %s, pruned\n\nPruned from %s by moreau %s.\n\n", modelName(j.m.Path), j.source.describe(j.m), version)
+	s.WriteString(metadata(r))
+	fmt.Fprintf(&s, "\n# %s, pruned\n\nPruned from %s by %s.\n\n", r.Source.Name, describe(r.Source), r.Program)
 	s.WriteString("| | before | after | change |\n|---|---|---|---|\n")
-	for _, r := range j.resultRows(before, after, " | ", false) {
-		fmt.Fprintf(&s, "| %s |\n", r)
+	for _, row := range resultRows(r, " | ", false) {
+		fmt.Fprintf(&s, "| %s |\n", row)
 	}
 	s.WriteString("\n| layers | query heads | KV groups | MLP channels |\n|---|---|---|---|\n")
-	eachSpan(cutSizes(j.cut), func(layers string, l layerBeforeCut) {
+	eachSpan(cutSizes(cut), func(layers string, l layerCut) {
 		fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", layers, arrow(l.Heads), arrow(l.KVHeads), arrow(l.Intermediate))
 	})
 	fmt.Fprintf(&s, "\n- scores: %s, seed %d\n- cut: layers %s%s, %s selection\n\n```\n%s\n```\n",
-		j.describeScoring(), j.Seed, j.budget.Layers, protectedNote(protected(j.cut.Before, j.budget.Layers)), j.budget.Selection, j.command)
-	return s.String() + loading(e)
+		r.Plan.ScoresInWords(), r.Plan.Manifest.Seed, cut.Budget.Layers, protectedNote(cut), cut.Budget.Selection, r.Command)
+	return s.String() + loading(r)
+}
+
+// describe is the source in the words of the card. Where the hash is not known yet, there
+// is room for it, so that the size of the card is planned.
+func describe(s job.Source) string {
+	name := "`" + s.Name + "`"
+	if s.Repo != "" {
+		name = fmt.Sprintf("`%s` at `%s`", s.Repo, s.Commit)
+	}
+	switch len(s.Files) {
+	case 0:
+		return name + " (inside the program)"
+	case 1:
+		return fmt.Sprintf("%s (SHA-256 of `%s`: `%64s`)", name, s.Files[0], s.SHA256)
+	}
+	return fmt.Sprintf("%s (SHA-256 of its safetensors files one after the other: `%64s`)", name, s.SHA256)
 }
 
 // metadata is the YAML block.
-func (j *pruneJob) metadata() string {
+func metadata(r job.PruneReport) string {
 	lines := []string{"---", "library_name: transformers", "pipeline_tag: text-generation", "tags:", "- moreau", "- pruned"}
-	if export.OwnCode(j.cut.After) {
+	if r.OwnCode {
 		lines = append(lines, "- custom_code")
 	}
-	if j.source.repo != "" {
-		lines = append(lines, "base_model: "+j.source.repo)
+	if r.Source.Repo != "" {
+		lines = append(lines, "base_model: "+r.Source.Repo)
 	}
-	lines = append(lines, sourceMetadata(j.m, "license", "license_name", "license_link", "language")...)
+	lines = append(lines, r.Source.Metadata...)
 	return strings.Join(append(lines, "---"), "\n") + "\n"
 }
 
 // loading says how to load the folder.
-func loading(e export.Model) string {
+func loading(r job.PruneReport) string {
 	classes, tokenizer, trust, note := "AutoModelForCausalLM", "", "", ""
-	if e.Vocab != nil {
+	if r.Tokenizer {
 		classes, tokenizer = classes+", AutoTokenizer", "tokenizer = AutoTokenizer.from_pretrained(path)\n"
 	}
-	if export.OwnCode(e.Config) {
+	if r.OwnCode {
 		trust, note = ", trust_remote_code=True", "\nNo class of transformers builds layers of these sizes: the folder brings its own code.\n"
 	}
 	return note + "\n```python\nfrom transformers import " + classes + "\n\npath = \"path/to/this/folder\"\n" +

@@ -79,7 +79,7 @@ func TestCardKnowsTheSource(t *testing.T) {
 	write(t, filepath.Join(cache, "README.md"), "---\r\nlicense: mit\r\ntags:\r\n- x\r\nlanguage:\r\n  - en\r\n---\r\nlicense: no\r\n")
 	mentions(t, card(t, cache, "--ratio", "10%"), "base_model: some-one/a-model.v1\nlicense: mit\nlanguage:\n  - en\n---\n", "`some-one/a-model.v1` at `"+commit+"`")
 
-	write(t, filepath.Join(cache, pullMark), `{"repo": "other/model", "commit": "abc"}`)
+	write(t, filepath.Join(cache, ".moreau-pull.json"), `{"repo": "other/model", "commit": "abc"}`)
 	mentions(t, card(t, cache, "--ratio", "10%"), "base_model: other/model\n", "Pruned from `other/model` at `abc`")
 
 	write(t, filepath.Join(cache, "README.md"), "---\nlicense: mit\n") // never closed

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"moreau/internal/goldentest"
+	"moreau/internal/job"
 )
 
 func TestEval(t *testing.T) {
@@ -22,7 +23,7 @@ func TestEval(t *testing.T) {
 		{[]string{"--ppl", "wikitext2=" + text, "--seq", "16", "--chunks", "1"}, []string{"wikitext2"}, 1, 15},
 		{[]string{"--ids", ids}, []string{ids}, 2, 4},
 	} {
-		r := parsed[struct{ Perplexity []measured }](t, must(t, append([]string{"eval", stories, "--json"}, tt.args...)...).stdout).Perplexity
+		r := parsed[struct{ Perplexity []job.Measured }](t, must(t, append([]string{"eval", stories, "--json"}, tt.args...)...).stdout).Perplexity
 		for i, name := range tt.names {
 			if r[i].Text != name || !(r[i].Perplexity > 1) {
 				t.Errorf("eval %v: text %q has perplexity %v", tt.args, r[i].Text, r[i].Perplexity)
@@ -81,7 +82,7 @@ func TestGenerate(t *testing.T) {
 	if warm == text("--temperature", "1", "--seed", "4") || warm == text() {
 		t.Error("another seed or temperature gives the same text")
 	}
-	c := parsed[continuation](t, must(t, append(base, "--json")...).stdout)
+	c := parsed[job.Continuation](t, must(t, append(base, "--json")...).stdout)
 	if len(c.IDs) != 20 || "Once upon a time"+c.Text+"\n" != text() {
 		t.Errorf("--json gives %d tokens, %q", len(c.IDs), c.Text)
 	}

@@ -8,6 +8,7 @@ import (
 	"moreau/internal/checkpoint"
 	"moreau/internal/generate"
 	"moreau/internal/hub"
+	"moreau/internal/job"
 	"moreau/internal/load"
 	"moreau/internal/output"
 	"moreau/internal/prune"
@@ -24,56 +25,46 @@ const (
 	exitInterrupted = 130 // Ctrl-C
 )
 
-// usageError marks mistakes in flags and arguments.
-type usageError struct{ error }
+// codes are the exit codes of errors: the first row that has one that err is.
+var codes = []struct {
+	code int
+	errs []error
+}{
+	{exitUsage, []error{job.ErrUsage, prune.ErrBudget, generate.ErrPrompt}},
+	{exitOutput, []error{output.ErrExists, output.ErrWrite}},
+	{exitInput, []error{job.ErrInput, load.ErrModel, checkpoint.ErrCorrupt, tokenizer.ErrCorrupt, tokenizer.ErrUnsupported, tokenizer.ErrNone, hub.ErrHub, fs.ErrNotExist, errPath}},
+	{exitOutput, []error{job.ErrOutput}},
+}
 
-func (e usageError) Unwrap() error { return e.error }
-
-// inputError marks files that cannot be used as they are.
-type inputError struct{ error }
-
-func (e inputError) Unwrap() error { return e.error }
-
-// outputError marks results that have no place where they are to go.
-type outputError struct{ error }
-
-func (e outputError) Unwrap() error { return e.error }
+// errPath stands for any error about a path.
+var errPath error = new(fs.PathError)
 
 // interrupted says what a Ctrl-C leaves, where that is something.
 type interrupted struct{ what string }
 
 func (i interrupted) Error() string { return "interrupted; " + i.what }
 
-// inputErrors are the errors about files of the packages that read them.
-var inputErrors = []error{load.ErrModel, checkpoint.ErrCorrupt, tokenizer.ErrCorrupt, tokenizer.ErrUnsupported, tokenizer.ErrNone, hub.ErrHub, fs.ErrNotExist}
-
 func exitCode(ctx context.Context, err error) int {
-	var usage usageError
-	var input inputError
-	var out outputError
-	var path *fs.PathError
 	switch {
 	case err == nil:
 		return exitOK
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.As(err, &usage), errors.Is(err, prune.ErrBudget), errors.Is(err, generate.ErrPrompt):
-		return exitUsage
-	case errors.Is(err, output.ErrExists), errors.Is(err, output.ErrWrite):
-		return exitOutput
-	case errors.As(err, &input), errors.As(err, &path), isAny(err, inputErrors):
-		return exitInput
-	case errors.As(err, &out):
-		return exitOutput
+	}
+	for _, row := range codes {
+		for _, class := range row.errs {
+			if is(err, class) {
+				return row.code
+			}
+		}
 	}
 	return exitFailure
 }
 
-func isAny(err error, targets []error) bool {
-	for _, t := range targets {
-		if errors.Is(err, t) {
-			return true
-		}
+func is(err, class error) bool {
+	if class == errPath {
+		_, ok := errors.AsType[*fs.PathError](err)
+		return ok
 	}
-	return false
+	return errors.Is(err, class)
 }

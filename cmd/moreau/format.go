@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"moreau/internal/job"
 )
 
 // count writes a number with thousands separators: 6,738,415,616.
@@ -16,19 +18,6 @@ func count(n int64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
-}
-
-// size writes a number of bytes in binary units.
-func size(n int64) string {
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
-	v, u := float64(n), 0
-	for v >= 1024 && u < len(units)-1 {
-		v, u = v/1024, u+1
-	}
-	if u == 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", v, units[u])
 }
 
 // percent writes how far b is from a: "-19.5 %".
@@ -44,25 +33,33 @@ func seconds(d time.Duration) string {
 	return d.Round(time.Minute).String()
 }
 
+// secondsRange writes an estimate: "40 s to 1 min".
+func secondsRange(s job.Seconds) string {
+	least, most := roughly(s.Least), roughly(s.Most)
+	if least == most {
+		return "about " + most
+	}
+	return least + " to " + most
+}
+
+// roughly writes a number of seconds with the precision of an estimate.
+func roughly(s float64) string {
+	switch {
+	case s < 1:
+		return "1 s"
+	case s < 60:
+		return fmt.Sprintf("%.2g s", s)
+	case s < 3600:
+		return fmt.Sprintf("%.2g min", s/60)
+	case s < 100*3600:
+		return fmt.Sprintf("%.2g h", s/3600)
+	}
+	return fmt.Sprintf("%.0f h", s/3600)
+}
+
 // table writes aligned columns; cells of a row are separated by tabs.
 func table(w io.Writer, rows ...string) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.Join(rows, "\n"))
 	t.Flush()
-}
-
-// parseShare reads "20%" or "0.2".
-func parseShare(s string) (float64, error) {
-	text, isPercent := strings.CutSuffix(strings.TrimSpace(s), "%")
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return 0, usageError{fmt.Errorf("ratio %q: want a share such as 20%% or 0.2", s)}
-	}
-	if isPercent {
-		v /= 100
-	}
-	if !(v > 0 && v < 1) {
-		return 0, usageError{fmt.Errorf("ratio %q: want more than 0 and less than 100%%, a share such as 20%% or 0.2", s)}
-	}
-	return v, nil
 }

@@ -8,18 +8,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"moreau/internal/job"
 	"moreau/internal/load"
 	"moreau/internal/model"
-	"moreau/internal/tensor"
-	"moreau/internal/transformer"
 )
+
+// inspectOptions are the flags of inspect: it has none.
+type inspectOptions struct{}
 
 func newInspectCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use: "inspect MODEL", Short: "Show architecture, sizes, tokenizer and prunable structures",
 		Args: oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runInspect(cmd.OutOrStdout(), args[0], g)
+			return inspectOptions{}.run(g, args[0], cmd.OutOrStdout())
 		},
 	}
 }
@@ -56,43 +58,26 @@ type layerSizes struct {
 	Protected    bool  `json:"protected_by_default"`
 }
 
-func runInspect(w io.Writer, path string, g *globals) error {
-	m, err := load.OpenSizes(path)
+func (inspectOptions) run(g *globals, path string, stdout io.Writer) error {
+	i, err := job.Inspect(path)
 	if err != nil {
 		return err
 	}
-	defer m.Close()
-	r := inspectModel(m)
+	r := newInspection(i)
 	if g.JSON {
-		return printJSON(w, r)
+		return printJSON(stdout, r)
 	}
-	printInspection(w, r)
+	printInspection(stdout, r)
 	return nil
 }
 
-func inspectModel(m *load.Model) inspection {
-	c := m.Config
-	r := inspection{Path: m.Path, Format: m.Format, Bare: m.Bare, Family: c.Family.Name, Parameters: c.ParamCount(), DTypes: map[string]int64{},
+func newInspection(i job.Inspection) inspection {
+	c := i.Config
+	r := inspection{Path: i.Path, Format: i.Format, Bare: i.Bare, Family: c.Family.Name, Parameters: c.ParamCount(), Bytes: i.Bytes, DTypes: i.DTypes,
 		VocabSize: c.VocabSize, HiddenSize: c.HiddenSize, HeadDim: c.HeadDim, MaxPositions: c.MaxPositions, Window: c.Window(),
-		RopeTheta: c.Rope.Theta, Tied: c.Tied, KVBytes: c.KVBytes(), Tokenizer: describeTokenizer(m),
-		EvalBytes: resident(transformer.PassBytes(c, 16, 128, transformer.NoGradients))}
+		RopeTheta: c.Rope.Theta, Tied: c.Tied, KVBytes: c.KVBytes(), Tokenizer: describeTokenizer(i), ScoreBytes: i.ScoringBytes, EvalBytes: i.EvalBytes}
 	if c.Rope.Scaling != nil {
 		r.RopeScaling = c.Rope.Scaling.Type
-	}
-	known := map[string]bool{}
-	inUse := transformer.PassBytes(c, 10, 128, transformer.LayerWeights)
-	for _, p := range c.Params() {
-		known[p.Name] = true
-		if p.Prunable() {
-			inUse += int64(8 * p.Len())
-		}
-	}
-	r.ScoreBytes = resident(inUse)
-	for _, t := range m.Weights.Tensors() {
-		if n, err := t.DType.Bytes(t.Shape); err == nil && known[t.Name] {
-			r.Bytes += int64(n)
-			r.DTypes[t.DType.String()] += int64(tensor.Count(t.Shape))
-		}
 	}
 	open := c.UnprotectedLayers()
 	for l, s := range c.Layers {
@@ -103,12 +88,11 @@ func inspectModel(m *load.Model) inspection {
 }
 
 // describeTokenizer is one phrase; a model without a tokenizer can still be inspected.
-func describeTokenizer(m *load.Model) string {
-	v, err := m.Vocab()
-	if err != nil {
-		return "none (" + err.Error() + ")"
+func describeTokenizer(i job.Inspection) string {
+	if i.VocabErr != nil {
+		return "none (" + i.VocabErr.Error() + ")"
 	}
-	return fmt.Sprintf("%s, %s, %d tokens", v.Model, v.Pre, len(v.Tokens))
+	return fmt.Sprintf("%s, %s, %d tokens", i.Vocab.Model, i.Vocab.Pre, len(i.Vocab.Tokens))
 }
 
 func printInspection(w io.Writer, r inspection) {
@@ -130,9 +114,9 @@ func printInspection(w io.Writer, r inspection) {
 		weightsRow(r),
 		fmt.Sprintf("sizes\thidden %d, head size %d, vocabulary %d, context %d%s", r.HiddenSize, r.HeadDim, r.VocabSize, r.MaxPositions, window),
 		"rope\t"+rope,
-		fmt.Sprintf("KV cache\t%s a token at 16 bits", size(r.KVBytes)),
+		fmt.Sprintf("KV cache\t%s a token at 16 bits", job.Size(r.KVBytes)),
 		"tokenizer\t"+r.Tokenizer,
-		fmt.Sprintf("estimated RAM\t%s to score by moreau on 10 x 128 tokens, %s to evaluate", size(r.ScoreBytes), size(r.EvalBytes)),
+		fmt.Sprintf("estimated RAM\t%s to score by moreau on 10 x 128 tokens, %s to evaluate", job.Size(r.ScoreBytes), job.Size(r.EvalBytes)),
 	)
 	fmt.Fprintln(w)
 	rows := []string{"layers\tquery heads\tKV groups\tparameters a group\tMLP channels\tparameters a channel\t"}
@@ -153,7 +137,7 @@ func printInspection(w io.Writer, r inspection) {
 }
 
 func weightsRow(r inspection) string {
-	row := fmt.Sprintf("weights\t%s: %s", size(r.Bytes), dtypes(r.DTypes))
+	row := fmt.Sprintf("weights\t%s: %s", job.Size(r.Bytes), dtypes(r.DTypes))
 	if r.Bare {
 		row += "; not here: config.json is alone"
 	}

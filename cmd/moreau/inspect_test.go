@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moreau/internal/job"
 )
 
 func TestInspect(t *testing.T) {
@@ -49,7 +51,7 @@ func TestCommandsAreUniqueAndDescribed(t *testing.T) {
 		}
 		seen[c.Name()] = true
 	}
-	for _, m := range demoMethods {
+	for _, m := range job.DemoMethods {
 		if seen[m] {
 			t.Errorf("the demo compares %q twice", m)
 		}

@@ -3,20 +3,50 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"moreau/internal/job"
 )
 
-// progress shows how far a phase is: a bar with an ETA on a terminal, a plain
-// line now and then elsewhere.
-type progress struct {
+// phases are what people read of a job's phases: a label, with what the phase is of, and
+// a note on its result.
+var phases = map[job.Phase]struct {
+	label string
+	note  func(result float64) string
+}{
+	job.Scoring:          {"scoring (%s)", noted("last loss %.4f")},
+	job.Perplexity:       {"perplexity on %s", noted("perplexity %.4f")},
+	job.DensePerplexity:  {"dense perplexity on %s", noted("perplexity %.4f")},
+	job.PrunedPerplexity: {"pruned perplexity on %s", noted("perplexity %.4f")},
+	job.MethodPerplexity: {"perplexity (%s)", noted("perplexity %.4f")},
+	job.Hashing:          {"hashing %s", noted("")},
+	job.Writing:          {"writing%s", func(bytes float64) string { return job.Size(int64(bytes)) }},
+	job.Pulling:          {"pulling %s", noted("")},
+	job.TimingStep:       {"step of %s", noted("")},
+	job.TimingOps:        {"ops of %s", noted("")},
+}
+
+func noted(format string) func(float64) string {
+	return func(result float64) string {
+		if math.IsNaN(result) {
+			return ""
+		}
+		return fmt.Sprintf(format, result)
+	}
+}
+
+// console shows how far a job is: a bar with an ETA on a terminal, a plain line now and
+// then elsewhere.
+type console struct {
 	w     io.Writer
+	phase job.Phase
 	label string
 	total int64
-	done  int64
 	start time.Time
 	last  time.Time
 	bar   *progressbar.ProgressBar
@@ -25,42 +55,44 @@ type progress struct {
 // plainEvery is the time between two plain lines.
 const plainEvery = 10 * time.Second
 
-func newProgress(w io.Writer, label string, total int64) *progress {
+func newConsole(w io.Writer) *console { return &console{w: w} }
+
+// Begin implements job.Progress.
+func (c *console) Begin(p job.Phase, of string, total int64) {
 	now := time.Now()
-	p := &progress{w: w, label: label, total: max(1, total), start: now, last: now}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.bar = progressbar.NewOptions64(p.total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(label),
+	*c = console{w: c.w, phase: p, label: fmt.Sprintf(phases[p].label, of), total: max(1, total), start: now, last: now}
+	if f, ok := c.w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		c.bar = progressbar.NewOptions64(c.total, progressbar.OptionSetWriter(c.w), progressbar.OptionSetDescription(c.label),
 			progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(true),
 			progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish())
 	}
-	return p
 }
 
-// set says that done of the total is done.
-func (p *progress) set(done int64) {
-	p.done = min(done, p.total)
-	if p.bar != nil {
-		p.bar.Set64(p.done)
+// At implements job.Progress.
+func (c *console) At(done int64) {
+	if c.bar != nil {
+		c.bar.Set64(done)
 		return
 	}
-	if now := time.Now(); now.Sub(p.last) >= plainEvery && p.done > 0 && p.done < p.total {
-		p.last = now
-		elapsed := now.Sub(p.start)
-		left := time.Duration(float64(elapsed) * float64(p.total-p.done) / float64(p.done))
-		fmt.Fprintf(p.w, "%s: %d %%, %s, about %s left\n", p.label, 100*p.done/p.total, seconds(elapsed), seconds(left))
+	if now := time.Now(); now.Sub(c.last) >= plainEvery && done > 0 && done < c.total {
+		c.last = now
+		elapsed := now.Sub(c.start)
+		left := time.Duration(float64(elapsed) * float64(c.total-done) / float64(done))
+		fmt.Fprintf(c.w, "%s: %d %%, %s, about %s left\n", c.label, 100*done/c.total, seconds(elapsed), seconds(left))
 	}
 }
 
-// add says that n more are done.
-func (p *progress) add(n int64) { p.set(p.done + n) }
-
-// finish ends the phase with a line.
-func (p *progress) finish(note string) {
-	if p.bar != nil {
-		p.bar.Finish()
+// End implements job.Progress.
+func (c *console) End(result float64) {
+	if c.bar != nil {
+		c.bar.Finish()
 	}
+	note := phases[c.phase].note(result)
 	if note != "" {
 		note = ", " + note
 	}
-	fmt.Fprintf(p.w, "%s: done in %s%s\n", p.label, seconds(time.Since(p.start)), note)
+	fmt.Fprintf(c.w, "%s: done in %s%s\n", c.label, seconds(time.Since(c.start)), note)
 }
+
+// Note implements job.Progress.
+func (c *console) Note(line string) { fmt.Fprintln(c.w, line) }

@@ -7,24 +7,34 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"moreau/internal/load"
-	"moreau/internal/output"
+	"moreau/internal/job"
 )
 
-// pruneCommand are the options of moreau prune.
-type pruneCommand struct {
-	*globals
-	scoreOptions
-	budgetOptions
-	pplOptions
-	outOptions
-	Scores     string
-	SaveScores string
-	SavePlan   string
-	DryRun     bool
-	NoEval     bool
+// pruneOptions are the flags of prune.
+type pruneOptions struct {
+	scoring    scoringFlags
+	budget     budgetFlags
+	texts      textFlags
+	out        outFlags
+	scores     string
+	saveScores string
+	savePlan   string
+	dryRun     bool
+	noEval     bool
+}
 
-	command string // as a person would type it again
+func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
+	o.budget.AddFlags(cmd)
+	o.out.AddFlags(cmd)
+	o.scoring.AddFlags(cmd)
+	o.texts.AddFlags(cmd, 64, "eval-ids")
+	f := cmd.Flags()
+	f.StringVar(&o.scores, "scores", "", "use these scores instead of computing any")
+	f.StringVar(&o.saveScores, "save-scores", "", "write the scores as soon as they are known")
+	f.StringVar(&o.savePlan, "save-plan", "", "write the units that were cut (docs/formats/plan.md)")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop")
+	f.BoolVar(&o.noEval, "no-eval", false, "do not measure perplexity before and after")
+	cmd.MarkFlagsMutuallyExclusive("scores", "save-scores") // what was read is not written again
 }
 
 const pruneHelp = `Cut the least important attention heads and MLP channels.
@@ -38,7 +48,7 @@ default the first eighth of the layers (at most 4) and the last sixteenth (at mo
 OUT is a GGUF file if its name ends in .gguf, else a Hugging Face folder.`
 
 func newPruneCommand(g *globals) *cobra.Command {
-	o := &pruneCommand{globals: g}
+	o := &pruneOptions{}
 	cmd := &cobra.Command{
 		Use: "prune MODEL --ratio 20% -o OUT", Short: "Prune a model and write what is left",
 		Long: pruneHelp + "\n\nMethods:\n" + methodHelp(),
@@ -47,119 +57,66 @@ func newPruneCommand(g *globals) *cobra.Command {
   moreau prune model.gguf --ratio 30% --scores scores.json -o smaller.gguf`,
 		Args: oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.command = commandLine(cmd, args)
-			return o.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return o.run(cmd.Context(), g, args[0], commandLine(cmd, args), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	o.budgetOptions.AddFlags(cmd)
-	o.outOptions.AddFlags(cmd)
-	o.scoreOptions.AddFlags(cmd)
-	o.pplOptions.AddFlags(cmd, 64, "eval-ids")
-	f := cmd.Flags()
-	f.StringVar(&o.Scores, "scores", "", "use these scores instead of computing any")
-	f.StringVar(&o.SaveScores, "save-scores", "", "write the scores as soon as they are known")
-	f.StringVar(&o.SavePlan, "save-plan", "", "write the units that were cut (docs/formats/plan.md)")
-	cmd.MarkFlagsMutuallyExclusive("scores", "save-scores") // what was read is not written again
-	f.BoolVar(&o.DryRun, "dry-run", false, "print the plan and stop")
-	f.BoolVar(&o.NoEval, "no-eval", false, "do not measure perplexity before and after")
+	o.AddFlags(cmd)
 	return cmd
 }
 
-func (o *pruneCommand) run(ctx context.Context, path string, stdout, stderr io.Writer) error {
-	if _, err := o.find(); err != nil {
+// options reads what the flags say; command is how a person would type them again.
+func (o *pruneOptions) options(g *globals, command string) (p job.PruneOptions, err error) {
+	p = job.PruneOptions{Scores: o.scores, NoEval: o.noEval, SaveScores: o.saveScores, SavePlan: o.savePlan, PlanOnly: o.dryRun,
+		Program: "moreau " + version, Command: command, Card: cardText}
+	if p.Scoring, err = o.scoring.options(g); err != nil {
+		return p, err
+	}
+	if p.Budget, err = o.budget.options(); err != nil {
+		return p, err
+	}
+	if p.Texts, err = o.texts.options(); err != nil {
+		return p, err
+	}
+	p.Out, err = o.out.options(g)
+	return p, err
+}
+
+func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string, stdout, stderr io.Writer) error {
+	options, err := o.options(g, command)
+	if err != nil {
 		return err
 	}
-	open := load.Open
+	be, err := g.backend()
+	if err != nil {
+		return err
+	}
+	j, err := job.NewPrune(path, be, options)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	plan, err := j.Plan()
+	if err != nil {
+		return err
+	}
 	switch {
-	case o.DryRun && o.Out == "":
-		return o.dryRun(path, stdout)
-	case o.DryRun:
-		open = load.OpenSizes
+	case o.dryRun && g.JSON:
+		return printJSON(stdout, newPlanJSON(plan))
+	case !g.JSON:
+		printPlan(plan, stdout)
 	}
-	if err := o.checkOutputs(path); err != nil {
-		return err
-	}
-	m, err := open(path)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	if m.Bare {
-		return o.dryRunOf(m, stdout)
-	}
-	if err := o.chooseUnit(m); err != nil {
-		return err
-	}
-	o.fitFormat(m.Config, o.Out)
-	be, err := o.backend()
-	if err != nil {
-		return err
-	}
-	j := &pruneJob{pruneCommand: o, ctx: ctx, m: m, be: be, stdout: stdout, stderr: stderr}
-	if err := j.prepare(); err != nil {
-		return err
-	}
-	if !o.JSON || o.DryRun {
-		if err := j.printPlan(); err != nil {
-			return err
-		}
-	}
-	if o.DryRun {
+	if o.dryRun {
 		return nil
 	}
-	return j.execute()
-}
-
-// dryRun plans from the configuration alone.
-func (o *pruneCommand) dryRun(path string, stdout io.Writer) error {
-	m, err := load.OpenConfig(path)
+	r, err := j.Execute(ctx, plan, newConsole(stderr))
 	if err != nil {
 		return err
 	}
-	defer m.Close()
-	return o.dryRunOf(m, stdout)
-}
-
-// dryRunOf plans from the sizes alone: no text is read, no time estimated.
-func (o *pruneCommand) dryRunOf(m *load.Model, stdout io.Writer) error {
-	if err := o.chooseUnit(m); err != nil {
-		return err
+	if g.JSON {
+		return printJSON(stdout, pruneJSON{newPlanJSON(r.Plan), r.Before, r.After, options.Out.Path, r.WeightBytes})
 	}
-	o.fitFormat(m.Config, o.Out)
-	j := &pruneJob{pruneCommand: o, m: m, stdout: stdout}
-	if err := j.plan(nil); err != nil {
-		return err
-	}
-	if o.Out != "" {
-		if err := j.planOutput(); err != nil {
-			return err
-		}
-	}
-	return j.printPlan()
-}
-
-func (o *pruneCommand) checkOutputs(path string) error {
-	if o.Out == "" {
-		return usageError{fmt.Errorf("say where the pruned model goes: -o OUT (or --dry-run for the plan alone)")}
-	}
-	if err := distinct(path, o.Out, o.SaveScores, o.SavePlan); err != nil {
-		return err
-	}
-	if err := o.outOptions.check(path); err != nil {
-		return err
-	}
-	if !isGGUF(o.Out) {
-		if err := outside(o.Out, o.Scores, o.SaveScores, o.SavePlan, o.Calib.Text, o.Calib.IDs, o.pplOptions.IDs); err != nil {
-			return err
-		}
-	}
-	for _, path := range []string{o.SaveScores, o.SavePlan} {
-		if path == "" {
-			continue
-		}
-		if err := output.Check(path, o.Force); err != nil {
-			return err
-		}
-	}
+	fmt.Fprintln(stdout)
+	table(stdout, append([]string{"\tbefore\tafter\tchange"}, resultRows(r, "\t", true)...)...)
+	fmt.Fprintf(stdout, "\nwrote %s\n", r.Plan.Out)
 	return nil
 }

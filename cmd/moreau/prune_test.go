@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moreau/internal/job"
 )
 
 func TestPruneFromScoresIsPrune(t *testing.T) {
@@ -43,8 +45,8 @@ func TestPrunedModelIsWhatWasMeasured(t *testing.T) {
 	for _, name := range []string{"out.gguf", "out"} {
 		out := filepath.Join(t.TempDir(), name)
 		common := []string{"--seq", "64", "--chunks", "8", "--json"}
-		r := parsed[pruneResult](t, must(t, append([]string{"prune", stories, "--ratio", "20%", "--method", "l2", "-o", out}, common...)...).stdout)
-		e := parsed[struct{ Perplexity []measured }](t, must(t, append([]string{"eval", out, "--ppl", "held-out=builtin:stories"}, common...)...).stdout)
+		r := parsed[pruneJSON](t, must(t, append([]string{"prune", stories, "--ratio", "20%", "--method", "l2", "-o", out}, common...)...).stdout)
+		e := parsed[struct{ Perplexity []job.Measured }](t, must(t, append([]string{"eval", out, "--ppl", "held-out=builtin:stories"}, common...)...).stdout)
 		if want, got := r.After[0].Perplexity, e.Perplexity[0].Perplexity; math.Abs(got/want-1) > 1e-6 {
 			t.Errorf("%s: perplexity %.7f, prune said %.7f", name, got, want)
 		}
@@ -86,7 +88,7 @@ func TestDryRunNeedsOnlyTheConfiguration(t *testing.T) {
 			}
 		}
 	}
-	plan := parsed[planSummary](t, must(t, "prune", config, "--size", "3GB", "-o", out, "--dtype", "q4_0", "--dry-run", "--json").stdout)
+	plan := parsed[planJSON](t, must(t, "prune", config, "--size", "3GB", "-o", out, "--dtype", "q4_0", "--dry-run", "--json").stdout)
 	if plan.BytesAfter > 3e9 || plan.BytesAfter < 2.9e9 || plan.BytesBefore != 3_825_084_032 {
 		t.Errorf("--size 3GB from the configuration: %d -> %d bytes", plan.BytesBefore, plan.BytesAfter)
 	}

@@ -76,7 +76,7 @@ func TestPullRefusals(t *testing.T) {
 	other := t.TempDir()
 	os.WriteFile(filepath.Join(other, "mine.txt"), nil, 0o666)
 	refused(t, exitOutput, []string{other, "not empty"}, "pull", "o/n:a.gguf", "-o", other)
-	mark := filepath.Join(out, pullMark)
+	mark := filepath.Join(out, ".moreau-pull.json")
 	os.WriteFile(mark, []byte(strings.ReplaceAll(read(t, mark), pullCommit, "another")), 0o666)
 	refused(t, exitOutput, []string{"another", pullCommit}, "pull", "o/n:a.gguf", "-o", out)
 	t.Setenv("HF_HUB_OFFLINE", "1")

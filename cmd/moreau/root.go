@@ -9,6 +9,7 @@ import (
 
 	"moreau/internal/backend"
 	"moreau/internal/backend/cpu"
+	"moreau/internal/job"
 )
 
 // version is set by the release build.
@@ -32,12 +33,12 @@ func (g *globals) AddFlags(cmd *cobra.Command) {
 
 // backend is the compute backend the flags ask for.
 func (g *globals) backend() (backend.Backend, error) {
-	if err := within("threads", g.Threads, 0, mostThreads); err != nil {
+	if err := job.Within("threads", g.Threads, 0, job.MostThreads); err != nil {
 		return nil, err
 	}
 	be, err := cpu.New(g.Threads)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, job.Usage(err)
 	}
 	switch g.Compute {
 	case "float32":
@@ -45,7 +46,7 @@ func (g *globals) backend() (backend.Backend, error) {
 	case "bf16":
 		return be.WithBF16(), nil
 	}
-	return nil, usageError{fmt.Errorf("--compute %s: use float32 or bf16", g.Compute)}
+	return nil, job.Usage(fmt.Errorf("--compute %s: use float32 or bf16", g.Compute))
 }
 
 const rootHelp = `moreau makes large language models smaller by structured pruning.
@@ -76,7 +77,7 @@ func newRootCommand() *cobra.Command {
 	}
 	g.AddFlags(cmd)
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
+		return job.Usage(fmt.Errorf("%w; see %s --help", err, c.CommandPath()))
 	})
 	cmd.AddCommand(newDemoCommand(g), newInspectCommand(g), newPruneCommand(g), newScoreCommand(g),
 		newEvalCommand(g), newConvertCommand(g), newGenerateCommand(g), newLogitsCommand(g), newSynthCommand(g), newVerifyCommand(g), newPullCommand(g), newBenchCommand(g))

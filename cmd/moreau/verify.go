@@ -2,25 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"math"
-	"math/rand/v2"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"moreau/internal/load"
-	"moreau/internal/transformer"
-	"moreau/internal/verify"
+	"moreau/internal/job"
 )
 
 // verifyOptions are the flags of verify.
-type verifyOptions struct {
-	Rows   int
-	SeqLen int
-}
+type verifyOptions struct{ job.VerifyOptions }
 
 func (o *verifyOptions) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -43,103 +35,41 @@ func newVerifyCommand(g *globals) *cobra.Command {
 		Use: "verify DENSE PRUNED", Short: "Prove that a pruned model computes what it should", Long: verifyHelp,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usageError{fmt.Errorf("want two models, DENSE and PRUNED, got %d arguments; see %s --help", len(args), cmd.CommandPath())}
+				return job.Usage(fmt.Errorf("want two models, DENSE and PRUNED, got %d arguments; see %s --help", len(args), cmd.CommandPath()))
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runVerify(cmd.Context(), args[0], args[1], o, g, cmd.OutOrStdout())
+			return o.run(cmd.Context(), g, args[0], args[1], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	o.AddFlags(cmd)
 	return cmd
 }
 
-// verified is what verify found; the JSON output.
-type verified struct {
-	verify.Difference
-	Unit      float64 `json:"unit_distance"`      // relative, of the two units least alike
-	Embedding float64 `json:"embedding_distance"` // relative, of the two rows least alike
-	DType     string  `json:"dtype"`              // coarsest of the pruned model
-	Bound     float64 `json:"bound"`
-	Pass      bool    `json:"pass"`
-	Layers    []int   `json:"layers"` // of the dense model that the pruned one has
-
-	of int // layers of the dense model
-}
-
-func runVerify(ctx context.Context, densePath, prunedPath string, o *verifyOptions, g *globals, stdout io.Writer) error {
-	if err := errors.Join(within("rows", o.Rows, 1, 1024), within("seq-len", o.SeqLen, 1, 1<<16)); err != nil {
-		return err
-	}
+func (o *verifyOptions) run(ctx context.Context, g *globals, dense, pruned string, stdout, stderr io.Writer) error {
 	be, err := g.backend()
 	if err != nil {
 		return err
 	}
-	dense, err := load.Open(densePath)
+	o.Seed = g.Seed
+	j, err := job.NewVerify(dense, pruned, be, o.VerifyOptions)
 	if err != nil {
 		return err
 	}
-	defer dense.Close()
-	pruned, err := load.Open(prunedPath)
+	defer j.Close()
+	v, err := j.Execute(ctx, j.Plan(), newConsole(stderr))
 	if err != nil {
 		return err
 	}
-	defer pruned.Close()
-	batch, err := o.batch(g.Seed, dense.Config.VocabSize, min(o.SeqLen, dense.Config.MaxPositions, pruned.Config.MaxPositions))
-	if err != nil {
-		return err
-	}
-	d, p := verify.Model{Config: dense.Config, Weights: dense.Weights}, verify.Model{Config: pruned.Config, Weights: pruned.Weights}
-	d, layers, err := verify.SameLayers(ctx, be, d, p)
-	var match *verify.Match
-	if err == nil {
-		match, err = verify.FindUnits(be, d, p)
-	}
-	if err != nil {
-		return inputError{fmt.Errorf("%s, %s: %w", densePath, prunedPath, err)}
-	}
-	v := verified{Unit: match.Worst, Layers: layers, of: len(dense.Config.Layers)}
-	if v.Difference, err = verify.Compare(ctx, be, d, p, match, batch); err != nil {
-		return err
-	}
-	if v.Embedding, err = verify.Embedding(be, d, p); err != nil {
-		return err
-	}
-	if sum := v.RMS + v.Embedding; math.IsNaN(sum) || math.IsInf(sum, 0) {
-		return errors.Join(notFinite(pruned), notFinite(dense), fmt.Errorf("%s, %s: logits or embeddings are not finite, so there is nothing to compare", densePath, prunedPath))
-	}
-	v.DType, v.Bound = verify.Bound(pruned.Weights)
-	v.Pass = max(v.Relative(), v.Embedding) <= v.Bound
-	if err := v.print(g, stdout); err != nil || v.Pass {
+	if err := printVerified(g, v, stdout); err != nil || v.Pass {
 		return err
 	}
 	return fmt.Errorf("%s: its logits are %.2g of their size off, the rows of its embedding up to %.2g; a model in %s may be %.2g off",
-		prunedPath, v.Relative(), v.Embedding, v.DType, v.Bound)
+		pruned, v.Relative(), v.Embedding, v.DType, v.Bound)
 }
 
-// notFinite blames a model's weights if they are at fault.
-func notFinite(m *load.Model) error {
-	name, err := m.NotFinite()
-	if err == nil && name != "" {
-		err = fmt.Errorf("%s: tensor %s holds NaN or infinite values", m.Path, name)
-	}
-	return err
-}
-
-// batch draws the tokens, no more a row than both models take.
-func (o *verifyOptions) batch(seed uint64, vocab, tokens int) (transformer.Batch, error) {
-	random := rand.New(rand.NewPCG(seed, 1))
-	rows := make([][]int32, o.Rows)
-	for i := range rows {
-		for range tokens {
-			rows[i] = append(rows[i], random.Int32N(int32(vocab)))
-		}
-	}
-	return transformer.NewBatch(rows)
-}
-
-func (v verified) print(g *globals, stdout io.Writer) error {
+func printVerified(g *globals, v job.VerifyReport, stdout io.Writer) error {
 	if g.JSON {
 		return printJSON(stdout, v)
 	}
@@ -148,8 +78,8 @@ func (v verified) print(g *globals, stdout io.Writer) error {
 		verdict = "FAIL"
 	}
 	var rows []string
-	if len(v.Layers) < v.of {
-		rows = append(rows, fmt.Sprintf("layers found\t%d of %d: %s", len(v.Layers), v.of, spans(v.Layers)))
+	if len(v.Layers) < v.Of {
+		rows = append(rows, fmt.Sprintf("layers found\t%d of %d: %s", len(v.Layers), v.Of, spans(v.Layers)))
 	}
 	table(stdout, append(rows,
 		fmt.Sprintf("largest difference of a logit\t%.3g (logits up to %.3g)", v.MaxAbs, v.Largest),

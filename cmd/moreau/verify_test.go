@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"moreau/internal/checkpoint"
+	"moreau/internal/job"
 	"moreau/internal/tensor"
 )
 
@@ -36,7 +37,7 @@ func TestVerifyEmbedding(t *testing.T) {
 		m[name] = tensor.FromFloat32(tensor.F32, m[name].Shape, values)
 	})(t, tampered)
 	args := []string{"verify", golden("llama_mha"), tampered, "--rows", "1", "--seq-len", "4", "--json"}
-	var v verified
+	var v job.VerifyReport
 	if r := run(t.Context(), args...); json.Unmarshal([]byte(r.stdout), &v) != nil || r.code != exitFailure || v.MaxAbs != 0 || v.Embedding < 0.1 {
 		t.Errorf("code %d, %s, %s", r.code, r.stdout, r.message)
 	}
@@ -58,7 +59,7 @@ func TestVerifyFails(t *testing.T) {
 		m[name] = tensor.FromFloat32(tensor.F32, m[name].Shape, values)
 	})(t, tampered)
 	r := run(t.Context(), "verify", stories, tampered, "--json")
-	var v verified
+	var v job.VerifyReport
 	if err := json.Unmarshal([]byte(r.stdout), &v); err != nil || v.Pass || r.code != exitFailure {
 		t.Errorf("code %d, %s, %s", r.code, r.stdout, r.message)
 	}

@@ -1,14 +1,11 @@
-package main
+package job
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/spf13/cobra"
 
 	"moreau/internal/dataset"
 	"moreau/internal/importance"
@@ -16,26 +13,13 @@ import (
 	"moreau/internal/transformer"
 )
 
-// builtinText is the prefix of the texts inside the program.
-const builtinText = "builtin:"
-
-// calibOptions say which tokens scores are computed on.
-type calibOptions struct {
-	Text   string
-	IDs    string
-	Rows   int
+// CalibOptions say which tokens scores are computed on.
+type CalibOptions struct {
+	Text   string // a file or builtin:NAME; "": a built-in text
+	IDs    string // rows of token ids instead
+	Rows   int    // a pass
 	SeqLen int
-	Fresh  bool
-}
-
-func (o *calibOptions) AddFlags(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&o.Text, "calib", "", "calibration text: .txt, .jsonl, .json, .parquet, or builtin:shakespeare, builtin:stories (default: built in)")
-	f.StringVar(&o.IDs, "ids", "", "calibration rows as token ids instead of text: JSON [[1,2,...],...]")
-	f.IntVar(&o.Rows, "rows", o.Rows, "calibration rows a pass")
-	f.IntVar(&o.SeqLen, "seq-len", o.SeqLen, "tokens a calibration row")
-	f.BoolVar(&o.Fresh, "fresh-rows", false, "take the next rows at each step instead of the same ones")
-	cmd.MarkFlagsMutuallyExclusive("calib", "ids")
+	Fresh  bool // other rows in each step
 }
 
 // calibration is the rows of a run and what the manifest says of them.
@@ -45,46 +29,28 @@ type calibration struct {
 	info importance.CalibInfo
 }
 
-// defaultText is the built-in text that fits a model.
-func defaultText(m *load.Model) string {
-	if m.Path == load.Builtin {
-		return builtinText + "stories"
-	}
-	return builtinText + "shakespeare"
-}
-
-// check refuses sizes that make no rows.
-func (o calibOptions) check() error {
-	return errors.Join(within("rows", o.Rows, 1, mostRows), within("seq-len", o.SeqLen, 2, mostRows))
-}
-
 // load reads or draws the rows; steps is how many passes will ask for rows.
-func (o calibOptions) load(m *load.Model, seed uint64, steps int) (*calibration, error) {
+func (o CalibOptions) load(m *load.Model, seed uint64, steps int) (*calibration, error) {
 	c := &calibration{per: o.Rows, info: importance.CalibInfo{Fresh: o.Fresh}}
 	need := o.Rows
 	if o.Fresh {
 		need *= steps
 	}
-	var err error
+	read := c.fromText
 	if o.IDs != "" {
-		err = c.fromIDs(o, m, need)
-	} else {
-		err = c.fromText(o, m, seed, need)
+		read = c.fromIDs
 	}
-	if err != nil {
-		return nil, inputError{err}
+	if err := read(o, m, seed, need); err != nil {
+		return nil, Input(err)
 	}
 	c.info.Rows, c.info.SeqLen, c.info.SHA256 = len(c.rows), len(c.rows[0]), hashRows(c.rows)
 	return c, nil
 }
 
-func (c *calibration) fromIDs(o calibOptions, m *load.Model, need int) error {
-	rows, err := readIDs(o.IDs, m.Config)
+func (c *calibration) fromIDs(o CalibOptions, m *load.Model, _ uint64, need int) error {
+	rows, err := predictable(o.IDs, m.Config)
 	if err != nil {
 		return err
-	}
-	if rows.Predicted() == 0 {
-		return errNothingPredicted(o.IDs)
 	}
 	c.info.Source = o.IDs
 	if !o.Fresh {
@@ -98,7 +64,7 @@ func (c *calibration) fromIDs(o calibOptions, m *load.Model, need int) error {
 	return nil
 }
 
-func (c *calibration) fromText(o calibOptions, m *load.Model, seed uint64, need int) error {
+func (c *calibration) fromText(o CalibOptions, m *load.Model, seed uint64, need int) error {
 	c.info.Source = o.Text
 	if c.info.Source == "" {
 		c.info.Source = defaultText(m)
@@ -126,14 +92,6 @@ func calibDocs(source string) ([]string, error) {
 	return []string{text}, err
 }
 
-// builtin looks a built-in text up.
-func builtin(name string) (calib, heldout string, err error) {
-	if calib, heldout = dataset.Builtin(name); calib == "" {
-		err = fmt.Errorf("there is no built-in text %q, known are %s", name, strings.Join(dataset.BuiltinNames, ", "))
-	}
-	return calib, heldout, err
-}
-
 // batch gives the rows of a step.
 func (c *calibration) batch(step int) (transformer.Batch, error) {
 	lo := 0
@@ -141,6 +99,15 @@ func (c *calibration) batch(step int) (transformer.Batch, error) {
 		lo = step * c.per
 	}
 	return transformer.NewBatch(c.rows[lo : lo+c.per])
+}
+
+// longest is the length that the rows of a pass are padded to at most.
+func (c *calibration) longest() int {
+	n := 0
+	for _, r := range c.rows {
+		n = max(n, len(r))
+	}
+	return n
 }
 
 // hashRows identifies the tokens: SHA-256 of the rows, each as its length and

@@ -1,8 +1,8 @@
-package main
+package job
 
 import (
 	"context"
-	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -13,8 +13,8 @@ import (
 	"moreau/internal/transformer"
 )
 
-// stepSpeed is the speed of loss and all gradients of a model.
-type stepSpeed struct {
+// StepSpeed is the speed of loss and all gradients of a model.
+type StepSpeed struct {
 	Like    string  `json:"like"`
 	Rows    int     `json:"rows"`
 	SeqLen  int     `json:"seq_len"`
@@ -39,19 +39,20 @@ func (discard) Wants(model.Param) bool                 { return true }
 func (discard) Grad(model.Param, backend.Buffer) error { return nil }
 
 // timeStep measures the step of a random model of that geometry.
-func timeStep(ctx context.Context, be backend.Backend, cfg *model.Config, o *benchOptions, g *globals, stderr io.Writer) (stepSpeed, error) {
-	s := stepSpeed{Like: o.Like[0], Rows: o.Rows, SeqLen: o.SeqLen}
-	batch, err := transformer.NewBatch(someTokens(o.Rows, o.SeqLen, cfg.VocabSize))
+func timeStep(ctx context.Context, be backend.Backend, cfg *model.Config, p BenchOptions, progress Progress) (StepSpeed, error) {
+	s := StepSpeed{Like: p.Like[0], Rows: p.Rows, SeqLen: p.SeqLen}
+	batch, err := transformer.NewBatch(someTokens(p.Rows, p.SeqLen, cfg.VocabSize))
 	if err != nil {
 		return s, err
 	}
-	weights, err := randomWeights(be, cfg, g)
+	weights, err := randomWeights(be, cfg, p)
 	if err != nil {
 		return s, err
 	}
 	tr := transformer.New(be, cfg)
-	bar := newProgress(stderr, "step of "+s.Like, int64(2*len(cfg.Layers)*stepRuns))
-	tr.OnLayer = func() { bar.add(1) }
+	done := int64(0)
+	progress.Begin(TimingStep, s.Like, int64(2*len(cfg.Layers)*stepRuns))
+	tr.OnLayer = func() { done++; progress.At(done) }
 	var times []time.Duration
 	for len(times) < stepRuns && (len(times) == 0 || times[0] < longStep) {
 		start := time.Now()
@@ -60,7 +61,7 @@ func timeStep(ctx context.Context, be backend.Backend, cfg *model.Config, o *ben
 		}
 		times = append(times, time.Since(start))
 	}
-	bar.finish("")
+	progress.End(math.NaN())
 	slices.Sort(times)
 	s.Runs, s.Seconds = len(times), times[len(times)/2].Seconds()
 	s.GFLOPS = (transformer.PassFLOPs(cfg, batch.Rows(), transformer.LayerWeights) + 2*float64(batch.Rows()*cfg.HeadParam().Len())) / s.Seconds / 1e9
@@ -68,14 +69,14 @@ func timeStep(ctx context.Context, be backend.Backend, cfg *model.Config, o *ben
 }
 
 // randomWeights are those of a random model, in memory where they fit.
-func randomWeights(be backend.Backend, cfg *model.Config, g *globals) (transformer.WeightSource, error) {
-	stored := transformer.NewStored(be, synth.New(cfg, tensor.F32, g.Seed, g.Threads))
+func randomWeights(be backend.Backend, cfg *model.Config, p BenchOptions) (transformer.WeightSource, error) {
+	stored := transformer.NewStored(be, synth.New(cfg, tensor.F32, p.Seed, p.Threads))
 	if cfg.ParamCount() > residentMost {
 		return stored, nil
 	}
 	resident := transformer.NewResident(stored)
-	for _, p := range cfg.Params() {
-		if _, err := resident.Weight(p); err != nil {
+	for _, param := range cfg.Params() {
+		if _, err := resident.Weight(param); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"moreau/internal/job"
+	"moreau/internal/model"
+	"moreau/internal/prune"
+)
+
+// pruneJSON is the JSON output of moreau prune.
+type pruneJSON struct {
+	Plan        planJSON       `json:"plan"`
+	Before      []job.Measured `json:"perplexity_before,omitempty"`
+	After       []job.Measured `json:"perplexity_after,omitempty"`
+	Output      string         `json:"output_path"`
+	WeightBytes int64          `json:"weight_bytes_before"`
+}
+
+// planJSON is a plan; the JSON output of a dry run.
+type planJSON struct {
+	Model        string          `json:"model"`
+	ParamsBefore int64           `json:"params_before"`
+	ParamsAfter  int64           `json:"params_after"`
+	KVBefore     int64           `json:"kv_cache_bytes_per_token_before"`
+	KVAfter      int64           `json:"kv_cache_bytes_per_token_after"`
+	BytesBefore  int64           `json:"bytes_before"` // of the output, were nothing cut; without one, of the weights at 16 bits
+	BytesAfter   int64           `json:"bytes_after"`
+	CutLayers    string          `json:"cut_layers"`
+	Protected    []string        `json:"protected_layers"`
+	Selection    prune.Selection `json:"selection"`
+	Uniform      bool            `json:"uniform"`
+	Layers       []layerCut      `json:"layers"`
+	Scoring      string          `json:"scoring"`
+	RAMBytes     int64           `json:"estimated_ram_bytes,omitempty"`
+	Seconds      []float64       `json:"estimated_seconds,omitempty"` // least and most
+	Output       string          `json:"output,omitempty"`
+	OutputBytes  int64           `json:"output_bytes,omitempty"`
+}
+
+// layerCut is one layer's sizes, before and after.
+type layerCut struct {
+	Heads        [2]int `json:"heads"`
+	KVHeads      [2]int `json:"kv_heads"`
+	Intermediate [2]int `json:"intermediate_size"`
+}
+
+func newPlanJSON(p job.PrunePlan) planJSON {
+	before, after, b := p.Cut.Before, p.Cut.After, p.Cut.Budget
+	s := planJSON{Model: p.Model, ParamsBefore: before.ParamCount(), ParamsAfter: after.ParamCount(), KVBefore: before.KVBytes(), KVAfter: after.KVBytes(),
+		BytesBefore: p.BytesBefore, BytesAfter: p.BytesAfter, CutLayers: b.Layers.String(), Protected: protected(before, b.Layers),
+		Selection: b.Selection, Uniform: b.Uniform, Layers: cutSizes(p.Cut), Scoring: p.ScoresInWords(), RAMBytes: p.RAM}
+	if p.Seconds != (job.Seconds{}) {
+		s.Seconds = []float64{p.Seconds.Least, p.Seconds.Most}
+	}
+	if p.Out != nil {
+		s.Output, s.OutputBytes = p.Out.String(), p.Out.Bytes
+	}
+	return s
+}
+
+func cutSizes(cut *prune.Plan) []layerCut {
+	var sizes []layerCut
+	for l, b := range cut.Before.Layers {
+		a := cut.After.Layers[l]
+		sizes = append(sizes, layerCut{[2]int{b.Heads, a.Heads}, [2]int{b.KVHeads, a.KVHeads}, [2]int{b.Intermediate, a.Intermediate}})
+	}
+	return sizes
+}
+
+// protected lists the spans of layers outside the budget's range.
+func protected(cfg *model.Config, r model.Range) []string {
+	spans := []string{}
+	if r.First > 0 {
+		spans = append(spans, span(0, r.First-1))
+	}
+	if last := len(cfg.Layers) - 1; r.Last < last {
+		spans = append(spans, span(r.Last+1, last))
+	}
+	return spans
+}

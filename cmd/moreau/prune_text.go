@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"moreau/internal/job"
+	"moreau/internal/prune"
+)
+
+// printPlan prints a plan for people.
+func printPlan(p job.PrunePlan, stdout io.Writer) {
+	before, after, b := p.Cut.Before, p.Cut.After, p.Cut.Budget
+	rows := []string{
+		"model\t" + p.Model,
+		fmt.Sprintf("parameters\t%s -> %s (%s)", count(before.ParamCount()), count(after.ParamCount()), percent(float64(before.ParamCount()), float64(after.ParamCount()))),
+		fmt.Sprintf("KV cache\t%s -> %s a token at 16 bits", job.Size(before.KVBytes()), job.Size(after.KVBytes())),
+		sizeRow(p),
+		fmt.Sprintf("cut\tlayers %s%s, %s selection%s", b.Layers, protectedNote(p.Cut), b.Selection, uniformNote(p)),
+		"scores\t" + p.ScoresInWords(),
+	}
+	rows = append(rows, layerRows(p)...)
+	if p.RAM > 0 {
+		rows = append(rows, fmt.Sprintf("estimate\t%s of RAM, %s", job.Size(p.RAM), secondsRange(p.Seconds)))
+	}
+	if p.Scoring != nil && p.Scoring.State != nil {
+		rows = append(rows, "state\t"+stateNote(p.Scoring.State))
+	}
+	if p.Out != nil {
+		rows = append(rows, "output\t"+p.Out.String())
+	}
+	table(stdout, rows...)
+}
+
+// sizeRow is the size of the files, or that of the weights while there are none.
+func sizeRow(p job.PrunePlan) string {
+	what, unit := "file size", "bytes"
+	if p.Out == nil {
+		what, unit = "weights", "bytes at 16 bits"
+	}
+	return fmt.Sprintf("%s\t%s -> %s %s (%s)", what, count(p.BytesBefore), count(p.BytesAfter), unit, percent(float64(p.BytesBefore), float64(p.BytesAfter)))
+}
+
+func protectedNote(cut *prune.Plan) string {
+	spans := protected(cut.Before, cut.Budget.Layers)
+	if len(spans) == 0 {
+		return ""
+	}
+	return " (protected: " + strings.Join(spans, ", ") + ")"
+}
+
+func uniformNote(p job.PrunePlan) string {
+	switch {
+	case !p.Cut.Budget.Uniform:
+		return ""
+	case p.OneSize:
+		return ", all alike (a GGUF file has one size for all layers of a " + p.Cut.Before.Family.Name + ")"
+	}
+	return ", all alike"
+}
+
+// stateNote says where the state of a run is, and whether it outlives a crash.
+func stateNote(s *job.StatePlan) string {
+	where := job.Size(s.Bytes) + " in memory"
+	if s.Scratch != "" {
+		where = fmt.Sprintf("up to %s in %s (%s)", job.Size(s.Bytes), s.Scratch, s.DType)
+	}
+	if s.Journal == "" {
+		return where + "; a crash loses it: the disk has no room for two"
+	}
+	return where + "; the same command continues after a crash"
+}
+
+// layerRows describes layers of equal sizes together.
+func layerRows(p job.PrunePlan) []string {
+	if p.Cut.Budget.Selection == prune.Global && !p.Decided {
+		return []string{"layers\tsizes follow from the scores"}
+	}
+	var rows []string
+	eachSpan(cutSizes(p.Cut), func(layers string, l layerCut) {
+		rows = append(rows, fmt.Sprintf("layers %s\t%s query heads, %s KV groups, %s channels", layers, arrow(l.Heads), arrow(l.KVHeads), arrow(l.Intermediate)))
+	})
+	return rows
+}
+
+// eachSpan calls do for each span of neighbours of equal sizes.
+func eachSpan(all []layerCut, do func(layers string, l layerCut)) {
+	for lo := 0; lo < len(all); {
+		hi := lo + 1
+		for hi < len(all) && all[hi] == all[lo] {
+			hi++
+		}
+		do(span(lo, hi-1), all[lo])
+		lo = hi
+	}
+}
+
+func arrow(n [2]int) string {
+	if n[0] == n[1] {
+		return fmt.Sprint(n[0])
+	}
+	return fmt.Sprintf("%d -> %d", n[0], n[1])
+}
+
+// resultRows are the lines of the before/after table; without speeds they
+// are the same in every run.
+func resultRows(r job.PruneReport, sep string, speeds bool) []string {
+	b, a := r.Plan.Cut.Before, r.Plan.Cut.After
+	row := func(name, x, y, change string) string { return strings.Join([]string{name, x, y, change}, sep) }
+	rows := []string{
+		row("parameters", count(b.ParamCount()), count(a.ParamCount()), percent(float64(b.ParamCount()), float64(a.ParamCount()))),
+		row("KV cache a token", job.Size(b.KVBytes()), job.Size(a.KVBytes()), percent(float64(b.KVBytes()), float64(a.KVBytes()))),
+	}
+	for i, y := range r.After {
+		x := r.Before[i]
+		rows = append(rows, row("perplexity "+x.Text, fmt.Sprintf("%.2f", x.Perplexity), fmt.Sprintf("%.2f", y.Perplexity), percent(x.Perplexity, y.Perplexity)))
+		if speeds {
+			rows = append(rows, row("tokens/s "+x.Text, fmt.Sprintf("%.0f", x.TokensPerSecond), fmt.Sprintf("%.0f", y.TokensPerSecond), percent(x.TokensPerSecond, y.TokensPerSecond)))
+		}
+	}
+	return rows
+}

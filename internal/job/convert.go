@@ -1,0 +1,47 @@
+package job
+
+import (
+	"context"
+	"fmt"
+
+	"moreau/internal/export"
+	"moreau/internal/load"
+)
+
+// Convert is the job that writes a model as it is in another container or type.
+type Convert struct {
+	o OutOptions
+	m *load.Model
+}
+
+// NewConvert opens a model.
+func NewConvert(path string, o OutOptions) (*Convert, error) {
+	if o.Path == "" {
+		return nil, Usage(fmt.Errorf("say where the model goes: -o OUT"))
+	}
+	if err := o.Check(path); err != nil {
+		return nil, err
+	}
+	m, err := load.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Convert{o, m}, nil
+}
+
+// Close closes the model.
+func (j *Convert) Close() error { return j.m.Close() }
+
+// Plan says what files will be written.
+func (j *Convert) Plan() (*export.Plan, error) {
+	e, err := exported(j.m, j.m.Config, j.m.Weights, j.o.Path)
+	if err != nil {
+		return nil, err
+	}
+	return j.o.plan(e)
+}
+
+// Execute writes them: the plan is the report.
+func (j *Convert) Execute(ctx context.Context, p *export.Plan, progress Progress) (*export.Plan, error) {
+	return p, Blame(j.m, writeModel(ctx, p, progress))
+}

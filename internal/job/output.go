@@ -1,0 +1,120 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"moreau/internal/checkpoint"
+	"moreau/internal/export"
+	"moreau/internal/load"
+	"moreau/internal/model"
+	"moreau/internal/output"
+	"moreau/internal/tensor"
+	"moreau/internal/tokenizer"
+)
+
+// OutOptions say where and how a model is written.
+type OutOptions struct {
+	Path       string        // a .gguf file, else a Hugging Face folder
+	DType      *tensor.DType // nil: as stored
+	ShardBytes int64         // most bytes of weights a file of a folder, 0: 5 GB
+	Force      bool          // replace what is there
+	Threads    int           // that encode, 0: one a core
+}
+
+func isGGUF(path string) bool { return strings.EqualFold(filepath.Ext(path), ".gguf") }
+
+// Check says before any reading whether a model can be written there; model is what
+// is read, "" for no file.
+func (o OutOptions) Check(model string) error {
+	if err := Within("threads", o.Threads, 0, MostThreads); err != nil {
+		return err
+	}
+	if err := distinct(model, o.Path); err != nil {
+		return err
+	}
+	if isGGUF(o.Path) {
+		if o.ShardBytes > 0 {
+			return Usage(fmt.Errorf("--shard-size is for Hugging Face folders, a .gguf file is one file; leave it out"))
+		}
+		return output.Check(o.Path, o.Force)
+	}
+	if err := outside(o.Path, model); err != nil {
+		return err
+	}
+	return output.CheckDir(o.Path, o.Force)
+}
+
+func (o OutOptions) export() export.Options {
+	return export.Options{DType: o.DType, Threads: o.Threads, Force: o.Force, ShardBytes: o.ShardBytes}
+}
+
+// plan plans where and how e is written; what has no place there is an output error.
+func (o OutOptions) plan(e export.Model) (*export.Plan, error) {
+	plan, err := export.NewPlan(e, o.Path, o.export())
+	if err != nil {
+		return nil, Output(err)
+	}
+	return plan, nil
+}
+
+// size is the bytes of what plan would plan, wherever they would fit.
+func (o OutOptions) size(e export.Model) (int64, error) {
+	bytes, err := export.Size(e, o.Path, o.export())
+	if err != nil {
+		return 0, Output(err)
+	}
+	return bytes, nil
+}
+
+// exported is what is written: other sizes and weights of m, with its
+// tokenizer and companions. A model without a tokenizer stays without one; one
+// that this program cannot read still goes from folder to folder as it is.
+func exported(m *load.Model, cfg *model.Config, weights checkpoint.Checkpoint, out string) (export.Model, error) {
+	e := export.Model{Name: modelName(m.Path), Config: cfg, Weights: weights, Raw: m.Raw, LeftOut: m.LeftOut}
+	if m.Format == load.HF {
+		e.Dir = m.Path
+	}
+	var err error
+	e.Vocab, err = m.Vocab()
+	folders := e.Dir != "" && !isGGUF(out)
+	switch {
+	case errors.Is(err, tokenizer.ErrNone), errors.Is(err, tokenizer.ErrUnsupported) && folders:
+		return e, nil
+	case errors.Is(err, tokenizer.ErrUnsupported):
+		return e, fmt.Errorf("%w; write a folder, which keeps the tokenizer's files as they are", err)
+	case err != nil:
+		return e, fmt.Errorf("%w; download it again, or remove it to write the model without a tokenizer", err)
+	}
+	return e, nil
+}
+
+func modelName(path string) string {
+	if abs, err := filepath.Abs(path); err == nil && !strings.HasPrefix(path, "builtin:") {
+		path = abs
+	}
+	name := filepath.Base(strings.TrimPrefix(path, "builtin:"))
+	return strings.TrimSuffix(name, ".gguf")
+}
+
+// writeModel executes an export plan.
+func writeModel(ctx context.Context, plan *export.Plan, progress Progress) error {
+	progress.Begin(Writing, "", plan.Bytes)
+	if err := plan.Write(ctx, func(done, _ int64) { progress.At(done) }); err != nil {
+		return err
+	}
+	progress.End(float64(plan.Bytes))
+	return nil
+}
+
+// writeText writes a small file.
+func writeText(path string, force bool, text []byte) error {
+	return output.File(path, force, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}

@@ -1,0 +1,157 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"moreau/internal/hub"
+	"moreau/internal/output"
+)
+
+// PullOptions say what is fetched from where.
+type PullOptions struct {
+	Name     string // OWNER/NAME, OWNER/NAME@REV or OWNER/NAME@REV:FILE.gguf
+	Endpoint string // "": the default hub
+	Token    string // sent to it, "": none
+	Out      string // folder
+}
+
+// Pull is the job that fetches a model from a hub.
+type Pull struct {
+	o      PullOptions
+	client *hub.Client
+	rev    hub.Revision
+	files  []hub.File
+}
+
+// PullPlan says what will be fetched.
+type PullPlan struct {
+	Pulled
+	Sizes []hub.File
+}
+
+// NewPull asks the hub what the revision holds.
+func NewPull(ctx context.Context, o PullOptions) (*Pull, error) {
+	parts := hubName.FindStringSubmatch(o.Name)
+	switch {
+	case parts == nil:
+		return nil, Usage(fmt.Errorf("%q: want OWNER/NAME, OWNER/NAME@REV or OWNER/NAME@REV:FILE.gguf", o.Name))
+	case o.Out == "":
+		return nil, Usage(fmt.Errorf("say where the model goes: -o DIR"))
+	}
+	if o.Endpoint == "" {
+		o.Endpoint = hub.DefaultEndpoint
+	}
+	revision := parts[2]
+	if revision == "" {
+		revision = "main"
+	}
+	j := &Pull{o: o, client: hub.NewClient(o.Endpoint, o.Token)}
+	var err error
+	if j.rev, err = j.client.Resolve(ctx, parts[1], revision); err != nil {
+		return nil, err
+	}
+	j.files, err = choose(j.rev, parts[3])
+	return j, err
+}
+
+// choose picks the files to fetch: a model folder, or the GGUF file asked for.
+func choose(r hub.Revision, gguf string) ([]hub.File, error) {
+	var names []string
+	for _, f := range r.GGUF() {
+		if f.Path == gguf {
+			return []hub.File{f}, nil
+		}
+		names = append(names, f.Path)
+	}
+	if files := r.Folder(); gguf == "" && files != nil {
+		return files, nil
+	}
+	if len(names) == 0 {
+		return nil, Input(fmt.Errorf("%s has no safetensors weights with a config.json and no .gguf file; other formats are not read", r.Repo))
+	}
+	return nil, Usage(fmt.Errorf("say which file of %s to fetch, %s:FILE.gguf; there are: %s", r.Repo, r.Repo, strings.Join(names, ", ")))
+}
+
+// Plan says what Execute will fetch.
+func (j *Pull) Plan() PullPlan {
+	p := PullPlan{Pulled{Endpoint: j.client.Endpoint, Repo: j.rev.Repo, Commit: j.rev.Commit}, j.files}
+	for _, f := range j.files {
+		p.Files, p.Bytes = append(p.Files, f.Path), p.Bytes+f.Size
+	}
+	return p
+}
+
+// Execute fetches what is not there yet.
+func (j *Pull) Execute(ctx context.Context, p PullPlan, progress Progress) (Pulled, error) {
+	if err := p.claim(j.o.Out); err != nil {
+		return p.Pulled, err
+	}
+	progress.Begin(Pulling, p.Repo, p.Bytes)
+	var before int64
+	for _, f := range p.Sizes {
+		if err := j.client.Fetch(ctx, j.rev, f, j.o.Out, func(done int64) { progress.At(before + done) }); err != nil {
+			return p.Pulled, err
+		}
+		before += f.Size
+	}
+	progress.End(math.NaN())
+	return p.Pulled, nil
+}
+
+// claim makes dir, or makes sure that it is from a pull of the same commit, and that
+// the rest has room.
+func (p *Pulled) claim(dir string) error {
+	mark := filepath.Join(dir, pullMark)
+	data, err := os.ReadFile(mark)
+	if err == nil {
+		var before Pulled
+		if err := json.Unmarshal(data, &before); err != nil {
+			return Output(fmt.Errorf("%s: %w; delete the folder to begin anew", mark, err))
+		}
+		if before.Repo != p.Repo || before.Commit != p.Commit {
+			return Output(fmt.Errorf("%s is of %s at %s, not of %s at %s; ask for @%s, or pull to another folder", dir, before.Repo, before.Commit, p.Repo, p.Commit, before.Commit))
+		}
+		return p.room(dir)
+	}
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return Output(fmt.Errorf("%s is no folder of a pull and not empty; pull to another folder", dir))
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Output(err)
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return Output(err)
+	}
+	if err := p.room(dir); err != nil {
+		return err
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return writeText(mark, true, text)
+}
+
+// room checks the disk for what dir does not hold yet.
+func (p *Pulled) room(dir string) error {
+	left := p.Bytes
+	for _, f := range p.Files {
+		for _, path := range []string{f, f + ".part"} {
+			if info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(path))); err == nil {
+				left -= info.Size()
+			}
+		}
+	}
+	err := output.Room(filepath.Join(dir, pullMark), max(0, left))
+	if full, ok := errors.AsType[*output.Error](err); ok {
+		return &output.Error{Path: dir, Err: full.Err}
+	}
+	return err
+}

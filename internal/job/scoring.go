@@ -1,0 +1,169 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"moreau/internal/backend"
+	"moreau/internal/importance"
+	"moreau/internal/load"
+	"moreau/internal/model"
+	"moreau/internal/moreau"
+	"moreau/internal/tensor"
+	"moreau/internal/transformer"
+)
+
+// The units of attention.
+const (
+	KVGroup   = "kv-group"
+	QueryHead = "query-head"
+)
+
+// ScoringOptions choose a method, its settings, and the memory that it may take.
+type ScoringOptions struct {
+	Calib    CalibOptions
+	Method   string
+	Salience string
+	Unit     string // of attention: KVGroup or QueryHead
+	Seed     uint64
+	Envelope importance.Envelope
+	StateOptions
+}
+
+// StateOptions bound the memory of a scoring run and say how it survives a crash.
+type StateOptions struct {
+	Memory       int64  // most bytes to use, 0: no bound
+	Scratch      string // folder for a file that holds the state instead of memory; "": none unless Memory or State need it
+	State        tensor.DType
+	JournalEvery time.Duration // least time between saves of the state
+}
+
+// DefaultScoring are the settings of the published runs.
+func DefaultScoring() ScoringOptions {
+	return ScoringOptions{Method: "moreau", Salience: "element1", Unit: KVGroup, Seed: 1, Calib: CalibOptions{Rows: 10, SeqLen: 128},
+		StateOptions: StateOptions{State: tensor.F32, JournalEvery: 30 * time.Second},
+		Envelope:     importance.Envelope{Steps: 10, Avg: 5, Std: 0.05, LR: 2e-4, Rho: 0.2, Eta: 5e-6}}
+}
+
+// Check refuses options that no model could make right.
+func (o ScoringOptions) Check() error {
+	_, err := o.method()
+	return err
+}
+
+func (o ScoringOptions) method() (importance.Method, error) {
+	method, err := importance.FindMethod(o.Method)
+	if err == nil {
+		err = method.Check(importance.Options{Salience: o.Salience})
+	}
+	if err == nil {
+		err = o.check()
+	}
+	if err != nil {
+		return method, Usage(err)
+	}
+	return method, nil
+}
+
+func (o ScoringOptions) check() error {
+	e := o.Envelope
+	switch {
+	case !(e.Std >= 0) || !(e.LR > 0) || !(e.Rho > 0) || !(e.Eta >= 0) || math.IsInf(e.Std+e.LR+e.Rho+e.Eta, 0):
+		return fmt.Errorf("--std and --eta want 0 or more, --lr and --rho more than 0")
+	case e.LR >= e.Rho:
+		return fmt.Errorf("--lr %g must be smaller than --rho %g, or the proximal step overshoots", e.LR, e.Rho)
+	case o.State != tensor.F32 && o.State != tensor.BF16:
+		return fmt.Errorf("--state %q: want f32 or bf16", o.State)
+	case o.Unit != KVGroup && o.Unit != QueryHead:
+		return fmt.Errorf("--attention-unit %q: want %s or %s", o.Unit, KVGroup, QueryHead)
+	}
+	return errors.Join(Within("steps", e.Steps, 1, MostSteps), Within("avg", e.Avg, 1, MostSteps), sizes(o.Calib.Rows, o.Calib.SeqLen))
+}
+
+// chooseUnit makes m a model that is scored and cut by the chosen unit of attention.
+func (o ScoringOptions) chooseUnit(m *load.Model) error {
+	if o.Unit != QueryHead {
+		return nil
+	}
+	if !m.Config.Grouped() {
+		return Usage(fmt.Errorf("--attention-unit %s: each KV head of %s has one query head, and one has to stay; leave the option out, which cuts heads with their k and v", QueryHead, m.Path))
+	}
+	m.Config = m.Config.ByQueryHead()
+	return nil
+}
+
+// scoring is a scoring run whose options are right and whose rows are read.
+type scoring struct {
+	o      ScoringOptions
+	m      *load.Model
+	method importance.Method
+	run    importance.Options
+	calib  *calibration // nil when the method needs none
+}
+
+func newScoring(m *load.Model, o ScoringOptions, layers model.Range) (*scoring, error) {
+	method, err := o.method()
+	if err != nil {
+		return nil, err
+	}
+	e := o.Envelope
+	s := &scoring{o: o, m: m, method: method, run: importance.Options{Salience: o.Salience, Layers: layers, Seed: o.Seed,
+		Moreau: moreau.Options{Steps: e.Steps, Avg: e.Avg, Std: e.Std, Absolute: e.Absolute, LR: e.LR, Rho: e.Rho, Eta: e.Eta}}}
+	if method.Needs.Calibration {
+		s.calib, err = o.Calib.load(m, o.Seed, method.Needs.PassCount(s.run))
+	}
+	return s, err
+}
+
+// manifest says how the scores come about, but for the kernels and the losses.
+func (s *scoring) manifest() importance.Manifest {
+	m := importance.Manifest{Model: s.m.Path, Method: s.o.Method, Seed: s.o.Seed, Layers: s.run.Layers.String()}
+	if s.m.Config.QueryHeads {
+		m.Unit = s.o.Unit
+	}
+	if s.calib == nil {
+		return m
+	}
+	m.Calibration = &s.calib.info
+	if s.method.Needs.Gradients == transformer.LayerWeights {
+		m.Salience = s.o.Salience
+	}
+	if s.method.Needs.Envelope {
+		e := s.o.Envelope
+		if s.o.State == tensor.BF16 {
+			e.State = "bf16"
+		}
+		m.Envelope = &e
+	}
+	return m
+}
+
+// execute computes the scores and completes the manifest.
+func (s *scoring) execute(ctx context.Context, be backend.Backend, p *ScoringPlan, progress Progress) (importance.Scores, importance.Manifest, error) {
+	manifest := p.Manifest
+	manifest.Backend = be.Name()
+	total, done := int64(p.Passes*2*len(s.m.Config.Layers)), int64(0)
+	at := func(n int64) { done = min(n, total); progress.At(done) }
+	progress.Begin(Scoring, s.o.Method, total)
+	last := math.NaN()
+	run := importance.Run{Backend: be, Config: s.m.Config, Weights: transformer.NewStored(be, s.m.Weights), Options: s.run,
+		Keep: p.Keep, Scratch: p.State.scratchFile(), Journal: p.State.journal(s.m, manifest, progress),
+		OnLayer: func() { at(done + 1) },
+		Progress: func(pass, passes int, loss float64) {
+			at(max(done, total*int64(pass)/int64(passes)))
+			manifest.Trace = append(manifest.Trace, importance.TraceStep{Pass: pass, Loss: loss})
+			last = loss
+		}}
+	if s.calib != nil {
+		run.Batch = s.calib.batch
+	}
+	scores, err := s.method.Score(ctx, run)
+	if err != nil {
+		return nil, manifest, Blame(s.m, err)
+	}
+	progress.End(last)
+	return scores, manifest, nil
+}

@@ -1,0 +1,150 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+
+	"moreau/internal/importance"
+	"moreau/internal/model"
+	"moreau/internal/prune"
+	"moreau/internal/tensor"
+)
+
+// cardRoom is kept for what the model card of a folder says more once results, and
+// with global selection the sizes of layers, are known.
+const cardRoom = 8 << 10
+
+// fit is the plan of the most parameters whose output is within the bound of bytes. The
+// size of an output is known exactly from a plan.
+func (j *Prune) fit(scores importance.Scores) (*prune.Plan, error) {
+	most := j.o.Budget.Size
+	if j.o.Out.Path == "" {
+		return nil, Usage(fmt.Errorf("--size depends on the output: give -o OUT"))
+	}
+	dense, err := j.denseBytes()
+	if err != nil {
+		return nil, err
+	}
+	if dense <= most {
+		return nil, Usage(fmt.Errorf("--size %d: the model fits as it is, %d bytes; use convert", most, dense))
+	}
+	if !isGGUF(j.o.Out.Path) {
+		most -= cardRoom
+	}
+	s := &search{j: j, scores: scores, most: most}
+	find := s.scan
+	if j.budget.Selection == prune.Global {
+		find = s.bisect
+	}
+	p, err := find()
+	if errors.Is(err, prune.ErrBudget) {
+		return nil, Usage(fmt.Errorf("--size %d cannot be reached%s; widen --layers, or write a smaller --dtype", j.o.Budget.Size, s.smallest()))
+	}
+	return p, err
+}
+
+// search tries numbers of parameters.
+type search struct {
+	j      *Prune
+	scores importance.Scores
+	most   int64 // bytes of the output
+	least  int64 // that a plan tried took, 0: none was
+}
+
+// scan goes from plan to plan, the largest that might fit first: the first that fits is
+// the largest. Sizes do not fall with every cut, since rows that are not whole blocks
+// any more take a wider type. Plans that cut all layers alike come first, then those
+// between the one that fits and the one before it.
+func (s *search) scan() (*prune.Plan, error) {
+	b := s.j.budget
+	uniform := b.Uniform
+	b.Uniform, b.Params = true, min(s.j.m.Config.ParamCount()-1, int64(float64(s.most)/s.leastBytes()))
+	p, err := s.firstFitting(b)
+	if err != nil || uniform {
+		return p, err
+	}
+	b = p.Budget
+	b.Uniform = false
+	return s.firstFitting(b)
+}
+
+// firstFitting goes down from a budget of parameters to the first plan that fits.
+func (s *search) firstFitting(b prune.Budget) (*prune.Plan, error) {
+	for {
+		p, bytes, err := s.try(b)
+		if err != nil || bytes <= s.most {
+			return p, err
+		}
+		b.Params = p.After.ParamCount() - 1
+	}
+}
+
+// bisect takes sizes to fall with every cut: under global selection layers differ, so
+// that no type fits more than a few of them better than those around it.
+func (s *search) bisect() (*prune.Plan, error) {
+	cfg, b := s.j.m.Config, s.j.budget
+	all, step := cfg.ParamCount(), cfg.UnitParams(cfg.Dim(0, model.MLP)) // about what the smallest cut takes
+	cuts := sort.Search(int(all/step), func(n int) bool {
+		b.Params = all - int64(n+1)*step
+		_, bytes, err := s.try(b)
+		return err != nil || bytes <= s.most
+	})
+	b.Params = max(1, all-int64(cuts+1)*step)
+	p, bytes, err := s.try(b)
+	if err == nil && bytes > s.most {
+		err = prune.ErrBudget
+	}
+	return p, err
+}
+
+// try is the plan of a budget, and the bytes of its output.
+func (s *search) try(b prune.Budget) (*prune.Plan, int64, error) {
+	p, err := prune.NewPlan(s.j.m.Config, s.scores, b)
+	if err != nil {
+		return nil, 0, err
+	}
+	bytes, err := s.j.outputBytes(p)
+	if err == nil && (s.least == 0 || bytes < s.least) {
+		s.least = bytes
+	}
+	return p, bytes, err
+}
+
+func (s *search) smallest() string {
+	if s.least == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d bytes are left at least", s.least)
+}
+
+// leastBytes is the least that a parameter takes in the output.
+func (s *search) leastBytes() float64 {
+	d := tensor.F16
+	if s.j.o.Out.DType != nil {
+		d = *s.j.o.Out.DType
+	}
+	return float64(d.BlockBytes()) / float64(d.BlockSize())
+}
+
+// outputBytes is the size of the output of a plan.
+func (j *Prune) outputBytes(p *prune.Plan) (int64, error) {
+	pruned, err := prune.Apply(p, j.m.Weights)
+	if err != nil {
+		return 0, err
+	}
+	e, err := j.exported(&PruneReport{Plan: PrunePlan{Model: j.m.Path, Cut: p, Scores: j.o.Scores, Manifest: j.manifest}, Source: j.source}, pruned)
+	if err != nil {
+		return 0, err
+	}
+	return j.o.Out.size(e)
+}
+
+// denseBytes is the size of the output, were nothing cut.
+func (j *Prune) denseBytes() (int64, error) {
+	e, err := exported(j.m, j.m.Config, j.m.Weights, j.o.Out.Path)
+	if err != nil {
+		return 0, err
+	}
+	return j.o.Out.size(e)
+}

@@ -1,0 +1,133 @@
+package job
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"moreau/internal/importance"
+	"moreau/internal/load"
+	"moreau/internal/model"
+	"moreau/internal/moreau"
+	"moreau/internal/output"
+	"moreau/internal/tensor"
+)
+
+// StatePlan says where the envelope iteration's state lives, delta and its mean, and
+// whether it outlives a crash. Its paths stand beside the output.
+type StatePlan struct {
+	Bytes   int64        // in memory, or at most on disk
+	Scratch string       // file that holds it, "": memory
+	DType   tensor.DType // between uses
+	Journal string       // file from which the same run continues after a crash, "": none
+	Every   time.Duration
+
+	moving []model.Param
+}
+
+// newState plans a state in memory.
+func newState(moving []model.Param, every time.Duration) *StatePlan {
+	s := &StatePlan{DType: tensor.F32, Every: every, moving: moving}
+	for _, p := range moving {
+		s.Bytes += 2 * 4 * int64(p.Len())
+	}
+	return s
+}
+
+// memory is the bytes of memory that the state takes.
+func (s *StatePlan) memory() int64 {
+	switch {
+	case s == nil:
+		return 0
+	case s.Scratch == "":
+		return s.Bytes
+	}
+	return s.scratchFile().MemoryBytes(s.moving)
+}
+
+// toDisk moves the state to a scratch file in dir, that of an output. The name tells
+// outputs of the same name in different folders apart.
+func (s *StatePlan) toDisk(dir, out string, dtype tensor.DType) {
+	folder, _ := filepath.Abs(filepath.Dir(out))
+	sum := sha256.Sum256([]byte(folder))
+	s.Scratch = filepath.Join(dir, fmt.Sprintf(".%s-%x.moreau-scratch", filepath.Base(out), sum[:4]))
+	s.DType = dtype
+	s.Bytes = s.scratchFile().Bytes(s.moving)
+}
+
+// fit checks the disk before the work. A run that has no room for continuing after a
+// crash had better go on without than stop: two states exist while one replaces the
+// other. A scratch file is its own second place.
+func (s *StatePlan) fit(out string) error {
+	journal := filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".moreau-state")
+	if s.Scratch == "" {
+		free, known := output.FreeBytes(filepath.Dir(out))
+		if !known || free > 2*s.Bytes {
+			s.Journal = journal
+		}
+		return nil
+	}
+	s.Journal = journal
+	return s.fitScratch(filepath.Dir(s.Scratch))
+}
+
+func (s *StatePlan) fitScratch(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || !info.IsDir() {
+		return Usage(fmt.Errorf("--scratch %s: there is no such folder", dir))
+	}
+	free, known := output.FreeBytes(dir)
+	if _, err := os.Stat(s.Scratch); err == nil || !known {
+		return nil // that of an interrupted run has its room already
+	}
+	if free < s.Bytes {
+		return Output(fmt.Errorf("%s: the scratch file takes %s, %s are free; name another folder by --scratch, halve it by --state bf16, or score fewer --layers", dir, Size(s.Bytes), Size(free)))
+	}
+	return nil
+}
+
+// scratchFile is nil for a state in memory, or none.
+func (s *StatePlan) scratchFile() *moreau.ScratchFile {
+	if s == nil || s.Scratch == "" {
+		return nil
+	}
+	return &moreau.ScratchFile{Path: s.Scratch, DType: s.DType, Keep: true}
+}
+
+// journal identifies the run: another model, setting or kernel is another run.
+func (s *StatePlan) journal(m *load.Model, manifest importance.Manifest, progress Progress) *moreau.Journal {
+	if s == nil || s.Journal == "" {
+		return nil
+	}
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		return nil
+	}
+	sum := sha256.Sum256(append(text, identity(m)...))
+	return &moreau.Journal{Path: s.Journal, Every: s.Every, Scratch: s.Scratch, Key: hex.EncodeToString(sum[:]), Note: progress.Note}
+}
+
+// remove deletes what is kept of a run that is done. A run without a state leaves alone
+// what another left beside the same output.
+func (s *StatePlan) remove() {
+	if s == nil || s.Journal == "" {
+		return
+	}
+	(&moreau.Journal{Path: s.Journal, Scratch: s.Scratch}).Remove()
+}
+
+// identity is size and time of the model's files.
+func identity(m *load.Model) string {
+	var s strings.Builder
+	for _, f := range append(weightFiles(m), filepath.Join(m.Path, "config.json")) { // a GGUF file has none
+		if info, err := os.Stat(f); err == nil {
+			fmt.Fprintf(&s, "%s %d %d\n", f, info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return s.String()
+}

@@ -1,0 +1,127 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"moreau/internal/backend"
+	"moreau/internal/load"
+	"moreau/internal/transformer"
+	"moreau/internal/verify"
+)
+
+// VerifyOptions say how many random tokens two models are compared on.
+type VerifyOptions struct {
+	Rows   int
+	SeqLen int
+	Seed   uint64
+}
+
+// Verify is the job that compares a pruned model with the dense one.
+type Verify struct {
+	o             VerifyOptions
+	be            backend.Backend
+	dense, pruned *load.Model
+}
+
+// VerifyPlan says what will be compared.
+type VerifyPlan struct {
+	Rows, SeqLen int     // no more tokens a row than both models take
+	DType        string  // coarsest of the pruned model
+	Bound        float64 // of the relative difference that it explains
+}
+
+// VerifyReport is what was found.
+type VerifyReport struct {
+	verify.Difference
+	Unit      float64 `json:"unit_distance"`      // relative, of the two units least alike
+	Embedding float64 `json:"embedding_distance"` // relative, of the two rows least alike
+	DType     string  `json:"dtype"`              // coarsest of the pruned model
+	Bound     float64 `json:"bound"`
+	Pass      bool    `json:"pass"`
+	Layers    []int   `json:"layers"` // of the dense model that the pruned one has
+	Of        int     `json:"-"`      // layers of the dense model
+}
+
+// NewVerify opens the models.
+func NewVerify(dense, pruned string, be backend.Backend, o VerifyOptions) (*Verify, error) {
+	if err := errors.Join(Within("rows", o.Rows, 1, 1024), Within("seq-len", o.SeqLen, 1, 1<<16)); err != nil {
+		return nil, err
+	}
+	d, err := load.Open(dense)
+	if err != nil {
+		return nil, err
+	}
+	p, err := load.Open(pruned)
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return &Verify{o, be, d, p}, nil
+}
+
+// Close closes the models.
+func (j *Verify) Close() error { return errors.Join(j.dense.Close(), j.pruned.Close()) }
+
+// Plan says what Execute will compare.
+func (j *Verify) Plan() VerifyPlan {
+	p := VerifyPlan{Rows: j.o.Rows, SeqLen: min(j.o.SeqLen, j.dense.Config.MaxPositions, j.pruned.Config.MaxPositions)}
+	p.DType, p.Bound = verify.Bound(j.pruned.Weights)
+	return p
+}
+
+// Execute compares. A difference that the type does not explain is no error.
+func (j *Verify) Execute(ctx context.Context, p VerifyPlan, _ Progress) (VerifyReport, error) {
+	r := VerifyReport{DType: p.DType, Bound: p.Bound}
+	batch, err := randomBatch(j.o.Seed, p.Rows, p.SeqLen, j.dense.Config.VocabSize)
+	if err != nil {
+		return r, err
+	}
+	dense, pruned := verify.Model{Config: j.dense.Config, Weights: j.dense.Weights}, verify.Model{Config: j.pruned.Config, Weights: j.pruned.Weights}
+	r.Of = len(dense.Config.Layers)
+	var match *verify.Match
+	dense, r.Layers, err = verify.SameLayers(ctx, j.be, dense, pruned)
+	if err == nil {
+		match, err = verify.FindUnits(j.be, dense, pruned)
+	}
+	if err != nil {
+		return r, Input(fmt.Errorf("%s, %s: %w", j.dense.Path, j.pruned.Path, err))
+	}
+	r.Unit = match.Worst
+	if r.Difference, err = verify.Compare(ctx, j.be, dense, pruned, match, batch); err != nil {
+		return r, err
+	}
+	if r.Embedding, err = verify.Embedding(j.be, dense, pruned); err != nil {
+		return r, err
+	}
+	if sum := r.RMS + r.Embedding; math.IsNaN(sum) || math.IsInf(sum, 0) {
+		return r, errors.Join(notFinite(j.pruned), notFinite(j.dense),
+			fmt.Errorf("%s, %s: logits or embeddings are not finite, so there is nothing to compare", j.dense.Path, j.pruned.Path))
+	}
+	r.Pass = max(r.Relative(), r.Embedding) <= r.Bound
+	return r, nil
+}
+
+// notFinite blames a model's weights if they are at fault.
+func notFinite(m *load.Model) error {
+	name, err := m.NotFinite()
+	if err == nil && name != "" {
+		err = fmt.Errorf("%s: tensor %s holds NaN or infinite values", m.Path, name)
+	}
+	return err
+}
+
+// randomBatch draws B rows of T tokens.
+func randomBatch(seed uint64, B, T, vocab int) (transformer.Batch, error) {
+	random := rand.New(rand.NewPCG(seed, 1))
+	rows := make([][]int32, B)
+	for i := range rows {
+		for range T {
+			rows[i] = append(rows[i], random.Int32N(int32(vocab)))
+		}
+	}
+	return transformer.NewBatch(rows)
+}
