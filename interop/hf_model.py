@@ -77,7 +77,8 @@ def check_generate(model, ids, logits):
     """The cache of keys and values changes nothing, nor do other rows and padding on the left."""
     new = greedy(model, ids)
     check_same("first token", new[:, 0], logits[:, -1])
-    if model.config.rope_parameters["rope_type"] in ("dynamic", "longrope"):
+    rope = model.config.rope_parameters
+    if rope.get("full_attention", rope)["rope_type"] in ("dynamic", "longrope"):
         return  # keys in the cache keep the angles of the length that they were made at
     check_same("without the cache", greedy(model, ids, use_cache=False), new)
     batch = ids[:2].clone()

@@ -20,8 +20,12 @@ func randomModel(t *testing.T, config string) string {
 		t.Fatal(err)
 	}
 	draws, weights := rand.New(rand.NewPCG(1, 2)), checkpoint.Memory{}
-	for _, p := range cfg.Params() {
-		weights[p.Name] = tensor.FromFloat32(tensor.F32, p.Shape(), randomWeights(draws, p, cfg.HiddenSize))
+	for _, s := range cfg.Stored() {
+		var rows []float32
+		for _, p := range s.Params {
+			rows = append(rows, randomWeights(draws, p, cfg.HiddenSize)...)
+		}
+		weights[s.Name] = tensor.FromFloat32(tensor.F32, s.Shape(), rows)
 	}
 	var file bytes.Buffer
 	if err := checkpoint.WriteSafetensors(&file, weights.Tensors(), weights.Read, map[string]string{"format": "pt"}); err != nil {
