@@ -11,6 +11,14 @@ var gemma3s = anyWindows | model.FeaturesOf(model.LocalRopes, model.ScaledScores
 
 // gemma3Fits: what slides turns by a RoPE of its own, which is not scaled, and all else by the other.
 func gemma3Fits(c *model.Config) string {
+	if why := slidingTurnLocally(c); why != "" {
+		return why
+	}
+	return rootEmbedding(c)
+}
+
+// slidingTurnLocally: the layers with a window, all of one length, have an unscaled RoPE of their own.
+func slidingTurnLocally(c *model.Config) string {
 	for i, l := range c.Layers {
 		if (l.Window > 0) != (l.Positions == model.LocalRope) || l.Positions == model.NoRope {
 			return fmt.Sprintf("has a RoPE of their own in just the layers with a sliding window, layer %d of this model is otherwise", i)
@@ -19,10 +27,7 @@ func gemma3Fits(c *model.Config) string {
 	if c.LocalRope.Scaling != nil {
 		return "does not scale the RoPE of layers with a sliding window, this model does"
 	}
-	if why := oneWindow(c); why != "" {
-		return why
-	}
-	return rootEmbedding(c)
+	return oneWindow(c)
 }
 
 // gemma3FitsGGUF: llama.cpp takes the scale of scores from the sizes too.
@@ -45,14 +50,22 @@ func gemma3Keys(c *model.Config, add func(key string, value any)) {
 	}
 	add("attention.sliding_window", uint32(w))
 	add("rope.freq_base_swa", float32(c.LocalRope.Theta))
-	slides, every6 := make([]bool, len(c.Layers)), true
-	for i, l := range c.Layers {
-		slides[i] = l.Window > 0
-		every6 = every6 && slides[i] == ((i+1)%6 != 0)
+	pattern, every6 := slides(c), true
+	for i, yes := range pattern {
+		every6 = every6 && yes == ((i+1)%6 != 0)
 	}
 	if !every6 {
-		add("attention.sliding_window_pattern", slides)
+		add("attention.sliding_window_pattern", pattern)
 	}
+}
+
+// slides says which layers have a window.
+func slides(c *model.Config) []bool {
+	pattern := make([]bool, len(c.Layers))
+	for i, l := range c.Layers {
+		pattern[i] = l.Window > 0
+	}
+	return pattern
 }
 
 func gemma3Config(o object, c *model.Config, remote bool) {

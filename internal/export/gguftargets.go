@@ -49,6 +49,9 @@ var ggufTargets = []*ggufTarget{
 	{target: target{name: "granite", own: "granite", holds: ownHead | granites | anyBiases | anyWindows | factorRopes,
 		fits: ownOr("granite", granites)}, cutsContext: true, keys: graniteKeys},
 	{target: target{name: "smollm3", own: "smollm3", holds: ownHead | noRopes | keyedRopes, fits: everyFourthNoRope}},
+	{target: target{name: "olmo2", own: "olmo2", always: ownHead | olmos, holds: olmo3s | keyedRopes, fits: both(squareAttention, olmo3Fits)}, keys: olmo2Keys},
+	{target: target{name: "mistral3", own: "mistral3", always: growing | model.FeaturesOf(model.YarnRope), holds: ownHead | anyBiases | anyWindows | model.FeaturesOf(model.YarnRamp),
+		fits: growthFits}, cutsContext: true, keys: mistral3Keys},
 }
 
 // squareAttention asks for heads that make up the hidden size.

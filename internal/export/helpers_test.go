@@ -69,6 +69,7 @@ const (
 	partial  = `, "partial_rotary_factor": 0.5`
 	scalar   = `, "query_pre_attn_scalar": 4`
 	factors  = `, "embedding_multiplier": 12.0, "residual_multiplier": 0.22, "attention_multiplier": 0.015625, "logits_scaling": 8.0`
+	growth   = `, "rope_parameters": {"rope_type": "yarn", "rope_theta": 100.0, "factor": 4.0, "original_max_position_embeddings": 16, "llama_4_scaling_beta": 0.25}`
 	llama3   = `, "rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 8192}`
 )
 
@@ -156,6 +157,7 @@ func same(t *testing.T, got *load.Model, want Model) {
 func computes(c *model.Config) model.Math {
 	m := c.Math
 	m.Rope, m.ScoreScale, m.RotaryDim = model.Rope{}, float64(c.AttentionScale()), c.Rotary()
+	m.Growth.Beta = float64(float32(m.Growth.Beta))
 	if !c.HasPositions(model.LocalRope) {
 		m.LocalRope = model.Rope{}
 	}

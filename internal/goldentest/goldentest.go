@@ -25,7 +25,7 @@ var Families = []string{"llama_mha", "llama_gqa_rope3", "mistral_window", "qwen2
 // Passes are all golden models, those included of which a pass alone is golden: logits,
 // loss and gradients.
 var Passes = slices.Concat(Families, []string{"gemma", "gemma2_softcap", "llama_yarn", "llama_dynamic", "phi3_fused", "phi3_longrope", "phi3_longrope_short",
-	"gemma3", "granite", "smollm3", "phi4mini", "qwen2_window", "qwen3_window", "seed_oss", "ernie4_5", "mistral3"})
+	"gemma3", "granite", "smollm3", "phi4mini", "qwen2_window", "qwen3_window", "seed_oss", "ernie4_5", "mistral3", "olmo2", "olmo3", "ministral3"})
 
 // Golden is one golden model with its expected results.
 type Golden struct {

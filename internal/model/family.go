@@ -40,7 +40,7 @@ type Family struct {
 }
 
 // Families is every architecture the program knows.
-var Families = []*Family{&llama, &mistral, &qwen2, &qwen3, &phi3, &gemma, &gemma2, &gemma3, &granite, &smollm3, &seedOss, &ernie45}
+var Families = []*Family{&llama, &mistral, &qwen2, &qwen3, &phi3, &gemma, &gemma2, &gemma3, &granite, &smollm3, &seedOss, &ernie45, &olmo2, &olmo3, &ministral3}
 
 // familyOf finds the family that lists name, or says what is known.
 func familyOf(name string, names func(*Family) []string) (*Family, error) {

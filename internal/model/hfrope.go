@@ -20,6 +20,8 @@ type hfRope struct {
 	Full    *hfRope `json:"full_attention"`
 	Sliding *hfRope `json:"sliding_attention"`
 
+	QueryGrowth *float64 `json:"llama_4_scaling_beta"` // Ministral 3's
+
 	AttentionFactor *float64  `json:"attention_factor"`
 	MScale          float64   `json:"mscale"`
 	MScaleAllDim    float64   `json:"mscale_all_dim"`
@@ -47,6 +49,12 @@ func (h *hfConfig) rotaryShare() float64 {
 // rope reads the pair rope_theta and rope_scaling of transformers 4, or the
 // rope_parameters of 5, which takes the pair where there are both.
 func (h *hfConfig) rope(f *Family, context int) Rope {
+	return h.ropeOf(h.ropeFields(), h.RopeTheta, f, context)
+}
+
+// ropeFields is rope_scaling, or the rope_parameters that stand for it, those of layers that see
+// all keys; nil where there is neither.
+func (h *hfConfig) ropeFields() *hfRope {
 	s := h.RopeScaling
 	if s == nil || reflect.ValueOf(*s).IsZero() {
 		s = h.RopeParameters
@@ -54,7 +62,7 @@ func (h *hfConfig) rope(f *Family, context int) Rope {
 	if s != nil && s.Full != nil {
 		s = s.Full
 	}
-	return h.ropeOf(s, h.RopeTheta, f, context)
+	return s
 }
 
 // turnLocally gives layers of type sliding_attention a RoPE of their own: that of the

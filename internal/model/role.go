@@ -17,7 +17,7 @@ const (
 	FinalNorm
 	Head
 
-	QNorm // RMSNorm of each query head, over the head size
+	QNorm // RMSNorm of each query head, over the head size; or of all together
 	KNorm
 	QBias
 	KBias

@@ -19,6 +19,9 @@ var (
 	qNormRow    = layout{QNorm, hfAttn + "q_norm.weight", ggufBlock + "attn_q_norm.weight", headNorm}
 	kNormRow    = layout{KNorm, hfAttn + "k_norm.weight", ggufBlock + "attn_k_norm.weight", headNorm}
 
+	qWideNormRow = layout{QNorm, qNormRow.hf, qNormRow.gguf, func(c *Config, l int) []Axis { return []Axis{queries(c, l)} }}
+	kWideNormRow = layout{KNorm, kNormRow.hf, kNormRow.gguf, func(c *Config, l int) []Axis { return []Axis{kv(c, l)} }}
+
 	// What Gemma 2 calls post_attention_layernorm stands behind attention, before its sum.
 	postAttnNormRow = layout{PostAttnNorm, "model.layers.%d.post_attention_layernorm.weight", ggufBlock + "post_attention_norm.weight", norm}
 	preMLPNormRow   = layout{MLPNorm, "model.layers.%d.pre_feedforward_layernorm.weight", ggufBlock + "ffn_norm.weight", norm}
