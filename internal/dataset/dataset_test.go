@@ -178,6 +178,50 @@ func TestCalibration(t *testing.T) {
 	}
 }
 
+// Every window of a text is drawn, the first and the last as well, and of a long text
+// every stretch.
+func TestEveryWindowIsDrawn(t *testing.T) {
+	const long = 8*bytesPerToken + 1 // one byte more than is encoded for a row of 8 tokens
+	for name, c := range map[string]struct {
+		text        string
+		first, last int
+	}{
+		"one more than a row": {"abcdefghi", 'a', 'b'},
+		"just a row":          {"abcdefgh", 'a', 'a'},
+		"some more":           {"abcdefghijk", 'a', 'd'},
+	} {
+		seen := map[int32]bool{}
+		for seed := range uint64(60) {
+			rows, err := Calibration([]string{c.text}, words{}, 1, 8, seed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[rows[0][0]] = true
+		}
+		for id := c.first; id <= c.last; id++ {
+			if !seen[int32(id)] {
+				t.Errorf("%s: no window begins with %c", name, id)
+			}
+		}
+		if len(seen) != c.last-c.first+1 {
+			t.Errorf("%s: windows begin with %v", name, seen)
+		}
+	}
+	text := []byte(strings.Repeat("x", long))
+	text[0], text[long-1] = 'a', 'z'
+	var first, last bool
+	for seed := range uint64(3000) {
+		rows, err := Calibration([]string{string(text)}, words{}, 1, 8, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, last = first || rows[0][0] == 'a', last || rows[0][7] == 'z'
+	}
+	if !first || !last {
+		t.Errorf("of a long text, the first byte is drawn %v, the last %v", first, last)
+	}
+}
+
 func TestPerplexity(t *testing.T) {
 	rows, err := Perplexity("abcdefgh", words{}, 3, 0)
 	if err != nil || !reflect.DeepEqual(rows, Rows{{'a', 'b', 'c'}, {'d', 'e', 'f'}}) {

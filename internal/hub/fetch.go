@@ -98,7 +98,7 @@ func (c *Client) transfer(ctx context.Context, r Revision, f File, out *os.File,
 	case answer.StatusCode == http.StatusOK: // the server knows no ranges, or all is asked for
 		*done = 0
 	case answer.StatusCode == http.StatusPartialContent && strings.HasPrefix(answer.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", *done)):
-	case answer.StatusCode == http.StatusRequestedRangeNotSatisfiable:
+	case answer.StatusCode == http.StatusPartialContent || answer.StatusCode == http.StatusRequestedRangeNotSatisfiable:
 		*done = 0
 		return &broken{errors.New("the hub does not go on from here")}
 	default:

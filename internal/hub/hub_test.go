@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,6 +31,7 @@ type fake struct {
 	names   []string // listed beside the files
 
 	ignoreRange bool
+	shifted     int   // a range is answered by one that begins so many bytes further on
 	cut         int   // bytes after which a transfer breaks off; 0: never
 	answers     []int // status codes given before the right answer
 	ranges      []string
@@ -109,6 +111,7 @@ func (f *fake) send(w http.ResponseWriter, r *http.Request, name string) {
 	if asked := r.Header.Get("Range"); asked != "" && !f.ignoreRange {
 		f.ranges = append(f.ranges, asked)
 		from, _ = strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(asked, "bytes="), "-"))
+		from += f.shifted
 		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(data)-1, len(data)))
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)-from))
@@ -234,6 +237,61 @@ func TestFetchWithoutRanges(t *testing.T) {
 	arrived(t, f, dir)
 }
 
+// Another range than the one asked for is not taken for it, though no hash would tell: all
+// is fetched again. Nor is one that begins with the same digits.
+func TestFetchChecksTheRange(t *testing.T) {
+	for _, shifted := range []int{1, -1, 360_000} {
+		f, dir := newFake(t), t.TempDir()
+		f.files["x"], f.shifted = random(500_000), shifted
+		if err := os.WriteFile(filepath.Join(dir, "x.part"), random(500_000)[:40_000], 0o666); err != nil {
+			t.Fatal(err)
+		}
+		file := File{Path: "x", Size: 500_000}
+		if err := f.client(nil).Fetch(t.Context(), Revision{Repo: "o/n", Commit: commit}, file, dir, func(int64) {}); err != nil {
+			t.Errorf("shifted by %d: %v", shifted, err)
+		}
+		if got, _ := os.ReadFile(filepath.Join(dir, "x")); string(got) != string(f.files["x"]) {
+			t.Errorf("shifted by %d: the file is not what the hub has", shifted)
+		}
+	}
+}
+
+// Progress rises, from what is there already, and is all of the file only at the end.
+func TestFetchProgress(t *testing.T) {
+	f, dir, _ := one(t)
+	part := filepath.Join(dir, "sub", "model.safetensors.part")
+	os.Mkdir(filepath.Dir(part), 0o777)
+	os.WriteFile(part, random(100_000)[:40_000], 0o666)
+	f.cut = 25_000
+	c := f.client(nil)
+	r := f.resolve(c)
+	var told []int64
+	for range 2 { // the second time the file is there
+		if err := c.Fetch(t.Context(), r, r.Files[0], dir, func(done int64) { told = append(told, done) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole := slices.Index(told, 100_000)
+	if told[0] != 40_000 || !slices.IsSorted(told) || whole != len(told)-2 {
+		t.Errorf("progress %v", told)
+	}
+}
+
+// A part that is longer than the file is begun anew.
+func TestPartOfTooMuch(t *testing.T) {
+	f, dir, fetch := one(t)
+	part := filepath.Join(dir, "sub", "model.safetensors.part")
+	os.Mkdir(filepath.Dir(part), 0o777)
+	os.WriteFile(part, make([]byte, 100_001), 0o666)
+	if err := fetch(); err != nil {
+		t.Fatal(err)
+	}
+	arrived(t, f, dir)
+	if len(f.ranges) > 0 {
+		t.Errorf("a part longer than the file is gone on from: %q", f.ranges)
+	}
+}
+
 // A part of something else does not survive the hash; a hub that sends something
 // else than it states is an error and leaves no file.
 func TestHashes(t *testing.T) {
@@ -280,6 +338,26 @@ func TestRetries(t *testing.T) {
 	f.hub.Close()
 	if _, err := f.client(nil).Resolve(t.Context(), "o/n", "main"); !errors.Is(err, ErrHub) {
 		t.Errorf("no server: error %v", err)
+	}
+}
+
+func TestWaits(t *testing.T) {
+	for _, c := range []struct {
+		n           int
+		asked, want time.Duration
+	}{
+		{1, 0, time.Second}, {2, 0, 2 * time.Second}, {4, 0, 8 * time.Second},
+		{1, 7 * time.Second, 7 * time.Second}, {4, 7 * time.Second, 8 * time.Second},
+		{1, 5 * time.Minute, 5 * time.Minute}, {1, time.Hour, 5 * time.Minute}, {1, -time.Hour, time.Second},
+	} {
+		if got := wait(c.n, c.asked); got != c.want {
+			t.Errorf("after try %d, asked for %v: %v, want %v", c.n, c.asked, got, c.want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := pause(ctx, 4, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
 	}
 }
 

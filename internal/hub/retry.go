@@ -36,7 +36,7 @@ func (c *Client) try(ctx context.Context, what string, f func() error) error {
 	for n := 1; ; n++ {
 		err := f()
 		var mend *broken
-		var wait *busy
+		var refused *busy
 		var progress *moved
 		if errors.As(err, &progress) {
 			n = 1
@@ -46,14 +46,14 @@ func (c *Client) try(ctx context.Context, what string, f func() error) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case !errors.As(err, &mend) && !errors.As(err, &wait):
+		case !errors.As(err, &mend) && !errors.As(err, &refused):
 			return err
 		case n >= tries:
 			return fmt.Errorf("%s: %w: %v, %d times; the same command goes on from here later", what, ErrHub, err, tries)
 		}
 		var asked time.Duration
-		if wait != nil {
-			asked = wait.after
+		if refused != nil {
+			asked = refused.after
 		}
 		if err := c.Pause(ctx, n, asked); err != nil {
 			return err
@@ -61,15 +61,20 @@ func (c *Client) try(ctx context.Context, what string, f func() error) error {
 	}
 }
 
-// pause waits a second, then two, four ..., or what the hub asked for up to five minutes.
+// pause waits before try n+1.
 func pause(ctx context.Context, n int, asked time.Duration) error {
-	d := min(max(asked, time.Second<<(n-1)), 5*time.Minute)
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(d):
+	case <-time.After(wait(n, asked)):
 		return nil
 	}
+}
+
+// wait is a second after the first try, then two, four ..., or what the hub asked for if that
+// is more, up to five minutes.
+func wait(n int, asked time.Duration) time.Duration {
+	return min(max(asked, time.Second<<(n-1)), 5*time.Minute)
 }
 
 // refusal is the error of an answer that is none of the wanted ones.

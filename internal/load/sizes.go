@@ -40,14 +40,14 @@ func bare(path string) bool {
 // promised is everything of a checkpoint but the values.
 type promised struct{ infos []checkpoint.Info }
 
+// namedTypes are the types of weights by their names in config.json.
+var namedTypes = map[string]tensor.DType{`"float32"`: tensor.F32, `"float16"`: tensor.F16, `"bfloat16"`: tensor.BF16}
+
 // storedType is the type of the weights by config.json; BF16 where it says none.
 func storedType(raw map[string]json.RawMessage) tensor.DType {
 	for _, key := range []string{"dtype", "torch_dtype"} {
-		switch string(raw[key]) {
-		case `"float32"`:
-			return tensor.F32
-		case `"float16"`:
-			return tensor.F16
+		if d, ok := namedTypes[string(raw[key])]; ok {
+			return d
 		}
 	}
 	return tensor.BF16
