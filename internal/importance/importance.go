@@ -1,6 +1,6 @@
 // Package importance scores the prunable units of a model. The methods stand in one
 // table. Those of weights and gradients give each scalar a salience and share its
-// reduction over the coupled units; mask sums over activations instead.
+// reduction over the coupled units; mask, wanda-sp and flap sum over activations instead.
 package importance
 
 import (
@@ -54,6 +54,23 @@ func (m Method) Gradients(o Options) transformer.Gradients {
 	return m.Needs.Gradients
 }
 
+// LayerRuns is how often a run reports a layer: forward, and backward where there are gradients.
+func (n Needs) LayerRuns(cfg *model.Config, o Options) int {
+	runs := n.PassCount(o) * len(cfg.Layers)
+	if n.Gradients != transformer.NoGradients {
+		runs *= 2
+	}
+	return runs
+}
+
+// Bytes estimates the memory of the passes over B rows of T tokens.
+func (m Method) Bytes(cfg *model.Config, o Options, B, T int) int64 {
+	if m.Needs.Calibration && m.Needs.Gradients == transformer.NoGradients {
+		return transformer.WalkBytes(cfg, B, T, WalkTokens)
+	}
+	return transformer.PassBytes(cfg, B, T, m.Gradients(o))
+}
+
 // Method is one way to score.
 type Method struct {
 	Name  string
@@ -73,6 +90,10 @@ var Methods = []Method{
 		Needs: Needs{Calibration: true, Gradients: transformer.LayerWeights}},
 	{Name: "mask", Doc: "|gradient| for a mask on the unit, a sequence at a time; needs no gradients of weights, so it is fast", run: (*Run).mask,
 		Needs: Needs{Calibration: true, Gradients: transformer.UnitGradients}},
+	{Name: "wanda-sp", Doc: "mean |w| · norm of the activations, of columns of o and down; forward only", run: (*Run).statistics,
+		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = wandaSP }},
+	{Name: "flap", Doc: "variance of the activations · w², of columns of o and down (FLAP's WIFV); forward only", run: (*Run).statistics,
+		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = wifv }},
 	{Name: "smoothgrad", Doc: "|w·g| with g the mean gradient at noisy weights", run: (*Run).envelope,
 		Needs: envelopeNeeds, adjust: func(o *Options) { o.Moreau.Still, o.Moreau.Threshold = true, moreau.None }},
 	{Name: "moreau", Doc: "|w·d| with d the gradient of the loss's Moreau envelope (default)", run: (*Run).envelope,
@@ -114,7 +135,8 @@ type Options struct {
 	Moreau   moreau.Options // of the envelope methods; the method sets Threshold and Still
 	Seed     uint64
 
-	salience salience
+	salience  salience
+	statistic statistic
 }
 
 // Run is one scoring run: where the weights come from and which rows they see.
@@ -140,7 +162,7 @@ func (m Method) Check(o Options) error {
 	if err == nil && s.squares && m.Name != "taylor" {
 		err = fmt.Errorf("salience %q needs gradients of single sequences: it goes with method taylor only", o.Salience)
 	}
-	if err == nil && m.Needs.Gradients == transformer.UnitGradients && o.Salience != "element1" {
+	if err == nil && m.Needs.Calibration && m.Needs.Gradients < transformer.LayerWeights && o.Salience != "element1" {
 		err = fmt.Errorf("salience %q is a form of w·g: method %s has no gradients of weights", o.Salience, m.Name)
 	}
 	return err

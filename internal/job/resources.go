@@ -79,7 +79,7 @@ func (s *scoring) bytes(p *ScoringPlan) int64 {
 	if s.calib == nil {
 		return 0
 	}
-	return transformer.PassBytes(s.m.Config, p.Rows, p.SeqLen, s.method.Gradients(s.run)) + p.State.memory()
+	return s.method.Bytes(s.m.Config, s.run, p.Rows, p.SeqLen) + p.State.memory()
 }
 
 // resident is the memory of the process when so many bytes are in use: a fifth

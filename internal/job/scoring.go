@@ -145,7 +145,7 @@ func (s *scoring) manifest() importance.Manifest {
 func (s *scoring) execute(ctx context.Context, be backend.Backend, p *ScoringPlan, progress Progress) (importance.Scores, importance.Manifest, error) {
 	manifest := p.Manifest
 	manifest.Backend = be.Name()
-	total, done := int64(p.Passes*2*len(s.m.Config.Layers)), int64(0)
+	total, done := int64(s.method.Needs.LayerRuns(s.m.Config, s.run)), int64(0)
 	at := func(n int64) { done = min(n, total); progress.At(done) }
 	progress.Begin(Scoring, s.o.Method, total)
 	last := math.NaN()

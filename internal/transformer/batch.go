@@ -74,6 +74,31 @@ func (b Batch) Loss(nll []float64) float64 {
 // Lengths are the tokens of each sequence.
 func (b Batch) Lengths() []int { return b.lengths }
 
+// Parts cuts b into parts of whole sequences, in order, none longer than its longest; each
+// has at most so many tokens, padding counted, or is one sequence.
+func (b Batch) Parts(tokens int) (parts []Batch) {
+	for lo := 0; lo < b.B; {
+		hi, T := lo+1, max(1, b.lengths[lo])
+		for hi < b.B && (hi+1-lo)*max(T, b.lengths[hi]) <= tokens {
+			T = max(T, b.lengths[hi])
+			hi++
+		}
+		parts = append(parts, b.part(lo, hi, T))
+		lo = hi
+	}
+	return parts
+}
+
+// part is sequences [lo, hi), padded to T tokens.
+func (b Batch) part(lo, hi, T int) Batch {
+	p := Batch{B: hi - lo, T: T, lengths: b.lengths[lo:hi], whole: b.divisor()}
+	for i := lo; i < hi; i++ {
+		p.ids = append(p.ids, b.ids[i*b.T:i*b.T+T]...)
+		p.targets = append(p.targets, b.targets[i*b.T:i*b.T+T]...)
+	}
+	return p
+}
+
 // Rows is B*T.
 func (b Batch) Rows() int { return b.B * b.T }
 

@@ -43,6 +43,14 @@ func PassBytes(cfg *model.Config, B, T int, gradients Gradients) int64 {
 	return 4 * (stream + max(layer, head))
 }
 
+// WalkBytes estimates the memory of a walk over B x T tokens in parts of so many: what enters
+// and leaves a layer, of all tokens, and a layer or the head at work on a part.
+func WalkBytes(cfg *model.Config, B, T, tokens int) int64 {
+	part := max(1, min(B, tokens/T))
+	streams := 2 * 4 * int64(cfg.HiddenSize) * int64(T)
+	return streams*int64(B-part) + PassBytes(cfg, part, T, NoGradients)
+}
+
 func layerFloats(cfg *model.Config, l int, N int64, gradients Gradients) int64 {
 	s, D, C := cfg.Layers[l], int64(cfg.HeadDim), int64(cfg.HiddenSize)
 	q, kv, f := int64(s.Heads)*D, int64(s.KVHeads)*D, int64(s.Intermediate)

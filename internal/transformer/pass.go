@@ -112,16 +112,10 @@ func (p *pass) finalNorm() model.Param {
 
 // forward fills stream. Without a backward pass only its last entry is kept.
 func (p *pass) forward(ctx context.Context) error {
-	C := p.cfg.HiddenSize
-	x := p.new(p.b.Rows() * C)
-	p.stream = append(p.stream, x)
-	if err := p.with(p.embedding(), func(w backend.Buffer) error {
-		p.be.EmbeddingForward(x, w, p.b.ids, C)
-		p.scaleEmbedding(x)
-		return nil
-	}); err != nil {
+	if err := p.embed(); err != nil {
 		return err
 	}
+	x := p.stream[0]
 	keepFrom := p.keepFrom()
 	for l := range p.cfg.Layers {
 		if err := ctx.Err(); err != nil {
@@ -131,7 +125,7 @@ func (p *pass) forward(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		out := p.new(p.b.Rows() * C)
+		out := p.new(x.Len())
 		a := p.layerForward(l, lw, x, out)
 		p.releaseLayer(lw)
 		err = p.showLayer(l, a)
@@ -152,6 +146,18 @@ func (p *pass) forward(ctx context.Context) error {
 		p.layerDone()
 	}
 	return p.show(len(p.cfg.Layers), Residual, x, nil)
+}
+
+// embed begins the residual stream.
+func (p *pass) embed() error {
+	C := p.cfg.HiddenSize
+	x := p.new(p.b.Rows() * C)
+	p.stream = append(p.stream, x)
+	return p.with(p.embedding(), func(w backend.Buffer) error {
+		p.be.EmbeddingForward(x, w, p.b.ids, C)
+		p.scaleEmbedding(x)
+		return nil
+	})
 }
 
 // backward runs after lossHead, which left the gradient of the last residual

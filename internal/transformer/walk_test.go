@@ -1,0 +1,196 @@
+package transformer_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"moreau/internal/backend"
+	"moreau/internal/goldentest"
+	"moreau/internal/model"
+	"moreau/internal/transformer"
+)
+
+// counting counts how often each parameter is asked for, and what is still held.
+type counting struct {
+	transformer.WeightSource
+	asked map[string]int
+	held  int
+}
+
+func (c *counting) Weight(p model.Param) (backend.Buffer, error) {
+	c.asked[p.Name]++
+	c.held++
+	return c.WeightSource.Weight(p)
+}
+
+func (c *counting) Release(p model.Param, b backend.Buffer) {
+	c.held--
+	c.WeightSource.Release(p, b)
+}
+
+// watchers gives the sights of a walk's parts to a watcher each.
+type watchers struct {
+	of   []*watcher
+	seen map[string]int
+}
+
+func newWatchers(t *testing.T, be backend.Backend, parts int) *watchers {
+	w := &watchers{seen: map[string]int{}}
+	for range parts {
+		w.of = append(w.of, newWatcher(t, be, transformer.Forward))
+	}
+	return w
+}
+
+func (w *watchers) Sees(int, transformer.Site) transformer.Sight { return transformer.Forward }
+
+func (w *watchers) See(s transformer.Seen) error {
+	key := at(s.Layer, s.Site)
+	w.seen[key]++
+	return w.of[w.seen[key]-1].See(s)
+}
+
+func walkAll(t *testing.T, walk *transformer.Walk, tap transformer.Tap, of func(layer int) transformer.WeightSource) []transformer.Predictions {
+	t.Helper()
+	ctx := context.Background()
+	for walk.Next() {
+		if err := walk.Run(ctx, of(walk.Layer()), tap); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := walk.Predict(ctx, of(walk.Layer()), tap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// A walk over parts gives the bits of a pass over each, at every site and in every loss,
+// and asks for each parameter once.
+func TestWalkIsThePass(t *testing.T) {
+	be := newBackend(t, 2)
+	for _, family := range goldentest.Passes {
+		g := goldentest.Open(t, family)
+		parts := fiveRows(t, g).Parts(20)
+		if len(parts) != 3 {
+			t.Fatalf("%d parts, want 3", len(parts))
+		}
+		w := &counting{WeightSource: transformer.NewStored(be, g.Weights), asked: map[string]int{}}
+		tr := transformer.New(be, g.Config)
+		layers := 0
+		tr.OnLayer = func() { layers++ }
+		walk, err := tr.Walk(context.Background(), parts, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := newWatchers(t, be, len(parts))
+		got := walkAll(t, walk, seen, func(int) transformer.WeightSource { return w })
+		walk.Close()
+		for i, b := range parts {
+			one, p := watch(t, be, g, b, transformer.Forward, 0)
+			if !slices.Equal(got[i].NLL, p.NLL) || !slices.Equal(got[i].Best, p.Best) {
+				t.Errorf("%s: part %d has other losses", family, i)
+			}
+			sameBits(t, family, seen.of[i].x, one.x)
+		}
+		for _, p := range g.Config.Params() {
+			if n := w.asked[p.Name]; n != 1 && !(g.Config.Tied && n == 2 && p.Role == model.Embedding) {
+				t.Errorf("%s: %s asked for %d times", family, p.Name, n)
+			}
+		}
+		if w.held != 0 || layers != len(g.Config.Layers) {
+			t.Errorf("%s: %d weights not given back, %d layers reported", family, w.held, layers)
+		}
+	}
+}
+
+// A layer run again under other weights gives what a pass with those weights gives.
+func TestLayerAgainUnderOtherWeights(t *testing.T) {
+	be, g := newBackend(t, 2), goldentest.Open(t, "llama_gqa_rope3")
+	parts := fiveRows(t, g).Parts(20)
+	dim := g.Config.Dim(1, model.MLP)
+	plain := transformer.NewStored(be, g.Weights)
+	changed := &scaledUnit{WeightSource: plain, be: be, dim: dim, unit: 3, factor: 0}
+	walk, err := transformer.New(be, g.Config).Walk(context.Background(), parts, plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer walk.Close()
+	for walk.Next() {
+		if err := walk.Run(context.Background(), plain, nil); err != nil {
+			t.Fatal(err)
+		}
+		if walk.Layer() == dim.Layer {
+			if err := walk.Run(context.Background(), changed, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got, err := walk.Predict(context.Background(), plain, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range parts {
+		want, err := transformer.New(be, g.Config).NLL(context.Background(), b, changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		without, err := transformer.New(be, g.Config).NLL(context.Background(), b, plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got[i].NLL, want) || slices.Equal(want, without) {
+			t.Errorf("part %d: the losses are not those of the changed weights", i)
+		}
+	}
+}
+
+func TestWalkEnds(t *testing.T) {
+	g := goldentest.Open(t, "llama_mha")
+	be := newBackend(t, 2)
+	parts := fiveRows(t, g).Parts(20)
+	w := transformer.NewStored(be, g.Weights)
+	ctx, cancel := context.WithCancel(context.Background())
+	walk, err := transformer.New(be, g.Config).Walk(ctx, parts, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer walk.Close()
+	walk.Next()
+	if err := walk.Run(ctx, w, &refusing{*newWatcher(t, be, transformer.Forward), transformer.HeadsOut}); err != nil {
+		t.Fatal(err)
+	}
+	walk.Next()
+	if err := walk.Run(ctx, w, &refusing{*newWatcher(t, be, transformer.Forward), transformer.HeadsOut}); err != errRefused {
+		t.Errorf("%v, want that of the tap", err)
+	}
+	cancel()
+	if err := walk.Run(ctx, w, nil); err != context.Canceled {
+		t.Errorf("%v, want context.Canceled", err)
+	}
+	if _, err := transformer.New(broken{be}, g.Config).Walk(context.Background(), parts, w); !errors.Is(err, errLost) {
+		t.Errorf("%v, want that of the backend", err)
+	}
+}
+
+// Parts hold the sequences in order, each with its tokens and no more padding than the
+// longest asks for.
+func TestParts(t *testing.T) {
+	rows := [][]int32{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {1, 2}, {3, 4, 5}, {}, {6}}
+	b, err := transformer.NewBatch(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [][2]int
+	targets, lengths := 0, []int{}
+	for _, p := range b.Parts(9) {
+		got = append(got, [2]int{p.B, p.T})
+		targets += p.Targets()
+		lengths = append(lengths, p.Lengths()...)
+	}
+	if want := [][2]int{{1, 10}, {3, 3}, {1, 1}}; !slices.Equal(got, want) || targets != b.Targets() || !slices.Equal(lengths, b.Lengths()) {
+		t.Errorf("parts %v with %d targets and lengths %v, want %v with %d and %v", got, targets, lengths, want, b.Targets(), b.Lengths())
+	}
+}
