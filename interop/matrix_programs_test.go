@@ -15,7 +15,7 @@ import (
 func eachCombination(t *testing.T, test func(t *testing.T, c combination, model string)) {
 	made := map[string]string{}
 	for _, b := range bases {
-		made[b.name] = randomModel(t, "{"+b.config+", "+matrixConfig+"}")
+		made[b.name] = randomModel(t, "{"+matrixConfig+", "+b.config+"}")
 	}
 	for _, c := range combinations() {
 		t.Run(c.String(), func(t *testing.T) { test(t, c, made[c.name]) })
@@ -40,7 +40,7 @@ func TestMatrixLlamaCpp(t *testing.T) {
 					reference = c.write(t, model, d, "")
 				}
 				want := moreauLogits(t, reference, ids)
-				compare(t, c.llamaLogits(t, file, d), want, llamaShare(d)*float64(largest(want)))
+				compare(t, c.llamaLogits(t, file, d), want, llamaShare(d, c.arch)*float64(largest(want)))
 			})
 		}
 	})
@@ -60,14 +60,16 @@ func (c combination) llamaLogits(t *testing.T, file string, d tensor.DType) []fl
 
 // llamaShare is the share of the largest logit by which llama.cpp may differ. It
 // rounds activations to the type of the weights, 8 bits a block where they are
-// blocks. F32, F16 and BF16 have three times what was measured.
-func llamaShare(d tensor.DType) float64 {
-	switch d {
-	case tensor.F32:
+// blocks. F32, F16 and BF16 have three times what was measured; of GELU see llamaDiff.
+func llamaShare(d tensor.DType, arch string) float64 {
+	switch {
+	case d == tensor.F32 && strings.HasPrefix(arch, "gemma"):
+		return 1e-3
+	case d == tensor.F32:
 		return 3e-6
-	case tensor.F16:
+	case d == tensor.F16:
 		return 0.003
-	case tensor.BF16:
+	case d == tensor.BF16:
 		return 0.02
 	}
 	return roundedDiff
@@ -104,7 +106,7 @@ func TestMatrixTransformers(t *testing.T) {
 						t.Errorf("%s in %s, want %s in %s", got.Class, got.DType, c.hfClass(), torch)
 					}
 					want := moreauLogits(t, reference, ids)
-					compare(t, got.logits, want, llamaShare(tensor.F32)*float64(largest(want)))
+					compare(t, got.logits, want, llamaShare(tensor.F32, "")*float64(largest(want)))
 				})
 			}
 		}

@@ -15,7 +15,8 @@ type base struct {
 	name   string
 	class  string // of transformers: Pruned<class>ForCausalLM where layers differ
 	arch   string // of GGUF where layers are alike
-	config string // beyond matrixConfig
+	differ string // where they are not, "" where there is none
+	config string // beyond matrixConfig, or otherwise
 }
 
 // Rows of 256 and 512 values, and still of 256 when half is cut, fit every block type.
@@ -23,12 +24,16 @@ const matrixConfig = `"vocab_size": 256, "hidden_size": 256, "intermediate_size"
 	"num_key_value_heads": 4, "head_dim": 64, "max_position_embeddings": 128, "rms_norm_eps": 1e-5`
 
 var bases = []base{
-	{"llama", "Llama", "llama", `"model_type": "llama"`},
-	{"llama-tied", "Llama", "llama", `"model_type": "llama", "tie_word_embeddings": true`},
-	{"llama-biases", "Llama", "llama", `"model_type": "llama", "attention_bias": true, "mlp_bias": true`},
-	{"mistral", "Mistral", "llama", `"model_type": "mistral", "sliding_window": null`},
-	{"qwen2", "Qwen2", "qwen2", `"model_type": "qwen2"`},
-	{"qwen3", "Qwen3", "qwen3", `"model_type": "qwen3", "tie_word_embeddings": true`},
+	{"llama", "Llama", "llama", "deci", `"model_type": "llama"`},
+	{"llama-tied", "Llama", "llama", "deci", `"model_type": "llama", "tie_word_embeddings": true`},
+	{"llama-biases", "Llama", "llama", "deci", `"model_type": "llama", "attention_bias": true, "mlp_bias": true`},
+	{"mistral", "Mistral", "llama", "deci", `"model_type": "mistral", "sliding_window": null`},
+	{"qwen2", "Qwen2", "qwen2", "deci", `"model_type": "qwen2"`},
+	{"qwen3", "Qwen3", "qwen3", "", `"model_type": "qwen3", "tie_word_embeddings": true`},
+	{"gemma3", "Gemma3", "gemma3", "", `"model_type": "gemma3_text", "sliding_window": 5, "sliding_window_pattern": 2, "query_pre_attn_scalar": 64, "bos_token_id": 1,
+		"eos_token_id": 2, "pad_token_id": 0`},
+	{"granite", "Granite", "granite", "", `"model_type": "granite", "embedding_multiplier": 3.0, "residual_multiplier": 0.5, "attention_multiplier": 0.2, "logits_scaling": 4.0`},
+	{"smollm3", "SmolLM3", "smollm3", "", `"model_type": "smollm3", "num_hidden_layers": 4, "pad_token_id": 0`},
 }
 
 // kinds are what is cut.
@@ -80,7 +85,10 @@ func (c combination) String() string {
 // args are what moreau is told: half of both layers, or of the first.
 func (c combination) args(model string) []string {
 	layers := "0..0"
-	if c.uniform {
+	switch {
+	case c.uniform && c.class == "SmolLM3":
+		layers = "0..3"
+	case c.uniform:
 		layers = "0..1"
 	}
 	return append(prune(model, "--layer-ratio", "50%", "--layers", layers), kinds[c.kind].args...)
@@ -89,10 +97,8 @@ func (c combination) args(model string) []string {
 // architecture is what the GGUF file must have; "" where none computes it.
 func (c combination) architecture() string {
 	switch {
-	case !c.uniform && c.arch == "qwen3":
-		return ""
 	case !c.uniform:
-		return "deci"
+		return c.differ
 	case c.arch == "qwen2" && kinds[c.kind].name == "channels":
 		return "llama" // 8 heads of 64 are not the hidden size, which qwen2 asks for
 	}
