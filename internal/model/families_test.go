@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -91,6 +92,20 @@ func TestGemma2(t *testing.T) {
 		}
 		if cfg.ScoreCap != c.scoreCap || cfg.LogitCap != c.logitCap || cfg.AttentionScale() != c.scale || cfg.EmbeddingScale != 4 || !cfg.Tied || !cfg.Uniform() {
 			t.Errorf("%s: %+v", c.more, cfg)
+		}
+	}
+}
+
+// By whose root a GGUF file's scores are divided, which no key says: the head size, but in
+// the models with 46 and 62 layers, Gemma 2 and 3 27B, the hidden size by the query heads.
+func TestGemmaQueryScalars(t *testing.T) {
+	for _, c := range []struct{ layers, hidden, heads, headDim, gemma2, gemma3 int }{
+		{26, 2304, 8, 256, 256, 256}, {42, 3584, 16, 256, 256, 256}, {45, 4608, 32, 128, 128, 128}, {46, 4608, 32, 128, 144, 128}, {47, 4608, 32, 128, 128, 128},
+		{48, 3840, 16, 256, 256, 256}, {61, 5376, 32, 128, 128, 128}, {62, 5376, 32, 128, 128, 168}, {63, 5376, 32, 128, 128, 128},
+	} {
+		cfg := &Config{HiddenSize: c.hidden, HeadDim: c.headDim, Layers: slices.Repeat([]Layer{{Heads: c.heads}}, c.layers)}
+		if two, three := cfg.Gemma2QueryScalar(), cfg.Gemma3QueryScalar(); two != c.gemma2 || three != c.gemma3 {
+			t.Errorf("%d layers: %d and %d, want %d and %d", c.layers, two, three, c.gemma2, c.gemma3)
 		}
 	}
 }
