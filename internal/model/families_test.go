@@ -42,6 +42,17 @@ func TestPublishedModels(t *testing.T) {
 			"num_attention_heads": 32, "num_key_value_heads": 32, "max_position_embeddings": 4096, "rope_scaling": null, "sliding_window": 2047`, 3_821_079_552, 2047},
 		{"Phi-4", `"model_type": "phi3", "vocab_size": 100352, "hidden_size": 5120, "intermediate_size": 17920, "num_hidden_layers": 40,
 			"num_attention_heads": 40, "num_key_value_heads": 10, "max_position_embeddings": 16384, "rope_theta": 250000, "sliding_window": null`, 14_659_507_200, 0},
+		{"Phi-4-mini", `"model_type": "phi3", "vocab_size": 200064, "hidden_size": 3072, "intermediate_size": 8192, "num_hidden_layers": 32, "partial_rotary_factor": 0.75,
+			"num_attention_heads": 24, "num_key_value_heads": 8, "max_position_embeddings": 131072, "tie_word_embeddings": true, "sliding_window": 262144`, 3_836_021_760, 0},
+		{"Gemma-3-1B", `"model_type": "gemma3_text", "vocab_size": 262144, "hidden_size": 1152, "intermediate_size": 6912, "num_hidden_layers": 26,
+			"num_attention_heads": 4, "num_key_value_heads": 1, "max_position_embeddings": 32768, "sliding_window": 512, "sliding_window_pattern": 6`, 999_885_952, 512},
+		{"Gemma-3-4B, text", `"model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240, "num_hidden_layers": 34, "sliding_window": 1024,
+			"rope_scaling": {"factor": 8.0, "rope_type": "linear"}`, 3_880_263_168, 1024},
+		{"SmolLM3-3B", `"model_type": "smollm3", "vocab_size": 128256, "hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36,
+			"num_attention_heads": 16, "max_position_embeddings": 65536, "rope_theta": 5e6, "use_sliding_window": false, "sliding_window": null`, 3_075_098_624, 0},
+		{"Granite-3.0-8B", `"model_type": "granite", "vocab_size": 49155, "hidden_size": 4096, "intermediate_size": 12800, "num_hidden_layers": 40,
+			"num_attention_heads": 32, "num_key_value_heads": 8, "tie_word_embeddings": true, "attention_multiplier": 0.0078125, "embedding_multiplier": 12.0,
+			"residual_multiplier": 0.22, "logits_scaling": 16.0`, 8_170_848_256, 0},
 	} {
 		cfg, err := FromHF([]byte("{" + c.config + "}"))
 		if err != nil {
