@@ -89,3 +89,35 @@ func TestHashFails(t *testing.T) {
 		t.Error("unreadable:", err)
 	}
 }
+
+// BenchmarkHash reads a file of 256 MiB in 16 tensors.
+func BenchmarkHash(b *testing.B) {
+	const tensors, values = 16, 8 << 20
+	m := Memory{}
+	for i := range tensors {
+		m[fmt.Sprint(i)] = tensor.New(tensor.BF16, []int{values}, make([]byte, 2*values))
+	}
+	var file bytes.Buffer
+	if err := WriteSafetensors(&file, m.Tensors(), m.Read, nil); err != nil {
+		b.Fatal(err)
+	}
+	path := filepath.Join(b.TempDir(), "m.safetensors")
+	if err := os.WriteFile(path, file.Bytes(), 0o666); err != nil {
+		b.Fatal(err)
+	}
+	s, err := OpenSafetensors(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	for _, threads := range []int{1, 2} {
+		b.Run(fmt.Sprint(threads), func(b *testing.B) {
+			b.SetBytes(2 * tensors * values)
+			for b.Loop() {
+				if _, err := Hash(context.Background(), s, threads, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
