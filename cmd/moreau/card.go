@@ -14,7 +14,6 @@ import (
 // hub (huggingface.co/docs/hub/model-cards), then for people what was cut, by
 // what, from what. Before the run is done it stands for the size alone.
 func cardText(r job.PruneReport) string {
-	cut := r.Plan.Cut
 	var s strings.Builder
 	s.WriteString(metadata(r))
 	fmt.Fprintf(&s, "\n# %s, pruned\n\nPruned from %s by %s.\n\n", r.Source.Name, describe(r.Source), r.Program)
@@ -23,12 +22,26 @@ func cardText(r job.PruneReport) string {
 		fmt.Fprintf(&s, "| %s |\n", row)
 	}
 	s.WriteString("\n| layers | query heads | KV groups | MLP channels |\n|---|---|---|---|\n")
-	eachSpan(cutSizes(cut), func(layers string, l layerCut) {
+	eachSpan(cutSizes(r.Plan), func(layers string, l layerCut) {
+		if l.gone() {
+			fmt.Fprintf(&s, "| %s | dropped | | |\n", layers)
+			return
+		}
 		fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", layers, arrow(l.Heads), arrow(l.KVHeads), arrow(l.Intermediate))
 	})
-	fmt.Fprintf(&s, "\n- scores: %s, seed %d\n- cut: layers %s%s, %s selection\n\n```\n%s\n```\n",
-		r.Plan.ScoresInWords(), r.Plan.Manifest.Seed, cut.Budget.Layers, protectedNote(cut), cut.Budget.Selection, r.Command)
+	fmt.Fprintf(&s, "\n%s\n```\n%s\n```\n", decisions(r.Plan), r.Command)
 	return s.String() + loading(r)
+}
+
+// decisions are the lines about what was dropped and cut.
+func decisions(p job.PrunePlan) (lines string) {
+	if gone := p.Dropped(); len(gone) > 0 {
+		lines = fmt.Sprintf("- dropped: layers %s\n", spans(gone))
+	}
+	if p.Cut.Removed() == 0 {
+		return lines
+	}
+	return lines + fmt.Sprintf("- scores: %s, seed %d\n- cut: %s\n", p.ScoresInWords(), p.Manifest.Seed, cutNote(p))
 }
 
 // describe is the source in the words of the card. Where the hash is not known yet, there
@@ -75,7 +88,7 @@ func loading(r job.PruneReport) string {
 
 // immaterial are flags on which the model written does not depend.
 var immaterial = map[string]bool{"threads": true, "json": true, "force": true, "memory": true, "scratch": true,
-	"journal-every": true, "save-scores": true, "save-plan": true}
+	"journal-every": true, "save-scores": true, "save-plan": true, "force-scores": true}
 
 // commandLine is the command with the flags that were set, but for those on
 // which the output does not depend; in order of their names, and with OUT for the

@@ -17,6 +17,9 @@ type pruneOptions struct {
 	texts      textFlags
 	out        outFlags
 	scores     string
+	plan       string
+	anyWeights bool
+	drop       string
 	saveScores string
 	savePlan   string
 	dryRun     bool
@@ -30,11 +33,18 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	o.texts.AddFlags(cmd, 64, "eval-ids")
 	f := cmd.Flags()
 	f.StringVar(&o.scores, "scores", "", "use these scores instead of computing any")
+	f.StringVar(&o.plan, "plan", "", "do again what this plan says (of --save-plan): no scores, no calibration")
+	f.BoolVar(&o.anyWeights, "force-scores", false, "take --scores or --plan though they are of other weights")
+	f.StringVar(&o.drop, "drop-layers", "", "drop these layers as a whole, before anything is scored or cut: 20..24, or 3,20..24")
 	f.StringVar(&o.saveScores, "save-scores", "", "write the scores as soon as they are known")
-	f.StringVar(&o.savePlan, "save-plan", "", "write the units that were cut (docs/formats/plan.md)")
+	f.StringVar(&o.savePlan, "save-plan", "", "write what was dropped and cut (docs/formats/plan.md)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop")
 	f.BoolVar(&o.noEval, "no-eval", false, "do not measure perplexity before and after")
 	cmd.MarkFlagsMutuallyExclusive("scores", "save-scores") // what was read is not written again
+	for _, decided := range []string{"scores", "save-scores", "drop-layers", "ratio", "layer-ratio", "params", "size", "align", "uniform", "layers",
+		"heads-only", "mlp-only", "selection", "method", "attention-unit"} {
+		cmd.MarkFlagsMutuallyExclusive("plan", decided)
+	}
 }
 
 const pruneHelp = `Cut the least important attention heads and MLP channels.
@@ -45,6 +55,10 @@ published form, a share of the heads and channels of each layer in --layers. By
 default the first eighth of the layers (at most 4) and the last sixteenth (at most
 2) are protected, as in the published runs: 4..29 of 32 layers are cut.
 
+--drop-layers takes whole layers out first, alone or before a cut: scores are of what is
+left, and --ratio is the share of MODEL's parameters that goes in all. Layers are always
+numbered as in MODEL. --plan does again, to the byte, what --save-plan wrote.
+
 OUT is a GGUF file if its name ends in .gguf, else a Hugging Face folder.`
 
 func newPruneCommand(g *globals) *cobra.Command {
@@ -54,7 +68,9 @@ func newPruneCommand(g *globals) *cobra.Command {
 		Long: pruneHelp + "\n\nMethods:\n" + methodHelp(),
 		Example: `  moreau prune model.gguf --ratio 20% --calib c4.jsonl -o smaller.gguf
   moreau prune ./llama-7b --layer-ratio 0.25 --layers 4..29 -o ./llama-5.4b
-  moreau prune model.gguf --ratio 30% --scores scores.json -o smaller.gguf`,
+  moreau prune model.gguf --ratio 30% --scores scores.json -o smaller.gguf
+  moreau prune model.gguf --drop-layers 20..24 --ratio 30% -o smaller.gguf
+  moreau prune model.gguf --plan plan.json -o smaller.gguf`,
 		Args: oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), g, args[0], commandLine(cmd, args), cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -67,6 +83,7 @@ func newPruneCommand(g *globals) *cobra.Command {
 // options reads what the flags say; command is how a person would type them again.
 func (o *pruneOptions) options(g *globals, command string) (p job.PruneOptions, err error) {
 	p = job.PruneOptions{Scores: o.scores, NoEval: o.noEval, SaveScores: o.saveScores, SavePlan: o.savePlan, PlanOnly: o.dryRun,
+		Plan: o.plan, AnyWeights: o.anyWeights, DropLayers: o.drop,
 		Program: "moreau " + version, Command: command, Card: cardText}
 	if p.Scoring, err = o.scoring.options(g); err != nil {
 		return p, err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"moreau/internal/job"
-	"moreau/internal/model"
 	"moreau/internal/prune"
 )
 
@@ -24,6 +23,7 @@ type planJSON struct {
 	KVAfter      int64           `json:"kv_cache_bytes_per_token_after"`
 	BytesBefore  int64           `json:"bytes_before"` // of the output, were nothing cut; without one, of the weights at 16 bits
 	BytesAfter   int64           `json:"bytes_after"`
+	Dropped      []int           `json:"dropped_layers,omitempty"`
 	CutLayers    string          `json:"cut_layers"`
 	Protected    []string        `json:"protected_layers"`
 	Selection    prune.Selection `json:"selection"`
@@ -44,10 +44,14 @@ type layerCut struct {
 }
 
 func newPlanJSON(p job.PrunePlan) planJSON {
-	before, after, b := p.Cut.Before, p.Cut.After, p.Cut.Budget
+	before, after, b := p.Before, p.After, p.Cut.Budget
 	s := planJSON{Model: p.Model, ParamsBefore: before.ParamCount(), ParamsAfter: after.ParamCount(), KVBefore: before.KVBytes(), KVAfter: after.KVBytes(),
-		BytesBefore: p.BytesBefore, BytesAfter: p.BytesAfter, CutLayers: b.Layers.String(), Protected: protected(before, b.Layers),
-		Selection: b.Selection, Uniform: b.Uniform, Layers: cutSizes(p.Cut), Scoring: p.ScoresInWords(), RAMBytes: p.RAM}
+		BytesBefore: p.BytesBefore, BytesAfter: p.BytesAfter, Dropped: p.Dropped(), Protected: []string{},
+		Selection: b.Selection, Uniform: b.Uniform, Layers: cutSizes(p), Scoring: p.ScoresInWords(), RAMBytes: p.RAM}
+	if p.Cut.Removed() > 0 {
+		layers, protected := p.CutLayers()
+		s.CutLayers, s.Protected = layers.String(), spanList(protected)
+	}
 	if p.Seconds != (job.Seconds{}) {
 		s.Seconds = []float64{p.Seconds.Least, p.Seconds.Most}
 	}
@@ -57,23 +61,14 @@ func newPlanJSON(p job.PrunePlan) planJSON {
 	return s
 }
 
-func cutSizes(cut *prune.Plan) []layerCut {
+// gone says that the layer is dropped.
+func (l layerCut) gone() bool { return l.Heads[1] == 0 }
+
+func cutSizes(p job.PrunePlan) []layerCut {
 	var sizes []layerCut
-	for l, b := range cut.Before.Layers {
-		a := cut.After.Layers[l]
+	for _, c := range p.Layers() {
+		b, a := c.Before, c.After
 		sizes = append(sizes, layerCut{[2]int{b.Heads, a.Heads}, [2]int{b.KVHeads, a.KVHeads}, [2]int{b.Intermediate, a.Intermediate}})
 	}
 	return sizes
-}
-
-// protected lists the spans of layers outside the budget's range.
-func protected(cfg *model.Config, r model.Range) []string {
-	spans := []string{}
-	if r.First > 0 {
-		spans = append(spans, span(0, r.First-1))
-	}
-	if last := len(cfg.Layers) - 1; r.Last < last {
-		spans = append(spans, span(r.Last+1, last))
-	}
-	return spans
 }

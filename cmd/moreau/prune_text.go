@@ -11,14 +11,18 @@ import (
 
 // printPlan prints a plan for people.
 func printPlan(p job.PrunePlan, stdout io.Writer) {
-	before, after, b := p.Cut.Before, p.Cut.After, p.Cut.Budget
+	before, after := p.Before, p.After
 	rows := []string{
 		"model\t" + p.Model,
 		fmt.Sprintf("parameters\t%s -> %s (%s)", count(before.ParamCount()), count(after.ParamCount()), percent(float64(before.ParamCount()), float64(after.ParamCount()))),
 		fmt.Sprintf("KV cache\t%s -> %s a token at 16 bits", job.Size(before.KVBytes()), job.Size(after.KVBytes())),
 		sizeRow(p),
-		fmt.Sprintf("cut\tlayers %s%s, %s selection%s", b.Layers, protectedNote(p.Cut), b.Selection, uniformNote(p)),
-		"scores\t" + p.ScoresInWords(),
+	}
+	if gone := p.Dropped(); len(gone) > 0 {
+		rows = append(rows, fmt.Sprintf("dropped\tlayers %s, %d of %d", spans(gone), len(gone), len(before.Layers)))
+	}
+	if p.Cut.Removed() > 0 {
+		rows = append(rows, "cut\t"+cutNote(p)+uniformNote(p), "scores\t"+p.ScoresInWords())
 	}
 	rows = append(rows, layerRows(p)...)
 	if p.RAM > 0 {
@@ -42,12 +46,14 @@ func sizeRow(p job.PrunePlan) string {
 	return fmt.Sprintf("%s\t%s -> %s %s (%s)", what, count(p.BytesBefore), count(p.BytesAfter), unit, percent(float64(p.BytesBefore), float64(p.BytesAfter)))
 }
 
-func protectedNote(cut *prune.Plan) string {
-	spans := protected(cut.Before, cut.Budget.Layers)
-	if len(spans) == 0 {
-		return ""
+// cutNote says which layers lose units, and how these compete.
+func cutNote(p job.PrunePlan) string {
+	layers, protected := p.CutLayers()
+	note := ""
+	if len(protected) > 0 {
+		note = " (protected: " + spans(protected) + ")"
 	}
-	return " (protected: " + strings.Join(spans, ", ") + ")"
+	return fmt.Sprintf("layers %s%s, %s selection", layers, note, p.Cut.Budget.Selection)
 }
 
 func uniformNote(p job.PrunePlan) string {
@@ -55,7 +61,7 @@ func uniformNote(p job.PrunePlan) string {
 	case !p.Cut.Budget.Uniform:
 		return ""
 	case p.OneSize:
-		return ", all alike (a GGUF file has one size for all layers of a " + p.Cut.Before.Family.Name + ")"
+		return ", all alike (a GGUF file has one size for all layers of a " + p.Before.Family.Name + ")"
 	}
 	return ", all alike"
 }
@@ -78,7 +84,11 @@ func layerRows(p job.PrunePlan) []string {
 		return []string{"layers\tsizes follow from the scores"}
 	}
 	var rows []string
-	eachSpan(cutSizes(p.Cut), func(layers string, l layerCut) {
+	eachSpan(cutSizes(p), func(layers string, l layerCut) {
+		if l.gone() {
+			rows = append(rows, "layers "+layers+"\tdropped")
+			return
+		}
 		rows = append(rows, fmt.Sprintf("layers %s\t%s query heads, %s KV groups, %s channels", layers, arrow(l.Heads), arrow(l.KVHeads), arrow(l.Intermediate)))
 	})
 	return rows
@@ -106,7 +116,7 @@ func arrow(n [2]int) string {
 // resultRows are the lines of the before/after table; without speeds they
 // are the same in every run.
 func resultRows(r job.PruneReport, sep string, speeds bool) []string {
-	b, a := r.Plan.Cut.Before, r.Plan.Cut.After
+	b, a := r.Plan.Before, r.Plan.After
 	row := func(name, x, y, change string) string { return strings.Join([]string{name, x, y, change}, sep) }
 	rows := []string{
 		row("parameters", count(b.ParamCount()), count(a.ParamCount()), percent(float64(b.ParamCount()), float64(a.ParamCount()))),

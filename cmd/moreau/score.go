@@ -39,14 +39,14 @@ func newScoreCommand(g *globals) *cobra.Command {
 		Use: "score MODEL -o scores.json", Short: "Score heads and channels, to prune at any ratio later", Long: scoreHelp + methodHelp(),
 		Args: oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd.Context(), g, args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return o.run(cmd.Context(), g, args[0], commandLine(cmd, args), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	o.AddFlags(cmd)
 	return cmd
 }
 
-func (o *scoreOptions) run(ctx context.Context, g *globals, path string, stdout, stderr io.Writer) error {
+func (o *scoreOptions) run(ctx context.Context, g *globals, path, command string, stdout, stderr io.Writer) error {
 	scoring, err := o.scoring.options(g)
 	if err != nil {
 		return err
@@ -55,7 +55,8 @@ func (o *scoreOptions) run(ctx context.Context, g *globals, path string, stdout,
 	if err != nil {
 		return err
 	}
-	j, err := job.NewScore(path, be, job.ScoreOptions{Scoring: scoring, Layers: o.layers, Out: o.out, Force: o.force})
+	j, err := job.NewScore(path, be, job.ScoreOptions{Scoring: scoring, Layers: o.layers, Out: o.out, Force: o.force,
+		Program: "moreau " + version, Command: command, Threads: g.Threads})
 	if err != nil {
 		return err
 	}

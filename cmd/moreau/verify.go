@@ -92,8 +92,10 @@ func printVerified(g *globals, v job.VerifyReport, stdout io.Writer) error {
 }
 
 // spans lists layers, ascending, as spans of neighbours: "0..3, 7".
-func spans(layers []int) string {
-	var parts []string
+func spans(layers []int) string { return strings.Join(spanList(layers), ", ") }
+
+func spanList(layers []int) []string {
+	parts := []string{}
 	for lo := 0; lo < len(layers); {
 		hi := lo + 1
 		for hi < len(layers) && layers[hi] == layers[hi-1]+1 {
@@ -102,5 +104,5 @@ func spans(layers []int) string {
 		parts = append(parts, span(layers[lo], layers[hi-1]))
 		lo = hi
 	}
-	return strings.Join(parts, ", ")
+	return parts
 }

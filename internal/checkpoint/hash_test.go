@@ -11,7 +11,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 
 	"moreau/internal/tensor"
@@ -41,13 +40,18 @@ func TestHash(t *testing.T) {
 	defer s.Close()
 	for _, c := range []Checkpoint{m, s} {
 		for _, threads := range []int{0, 1, 3, 100} {
-			var last atomic.Int64
-			got, err := Hash(context.Background(), c, threads, func(done int64) { last.Store(max(last.Load(), done)) })
+			var last int64
+			got, err := Hash(context.Background(), c, threads, func(done int64) {
+				if done <= last {
+					t.Errorf("%d bytes are done after %d", done, last)
+				}
+				last = done
+			})
 			if err != nil || got != want {
 				t.Errorf("%T, %d threads: %s, want %s (%v)", c, threads, got, want, err)
 			}
-			if last.Load() != 54 {
-				t.Errorf("%T: told %d bytes", c, last.Load())
+			if last != 54 {
+				t.Errorf("%T: told %d bytes", c, last)
 			}
 		}
 	}

@@ -1,8 +1,6 @@
 package export
 
 import (
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -44,15 +42,7 @@ func TestDroppedLayersComeBack(t *testing.T) {
 // withoutLayer is a golden model without one layer.
 func withoutLayer(t *testing.T, g *goldentest.Golden, l int) Model {
 	t.Helper()
-	dense := stage.Model{Config: g.Config, Weights: g.Weights}
-	data, err := os.ReadFile(filepath.Join(g.Dir(), "config.json"))
-	if err == nil {
-		err = json.Unmarshal(data, &dense.Raw)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := prune.Drop{l}.Run(t.Context(), dense)
+	m, err := prune.Drop{l}.Run(t.Context(), stage.Model{Config: g.Config, Raw: open(t, g.Dir()).Raw, Weights: g.Weights})
 	if err != nil {
 		t.Fatal(err)
 	}

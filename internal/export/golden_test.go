@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"moreau/internal/goldentest"
-	"moreau/internal/model"
 	"moreau/internal/prune"
+	"moreau/internal/stage"
 )
 
 // prunedGolden is a golden model without the units of its pruned.json.
@@ -24,14 +24,13 @@ func prunedGolden(t *testing.T, family string) Model {
 	if err := json.Unmarshal(data, &units); err != nil {
 		t.Fatal(err)
 	}
-	plan := &prune.Plan{Before: g.Config, Pruned: map[model.Dim][]int{}}
-	left := map[model.Dim]int{}
+	cut := prune.Cut{}
 	for _, d := range g.Config.Dims() {
-		u := units[fmt.Sprintf("%d.%s", d.Layer, d.Kind)]
-		plan.Pruned[d], left[d] = u, d.Units-len(u)
+		if u := units[fmt.Sprintf("%d.%s", d.Layer, d.Kind)]; len(u) > 0 {
+			cut[d] = u
+		}
 	}
-	plan.After = g.Config.Cut(left)
-	weights, err := prune.Apply(plan, g.Weights)
+	pruned, err := cut.Run(t.Context(), stage.Model{Config: g.Config, Weights: g.Weights})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,5 +41,5 @@ func prunedGolden(t *testing.T, family string) Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Model{Name: family, Config: plan.After, Weights: weights, Raw: raw, Dir: g.Dir()}
+	return Model{Name: family, Config: pruned.Config, Weights: pruned.Weights, Raw: raw, Dir: g.Dir()}
 }

@@ -31,20 +31,36 @@ func (o BudgetOptions) oneSize(cfg *model.Config, out string) bool {
 	return !o.Uniform && o.Layers == "" && o.Selection == prune.Local && isGGUF(out) && export.OneSize(cfg)
 }
 
-// budget is what is asked of a model whose output goes to out. Under Size its number of
-// parameters is still to be found.
-func (o BudgetOptions) budget(cfg *model.Config, out string) (prune.Budget, error) {
-	b := prune.Budget{Ratio: o.Ratio, LayerRatio: o.LayerRatio, Params: o.Params, Uniform: o.Uniform || o.oneSize(cfg, out),
-		Kinds: o.kinds(cfg), Selection: o.Selection, Align: o.align(cfg)}
-	if o.Ratio == 0 && o.LayerRatio == 0 && o.Params == 0 && o.Size == 0 {
-		return b, Usage(fmt.Errorf("say how much to cut: --ratio 20%%, --params 5.4B, --size 4GiB or --layer-ratio 0.25"))
+// asked says whether any units are to go.
+func (o BudgetOptions) asked() bool {
+	return o.Ratio != 0 || o.LayerRatio != 0 || o.Params != 0 || o.Size != 0
+}
+
+// budget is what is asked of what drop leaves of a dense model, whose output goes to out.
+// Layers are those of the dense model. Under Size the number of parameters is still to be
+// found.
+func (o BudgetOptions) budget(dense *model.Config, drop prune.Drop, out string) (prune.Budget, error) {
+	cfg := dense.KeepLayers(drop.Kept(len(dense.Layers)))
+	b := prune.Budget{Ratio: o.Ratio, LayerRatio: o.LayerRatio, Params: o.Params, Dropped: dense.ParamCount() - cfg.ParamCount(),
+		Uniform: o.Uniform || o.oneSize(cfg, out), Kinds: o.kinds(cfg), Selection: o.Selection, Align: o.align(cfg)}
+	if !o.asked() && len(drop) == 0 {
+		return b, Usage(fmt.Errorf("say how much to cut: --ratio 20%%, --params 5.4B, --size 4GiB or --layer-ratio 0.25; or --drop-layers 20..24"))
 	}
-	var err error
-	b.Layers, err = layersOr(cfg, o.Layers, cfg.UnprotectedLayers())
-	if b.Uniform {
+	layers, err := layersOr(dense, o.Layers, dense.AllLayers())
+	if err != nil {
+		return b, err
+	}
+	var some bool
+	if b.Layers, some = drop.Within(layers, len(dense.Layers)); !some {
+		return b, Usage(fmt.Errorf("--layers %s: all of these are dropped; name some that stay", o.Layers))
+	}
+	switch {
+	case b.Uniform:
 		b.Layers = cfg.AllLayers()
+	case o.Layers == "":
+		b.Layers = cfg.UnprotectedLayers()
 	}
-	return b, err
+	return b, nil
 }
 
 func (o BudgetOptions) kinds(cfg *model.Config) []model.Kind {

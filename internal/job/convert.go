@@ -34,7 +34,7 @@ func (j *Convert) Close() error { return j.m.Close() }
 
 // Plan says what files will be written.
 func (j *Convert) Plan() (*export.Plan, error) {
-	e, err := exported(j.m, j.m.Config, j.m.Weights, j.o.Path)
+	e, err := exported(j.m, whole(j.m), j.o.Path)
 	if err != nil {
 		return nil, err
 	}

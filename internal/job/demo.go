@@ -75,7 +75,7 @@ func (j *Demo) Plan() DemoPlan {
 // Execute measures the dense model and each method's, and writes the last.
 func (j *Demo) Execute(ctx context.Context, p DemoPlan, progress Progress) (DemoReport, error) {
 	r := DemoReport{Prompt: p.Prompt}
-	e, err := exported(j.m, j.m.Config, j.m.Weights, j.out.Path)
+	e, err := exported(j.m, whole(j.m), j.out.Path)
 	if err == nil {
 		err = j.add(ctx, &r, "dense", e, progress)
 	}
@@ -123,11 +123,11 @@ func (j *Demo) pruned(ctx context.Context, p DemoPlan, method string, progress P
 	if err != nil {
 		return export.Model{}, err
 	}
-	weights, err := prune.Apply(cut, j.m.Weights)
+	pruned, err := cut.Run(ctx, whole(j.m))
 	if err != nil {
 		return export.Model{}, err
 	}
-	return exported(j.m, cut.After, weights, j.out.Path)
+	return exported(j.m, pruned, j.out.Path)
 }
 
 // add plans the output of a model and measures it.

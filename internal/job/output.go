@@ -8,11 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"moreau/internal/checkpoint"
 	"moreau/internal/export"
 	"moreau/internal/load"
-	"moreau/internal/model"
 	"moreau/internal/output"
+	"moreau/internal/stage"
 	"moreau/internal/tensor"
 	"moreau/internal/tokenizer"
 )
@@ -71,11 +70,11 @@ func (o OutOptions) size(e export.Model) (int64, error) {
 	return bytes, nil
 }
 
-// exported is what is written: other sizes and weights of m, with its
-// tokenizer and companions. A model without a tokenizer stays without one; one
+// exported is what is written: c, which m was changed into, with m's tokenizer and
+// companions. A model without a tokenizer stays without one; one
 // that this program cannot read still goes from folder to folder as it is.
-func exported(m *load.Model, cfg *model.Config, weights checkpoint.Checkpoint, out string) (export.Model, error) {
-	e := export.Model{Name: modelName(m.Path), Config: cfg, Weights: weights, Raw: m.Raw, LeftOut: m.LeftOut}
+func exported(m *load.Model, c stage.Model, out string) (export.Model, error) {
+	e := export.Model{Name: modelName(m.Path), Config: c.Config, Weights: c.Weights, Raw: c.Raw, LeftOut: m.LeftOut}
 	if m.Format == load.HF {
 		e.Dir = m.Path
 	}

@@ -17,6 +17,9 @@ import (
 type PruneOptions struct {
 	Scoring    ScoringOptions
 	Scores     string // scores.json to use instead of scoring
+	Plan       string // plan.json to do again; of the other options those of texts and outputs count
+	AnyWeights bool   // take Scores and Plan of other weights
+	DropLayers string // layers that go first, as a whole: "20..24", "3,20..24"; "": none
 	Budget     BudgetOptions
 	Texts      TextOptions
 	NoEval     bool // measure no perplexity
@@ -36,6 +39,9 @@ type PruneOptions struct {
 type Prune struct {
 	o        PruneOptions
 	m        *load.Model
+	rest     *load.Model   // m without drop: what is scored and cut
+	drop     prune.Drop    // layers that go first
+	again    *prune.Record // what Plan says, nil: none
 	be       backend.Backend
 	source   Source
 	budget   prune.Budget
@@ -83,7 +89,7 @@ func (o PruneOptions) checkOutputs(path string) error {
 	if o.Out.Path == "" {
 		return Usage(fmt.Errorf("say where the pruned model goes: -o OUT (or --dry-run for the plan alone)"))
 	}
-	if err := distinct(path, o.Out.Path, o.SaveScores, o.SavePlan); err != nil {
+	if err := distinct(path, o.Out.Path, o.SaveScores, o.SavePlan, o.Plan); err != nil {
 		return err
 	}
 	if err := o.Out.Check(path); err != nil {
@@ -91,7 +97,7 @@ func (o PruneOptions) checkOutputs(path string) error {
 	}
 	if !isGGUF(o.Out.Path) {
 		c := o.Scoring.Calib
-		if err := outside(o.Out.Path, o.Scores, o.SaveScores, o.SavePlan, c.Text, c.IDs, o.Texts.IDs); err != nil {
+		if err := outside(o.Out.Path, o.Scores, o.Plan, o.SaveScores, o.SavePlan, c.Text, c.IDs, o.Texts.IDs); err != nil {
 			return err
 		}
 	}
@@ -110,40 +116,61 @@ func (o PruneOptions) checkOutputs(path string) error {
 func (j *Prune) sizesAlone() bool { return j.m.Bare || j.o.Out.Path == "" }
 
 func (j *Prune) prepare() (err error) {
-	if err := j.o.Scoring.chooseUnit(j.m); err != nil {
-		return err
+	if j.o.Plan != "" {
+		err = j.readPlan()
+	} else {
+		err = j.prepareCut()
 	}
-	if j.o.Scores == "" {
-		j.manifest = importance.Manifest{Method: j.o.Scoring.Method, Seed: j.o.Scoring.Seed}
-	}
-	if j.budget, err = j.o.Budget.budget(j.m.Config, j.o.Out.Path); err != nil {
-		return err
-	}
-	if j.sized, err = j.cut(nil); err != nil || j.sizesAlone() { // a budget out of reach shows before any text is read
-		return err
-	}
-	if err := j.prepareScores(); err != nil || j.o.NoEval {
+	if err != nil || j.sizesAlone() || j.o.NoEval {
 		return err
 	}
 	j.texts, err = j.o.Texts.load(j.m, "give token ids: --eval-ids FILE, or leave perplexity out: --no-eval")
 	return err
 }
 
+// prepareCut finds how much goes, and what the scores are, or will be computed on.
+func (j *Prune) prepareCut() (err error) {
+	if err := j.o.Scoring.chooseUnit(j.m); err != nil {
+		return err
+	}
+	if err := j.dropLayers(); err != nil {
+		return err
+	}
+	if j.o.Scores == "" {
+		j.manifest = importance.Manifest{Method: j.o.Scoring.Method, Seed: j.o.Scoring.Seed}
+	}
+	if j.budget, err = j.o.Budget.budget(j.m.Config, j.drop, j.o.Out.Path); err != nil {
+		return err
+	}
+	if j.sized, err = j.cut(nil); err != nil || j.sizesAlone() || j.decided() { // a budget out of reach shows before any text is read
+		return err
+	}
+	return j.prepareScores()
+}
+
+// decided says whether all units that go are known without scores: none do, or a plan says
+// which.
+func (j *Prune) decided() bool { return j.again != nil || j.sized.Removed() == 0 }
+
 // prepareScores reads the scores, or what they will be computed on.
 func (j *Prune) prepareScores() (err error) {
 	if j.o.Scores == "" {
-		if j.scoring, err = newScoring(j.m, j.o.Scoring, j.m.Config.AllLayers()); err == nil {
-			j.manifest = j.scoring.manifest()
+		if j.scoring, err = newScoring(j.rest, j.o.Scoring, j.rest.Config.AllLayers()); err != nil {
+			return err
 		}
-		return err
+		j.scoring.dropped = j.drop
+		j.manifest = j.scoring.manifest()
+		return nil
 	}
 	data, err := os.ReadFile(j.o.Scores)
 	if err != nil {
 		return Input(err)
 	}
-	if j.scores, j.manifest, err = importance.Decode(data, j.m.Config); err != nil {
+	scores, manifest, err := importance.Decode(data, j.m.Config)
+	if err != nil {
 		return Input(fmt.Errorf("%s: %w", j.o.Scores, err))
 	}
+	j.scores, j.manifest = j.drop.After(j.m.Config, scores), manifest
 	return nil
 }
 
@@ -152,6 +179,9 @@ func (j *Prune) Close() error { return j.m.Close() }
 
 // cut decides which units go by scores; without, how many.
 func (j *Prune) cut(scores importance.Scores) (*prune.Plan, error) {
+	if !j.o.Budget.asked() {
+		return uncut(j.rest.Config), nil
+	}
 	if j.o.Budget.Size > 0 && (j.sized == nil || j.budget.Selection == prune.Global) { // local sizes do not depend on scores
 		return j.fit(scores)
 	}
@@ -159,7 +189,7 @@ func (j *Prune) cut(scores importance.Scores) (*prune.Plan, error) {
 	if j.sized != nil {
 		b = j.sized.Budget
 	}
-	p, err := prune.NewPlan(j.m.Config, scores, b)
+	p, err := prune.NewPlan(j.rest.Config, scores, b)
 	if errors.Is(err, prune.ErrScores) {
 		err = Input(fmt.Errorf("%s: %w", j.o.Scores, err))
 	}
@@ -172,20 +202,23 @@ func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (Pr
 	output.Clean(j.o.Out.Path)
 	r := PruneReport{Plan: p, Source: j.source, WeightBytes: weightBytes(j.m)}
 	var err error
+	if r.Plan.Weights, err = j.weigh(ctx, progress); err != nil {
+		return r, err
+	}
 	if r.Before, err = measure(ctx, j.be, j.m.Config, j.m.Weights, j.texts, DensePerplexity, progress); err != nil {
 		return r, Blame(j.m, err)
 	}
 	if err := j.decide(ctx, &r.Plan, progress); err != nil {
 		return r, err
 	}
-	pruned, err := prune.Apply(r.Plan.Cut, j.m.Weights)
+	pruned, err := r.Plan.Stages.Run(ctx, whole(j.m))
 	if err != nil {
 		return r, err
 	}
-	if r.After, err = measure(ctx, j.be, r.Plan.Cut.After, pruned, j.texts, PrunedPerplexity, progress); err != nil {
+	if r.After, err = measure(ctx, j.be, pruned.Config, pruned.Weights, j.texts, PrunedPerplexity, progress); err != nil {
 		return r, Blame(j.m, err)
 	}
-	if err := j.write(ctx, &r, pruned, progress); err != nil {
+	if err := j.write(ctx, &r, progress); err != nil {
 		return r, Blame(j.m, err)
 	}
 	if p.Scoring != nil {
@@ -205,11 +238,15 @@ func (j *Prune) decide(ctx context.Context, p *PrunePlan, progress Progress) err
 		return err
 	}
 	if j.o.SaveScores != "" {
-		if err := writeScores(j.o.SaveScores, j.o.Out.Force, j.m.Config, scores, manifest); err != nil {
+		manifest.Program, manifest.Command, manifest.Weights = j.o.Program, j.o.Command, p.Weights
+		if err := writeScores(j.o.SaveScores, j.o.Out.Force, j.m.Config, j.drop.Before(j.m.Config, scores), manifest); err != nil {
 			return err
 		}
 	}
 	p.Decided, p.Manifest = true, manifest
-	p.Cut, err = j.cut(scores)
-	return err
+	cut, err := j.cut(scores)
+	if err != nil {
+		return err
+	}
+	return p.does(j.m.Config, j.stages(cut), cut)
 }

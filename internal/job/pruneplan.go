@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"moreau/internal/checkpoint"
 	"moreau/internal/export"
 	"moreau/internal/importance"
+	"moreau/internal/model"
 	"moreau/internal/prune"
 	"moreau/internal/stage"
 )
@@ -14,10 +14,14 @@ import (
 // PrunePlan says what a run will cut, what that takes, and where the result goes.
 type PrunePlan struct {
 	Model       string
-	Cut         *prune.Plan
+	Before      *model.Config
+	After       *model.Config
+	Stages      stage.Sequence      // from the one to the other: prune.Drop and *prune.Plan
+	Cut         *prune.Plan         // the last among them; of no units where there is none
 	OneSize     bool                // all layers are cut alike though nobody asked: the output has one size for all
 	Decided     bool                // the units that go are known; else sizes alone are, under prune.Global not even these
-	Scores      string              // file of the scores, "": they are computed
+	Scores      string              // where they come from: the name of their file, or, of a plan that is done again, in words; "": they are computed
+	Weights     string              // their hash, "": not asked for
 	Manifest    importance.Manifest // of the scores, as far as they are known
 	Scoring     *ScoringPlan        // how they will be computed; nil: they are given, or only sizes are planned
 	Texts       []TextPlan
@@ -42,13 +46,17 @@ type PruneReport struct {
 
 // Plan says what Execute will do.
 func (j *Prune) Plan() (PrunePlan, error) {
-	p := PrunePlan{Model: j.m.Path, Cut: j.sized, OneSize: j.o.Budget.oneSize(j.m.Config, j.o.Out.Path),
-		Scores: j.o.Scores, Manifest: j.manifest, Decided: j.scores != nil, Texts: planTexts(j.texts)}
-	var err error
-	if p.Decided {
-		if p.Cut, err = j.cut(j.scores); err != nil {
-			return p, err
-		}
+	p := PrunePlan{Model: j.m.Path, OneSize: j.o.Budget.oneSize(j.m.Config, j.o.Out.Path),
+		Scores: j.scoresFrom(), Manifest: j.manifest, Decided: j.scores != nil || j.decided(), Texts: planTexts(j.texts)}
+	cut, err := j.sized, error(nil)
+	if j.scores != nil {
+		cut, err = j.cut(j.scores)
+	}
+	if err == nil {
+		err = p.does(j.m.Config, j.stages(cut), cut)
+	}
+	if err != nil {
+		return p, err
 	}
 	if j.scoring != nil {
 		if p.Scoring, err = j.scoring.plan(j.o.Out.Path); err != nil {
@@ -76,24 +84,21 @@ func (p PrunePlan) memory() int64 {
 // planOutput plans the files; they depend on sizes alone, so this can come before the
 // scores.
 func (j *Prune) planOutput(p *PrunePlan) error {
-	p.BytesBefore, p.BytesAfter = 2*p.Cut.Before.ParamCount(), 2*p.Cut.After.ParamCount()
+	p.BytesBefore, p.BytesAfter = 2*p.Before.ParamCount(), 2*p.After.ParamCount()
 	if j.o.Out.Path == "" {
 		return nil
 	}
-	pruned, err := prune.Apply(p.Cut, j.m.Weights)
-	if err != nil {
+	if err := j.place(&PruneReport{Plan: *p, Source: j.source}, p); err != nil {
 		return err
 	}
-	if err := j.place(&PruneReport{Plan: *p, Source: j.source}, pruned, p); err != nil {
-		return err
-	}
+	var err error
 	p.BytesBefore, err = j.denseBytes()
 	return err
 }
 
 // place plans the output with what its card says of the run.
-func (j *Prune) place(r *PruneReport, pruned checkpoint.Checkpoint, p *PrunePlan) error {
-	e, err := j.exported(r, pruned)
+func (j *Prune) place(r *PruneReport, p *PrunePlan) error {
+	e, err := j.exported(r)
 	if err != nil {
 		return err
 	}
@@ -105,9 +110,13 @@ func (j *Prune) place(r *PruneReport, pruned checkpoint.Checkpoint, p *PrunePlan
 }
 
 // exported is what is written, with its card.
-func (j *Prune) exported(r *PruneReport, pruned checkpoint.Checkpoint) (export.Model, error) {
-	e, err := exported(j.m, r.Plan.Cut.After, pruned, j.o.Out.Path)
-	r.Tokenizer, r.OwnCode, r.Program, r.Command = e.Vocab != nil, export.OwnCode(r.Plan.Cut.After), j.o.Program, j.o.Command
+func (j *Prune) exported(r *PruneReport) (export.Model, error) {
+	pruned, err := r.Plan.Stages.Run(context.Background(), whole(j.m)) // views
+	if err != nil {
+		return export.Model{}, err
+	}
+	e, err := exported(j.m, pruned, j.o.Out.Path)
+	r.Tokenizer, r.OwnCode, r.Program, r.Command = e.Vocab != nil, export.OwnCode(r.Plan.After), j.o.Program, j.command()
 	if err == nil && !isGGUF(j.o.Out.Path) && j.o.Card != nil {
 		e.Card = j.o.Card(*r)
 	}
@@ -115,13 +124,13 @@ func (j *Prune) exported(r *PruneReport, pruned checkpoint.Checkpoint) (export.M
 }
 
 // write writes the model, and the plan if asked.
-func (j *Prune) write(ctx context.Context, r *PruneReport, pruned checkpoint.Checkpoint, progress Progress) (err error) {
+func (j *Prune) write(ctx context.Context, r *PruneReport, progress Progress) (err error) {
 	if !isGGUF(j.o.Out.Path) {
 		if r.Source.SHA256, err = hashWeights(ctx, j.m, progress); err != nil {
 			return err
 		}
 	}
-	if err := j.place(r, pruned, &r.Plan); err != nil {
+	if err := j.place(r, &r.Plan); err != nil {
 		return err
 	}
 	if err := writeModel(ctx, r.Plan.Out, progress); err != nil || j.o.SavePlan == "" {
@@ -136,14 +145,24 @@ func (j *Prune) write(ctx context.Context, r *PruneReport, pruned checkpoint.Che
 
 // record is what plan.json says of the run.
 func (j *Prune) record(p PrunePlan) *prune.Record {
-	return &prune.Record{Program: j.o.Program, Command: j.o.Command, Model: p.Model, Scores: p.ScoresInWords(), Seed: j.o.Scoring.Seed,
-		Before: p.Cut.Before, After: p.Cut.After, Stages: stage.Sequence{p.Cut}}
+	return &prune.Record{Program: j.o.Program, Command: j.command(), Model: p.Model, Weights: p.Weights, Scores: p.ScoresInWords(), Seed: p.Manifest.Seed,
+		Before: p.Before, After: p.After, Stages: p.Stages}
 }
 
-// ScoresInWords says where the scores come from.
+// command is what decided what goes.
+func (j *Prune) command() string {
+	if j.again != nil && j.again.Command != "" {
+		return j.again.Command
+	}
+	return j.o.Command
+}
+
+// ScoresInWords says where the scores come from, "" where none are needed.
 func (p PrunePlan) ScoresInWords() string {
 	method := p.Manifest.Method
 	switch {
+	case p.Cut.Removed() == 0:
+		return ""
 	case p.Scores != "" && method != "":
 		return fmt.Sprintf("%s (by %s)", p.Scores, method)
 	case p.Scores != "":

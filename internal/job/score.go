@@ -17,6 +17,9 @@ type ScoreOptions struct {
 	Layers  string // A..B, "": all
 	Out     string // scores.json
 	Force   bool   // replace it
+	Program string // name and version, for the manifest
+	Command string // that a person would type again, for the manifest
+	Threads int    // that hash the weights, 0: one a core
 }
 
 // Score is the job that writes a scores file.
@@ -82,10 +85,15 @@ func (j *Score) Plan() (*ScoringPlan, error) { return j.scoring.plan(j.o.Out) }
 func (j *Score) Execute(ctx context.Context, p *ScoringPlan, progress Progress) (ScoreReport, error) {
 	defer bound(p.Memory)()
 	output.Clean(j.o.Out)
+	weights, err := hashModel(ctx, j.m, j.o.Threads, progress)
+	if err != nil {
+		return ScoreReport{}, err
+	}
 	scores, manifest, err := j.scoring.execute(ctx, j.be, p, progress)
 	if err != nil {
 		return ScoreReport{}, err
 	}
+	manifest.Program, manifest.Command, manifest.Weights = j.o.Program, j.o.Command, weights
 	if err := writeScores(j.o.Out, j.o.Force, j.m.Config, scores, manifest); err != nil {
 		return ScoreReport{}, err
 	}

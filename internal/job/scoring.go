@@ -12,6 +12,7 @@ import (
 	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/moreau"
+	"moreau/internal/prune"
 	"moreau/internal/tensor"
 	"moreau/internal/transformer"
 )
@@ -102,6 +103,8 @@ type scoring struct {
 	method importance.Method
 	run    importance.Options
 	calib  *calibration // nil when the method needs none
+
+	dropped prune.Drop // layers of the model given that m lacks; then all others are scored
 }
 
 func newScoring(m *load.Model, o ScoringOptions, layers model.Range) (*scoring, error) {
@@ -121,6 +124,9 @@ func newScoring(m *load.Model, o ScoringOptions, layers model.Range) (*scoring, 
 // manifest says how the scores come about, but for the kernels and the losses.
 func (s *scoring) manifest() importance.Manifest {
 	m := importance.Manifest{Model: s.m.Path, Method: s.o.Method, Seed: s.o.Seed, Layers: s.run.Layers.String()}
+	if len(s.dropped) > 0 {
+		m.Dropped, m.Layers = s.dropped, model.Range{Last: len(s.m.Config.Layers) + len(s.dropped) - 1}.String()
+	}
 	if s.m.Config.QueryHeads {
 		m.Unit = s.o.Unit
 	}

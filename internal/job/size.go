@@ -32,6 +32,12 @@ func (j *Prune) fit(scores importance.Scores) (*prune.Plan, error) {
 	if !isGGUF(j.o.Out.Path) {
 		most -= cardRoom
 	}
+	if p := uncut(j.rest.Config); len(j.drop) > 0 {
+		bytes, err := j.outputBytes(p)
+		if err != nil || bytes <= most {
+			return p, err
+		}
+	}
 	s := &search{j: j, scores: scores, most: most}
 	find := s.scan
 	if j.budget.Selection == prune.Global {
@@ -59,7 +65,7 @@ type search struct {
 func (s *search) scan() (*prune.Plan, error) {
 	b := s.j.budget
 	uniform := b.Uniform
-	b.Uniform, b.Params = true, min(s.j.m.Config.ParamCount()-1, int64(float64(s.most)/s.leastBytes()))
+	b.Uniform, b.Params = true, min(s.j.rest.Config.ParamCount()-1, int64(float64(s.most)/s.leastBytes()))
 	p, err := s.firstFitting(b)
 	if err != nil || uniform {
 		return p, err
@@ -83,7 +89,7 @@ func (s *search) firstFitting(b prune.Budget) (*prune.Plan, error) {
 // bisect takes sizes to fall with every cut: under global selection layers differ, so
 // that no type fits more than a few of them better than those around it.
 func (s *search) bisect() (*prune.Plan, error) {
-	cfg, b := s.j.m.Config, s.j.budget
+	cfg, b := s.j.rest.Config, s.j.budget
 	all, step := cfg.ParamCount(), cfg.UnitParams(cfg.Dim(0, model.MLP)) // about what the smallest cut takes
 	cuts := sort.Search(int(all/step), func(n int) bool {
 		b.Params = all - int64(n+1)*step
@@ -100,7 +106,7 @@ func (s *search) bisect() (*prune.Plan, error) {
 
 // try is the plan of a budget, and the bytes of its output.
 func (s *search) try(b prune.Budget) (*prune.Plan, int64, error) {
-	p, err := prune.NewPlan(s.j.m.Config, s.scores, b)
+	p, err := prune.NewPlan(s.j.rest.Config, s.scores, b)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -129,11 +135,11 @@ func (s *search) leastBytes() float64 {
 
 // outputBytes is the size of the output of a plan.
 func (j *Prune) outputBytes(p *prune.Plan) (int64, error) {
-	pruned, err := prune.Apply(p, j.m.Weights)
-	if err != nil {
+	r := PruneReport{Plan: PrunePlan{Model: j.m.Path, Scores: j.scoresFrom(), Manifest: j.manifest}, Source: j.source}
+	if err := r.Plan.does(j.m.Config, j.stages(p), p); err != nil {
 		return 0, err
 	}
-	e, err := j.exported(&PruneReport{Plan: PrunePlan{Model: j.m.Path, Cut: p, Scores: j.o.Scores, Manifest: j.manifest}, Source: j.source}, pruned)
+	e, err := j.exported(&r)
 	if err != nil {
 		return 0, err
 	}
@@ -142,7 +148,7 @@ func (j *Prune) outputBytes(p *prune.Plan) (int64, error) {
 
 // denseBytes is the size of the output, were nothing cut.
 func (j *Prune) denseBytes() (int64, error) {
-	e, err := exported(j.m, j.m.Config, j.m.Weights, j.o.Out.Path)
+	e, err := exported(j.m, whole(j.m), j.o.Out.Path)
 	if err != nil {
 		return 0, err
 	}

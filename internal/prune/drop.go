@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"moreau/internal/checkpoint"
 	"moreau/internal/model"
@@ -35,6 +36,18 @@ func (d Drop) Estimate(c *model.Config) (stage.Estimate, error) {
 
 // Kept are the layers that stay, ascending, of a model with so many.
 func (d Drop) Kept(layers int) []int { return rest(layers, d) }
+
+// Within is r, of a model with so many layers, in the numbers of those that stay; false
+// where none of them does.
+func (d Drop) Within(r model.Range, layers int) (model.Range, bool) {
+	kept := d.Kept(layers)
+	first, _ := slices.BinarySearch(kept, r.First)
+	last, there := slices.BinarySearch(kept, r.Last)
+	if !there {
+		last--
+	}
+	return model.Range{First: first, Last: last}, first <= last
+}
 
 // Run implements stage.Stage: a view of the tensors of the layers that stay, under
 // their new names.

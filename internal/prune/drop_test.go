@@ -211,3 +211,25 @@ func TestScoresOfLayersThatStay(t *testing.T) {
 		t.Error("the way back gives others")
 	}
 }
+
+func TestRangeOfLayersThatStay(t *testing.T) {
+	for _, c := range []struct {
+		drop Drop
+		r    model.Range
+		want string // "": none stays
+	}{
+		{Drop{}, model.Range{First: 2, Last: 5}, "2..5"},
+		{Drop{0, 1}, model.Range{First: 2, Last: 5}, "0..3"},
+		{Drop{2, 5}, model.Range{First: 2, Last: 5}, "2..3"},
+		{Drop{1, 3}, model.Range{First: 0, Last: 9}, "0..7"},
+		{Drop{8, 9}, model.Range{First: 4, Last: 9}, "4..7"},
+		{Drop{3, 4}, model.Range{First: 3, Last: 4}, ""},
+		{Drop{9}, model.Range{First: 9, Last: 9}, ""},
+		{Drop{0}, model.Range{First: 0, Last: 0}, ""},
+	} {
+		r, some := c.drop.Within(c.r, 10)
+		if some != (c.want != "") || some && r.String() != c.want {
+			t.Errorf("%s without %v: %s, %v, want %q", c.r, c.drop, r, some, c.want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"moreau/internal/backend/cpu"
 	"moreau/internal/goldentest"
+	"moreau/internal/stage"
 	"moreau/internal/transformer"
 )
 
@@ -47,12 +48,12 @@ func TestGoldenPrunedLogits(t *testing.T) {
 		t.Run(family, func(t *testing.T) {
 			g := goldentest.Open(t, family)
 			plan := goldenPlan(t, g)
-			pruned, err := Apply(plan, g.Weights)
+			pruned, err := plan.Run(t.Context(), stage.Model{Config: g.Config, Weights: g.Weights})
 			if err != nil {
 				t.Fatal(err)
 			}
 			var logits []float32
-			err = transformer.New(be, plan.After).Logits(context.Background(), g.Batch(t), transformer.NewStored(be, pruned), func(rows []float32) error {
+			err = transformer.New(be, plan.After).Logits(context.Background(), g.Batch(t), transformer.NewStored(be, pruned.Weights), func(rows []float32) error {
 				logits = append(logits, rows...)
 				return nil
 			})

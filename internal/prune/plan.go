@@ -6,7 +6,6 @@ import (
 	"sort"
 	"strings"
 
-	"moreau/internal/checkpoint"
 	"moreau/internal/model"
 	"moreau/internal/stage"
 )
@@ -73,13 +72,6 @@ func (p *Plan) Estimate(c *model.Config) (stage.Estimate, error) { return p.Prun
 // Run implements stage.Stage.
 func (p *Plan) Run(ctx context.Context, m stage.Model) (stage.Model, error) {
 	return p.Pruned.Run(ctx, m)
-}
-
-// Apply is ck without the units the plan cuts. ck has the plan's Before
-// configuration with Hugging Face names and layout.
-func Apply(p *Plan, ck checkpoint.Checkpoint) (checkpoint.Checkpoint, error) {
-	m, err := p.Pruned.Run(context.Background(), stage.Model{Config: p.Before, Weights: ck})
-	return m.Weights, err
 }
 
 // flat gives every unit the same score.

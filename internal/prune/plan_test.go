@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"moreau/internal/goldentest"
+	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/synth"
 )
@@ -247,14 +248,12 @@ func TestWithinOneStep(t *testing.T) {
 }
 
 // rawOf is the config.json of a golden model.
-func rawOf(t *testing.T, family string) (raw map[string]json.RawMessage) {
+func rawOf(t *testing.T, family string) map[string]json.RawMessage {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(goldentest.Dir(t, family), "config.json"))
-	if err == nil {
-		err = json.Unmarshal(data, &raw)
-	}
+	m, err := load.Open(goldentest.Dir(t, family))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return raw
+	defer m.Close()
+	return m.Raw
 }

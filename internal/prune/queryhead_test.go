@@ -139,11 +139,11 @@ func TestQueryHeadsCutAsMasked(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			pruned, err := Apply(p, g.Weights)
+			pruned, err := p.Run(t.Context(), stage.Model{Config: g.Config, Weights: g.Weights})
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, want := logitsOf(t, be, p.After, pruned, g), logitsOf(t, be, g.Config, maskedHeads{g.Weights, p}, g)
+			got, want := logitsOf(t, be, pruned.Config, pruned.Weights, g), logitsOf(t, be, g.Config, maskedHeads{g.Weights, p}, g)
 			if d := goldentest.MaxAbs(got, want); !(d <= 1e-5) {
 				t.Errorf("logits differ by %g from those of masked heads, want <= 1e-5", d)
 			}
