@@ -22,6 +22,8 @@
 // out results calls it before. New and NewSums may fail that way too.
 package backend
 
+import "moreau/internal/tensor"
+
 // Buffer is float32 memory of one backend; nothing outside the backend looks inside.
 type Buffer interface {
 	// Len is the number of float32 values.
@@ -35,6 +37,10 @@ type Buffer interface {
 type Backend interface {
 	// Name says what runs, for manifests: "cpu/avx512".
 	Name() string
+	// Summing is how far a float32 result that is a sum of some hundred products of about
+	// unit size may be off, by |got - want| / (1 + |want|). The conformance suite holds the
+	// backend to it, and it to at most 1e-3.
+	Summing() float64
 	Memory
 	Decoder
 	Envelope
@@ -52,8 +58,11 @@ type Memory interface {
 	// Copy copies src to dst (same length).
 	Copy(dst, src Buffer)
 	// Upload fills dst: fill(part, lo) must write values [lo, lo+len(part)). It is
-	// called for disjoint parts, possibly concurrently; tensor.Tensor.Decode fits.
+	// called for disjoint parts, possibly concurrently.
 	Upload(dst Buffer, fill func(part []float32, lo int))
+	// UploadStored fills dst with the values of t, whose type is Decodable. The bytes go over
+	// as they are stored; the backend decodes them.
+	UploadStored(dst Buffer, t tensor.Tensor)
 	// Download copies src to the host; len(dst) == src.Len().
 	Download(dst []float32, src Buffer)
 	// Sync waits for all ops and gives the first failure of those since the last Sync.
@@ -147,4 +156,17 @@ type Envelope interface {
 	AddSquares(y Buffer, a float32, x Buffer)
 	// UnitScale multiplies every value of unit u by factors[u].
 	UnitScale(x Buffer, factors []float32, u Units)
+	// AdamW takes step s.Step, counted from 1, of w along the gradient g, with the moments m
+	// and v, zero before the first (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2, as
+	// PyTorch has it, with the decay scaled by the learning rate):
+	//
+	//	m = b1·m + (1-b1)·g;  v = b2·v + (1-b2)·g²
+	//	w = (1 - lr·decay)·w - lr · m/(1-b1^t) / (sqrt(v/(1-b2^t)) + eps)
+	AdamW(w, m, v, g Buffer, s AdamWStep)
+}
+
+// AdamWStep are the settings of a step.
+type AdamWStep struct {
+	Step                         int
+	LR, Beta1, Beta2, Eps, Decay float64
 }

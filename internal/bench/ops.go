@@ -133,11 +133,20 @@ func Elements(N, F int) []Op {
 		{"normal", func(be backend.Backend, _, _, _, z backend.Buffer) { be.Normal(z, 1, 2) }},
 		{"perturb", func(be backend.Backend, w, x, y, z backend.Buffer) { be.Perturb(w, x, y, z, 0.1, false) }},
 		{"axpby", func(be backend.Backend, _, x, y, _ backend.Buffer) { be.Axpby(y, 0.5, x, 0.5) }},
+		{"adamw", func(be backend.Backend, w, x, y, z backend.Buffer) {
+			be.AdamW(w, y, z, x, backend.AdamWStep{Step: 1, LR: 1e-4, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8})
+		}},
 		{"unitsums/rows", func(be backend.Backend, _, x, _, _ backend.Buffer) {
 			be.UnitSumSquares(be.NewSums(N), x, backend.Units{Rows: N, Cols: F, Axis: 0, Width: 1})
 		}},
 		{"unitsums/columns", func(be backend.Backend, _, x, _, _ backend.Buffer) {
 			be.UnitSumSquares(be.NewSums(F), x, backend.Units{Rows: N, Cols: F, Axis: 1, Width: 1})
+		}},
+		{"saliences/rows", func(be backend.Backend, w, x, _, _ backend.Buffer) {
+			be.UnitSaliences(be.NewSums(N), backend.FirstOrder, w, x, nil, backend.Units{Rows: N, Cols: F, Axis: 0, Width: 1})
+		}},
+		{"saliences/columns", func(be backend.Backend, w, x, _, _ backend.Buffer) {
+			be.UnitSaliences(be.NewSums(F), backend.FirstOrder, w, x, nil, backend.Units{Rows: N, Cols: F, Axis: 1, Width: 1})
 		}},
 		{"moments/columns", func(be backend.Backend, _, x, _, _ backend.Buffer) {
 			be.ColumnMoments(be.NewSums(F), be.NewSums(F), x, []int{N}, N, F)

@@ -150,7 +150,7 @@ func (r *array) arrived() read {
 }
 
 func (s *scratch) upload(b backend.Buffer, data []byte) {
-	s.be.Upload(b, tensor.New(s.DType, []int{b.Len()}, data).Decode)
+	s.be.UploadStored(b, tensor.New(s.DType, []int{b.Len()}, data))
 }
 
 // Close implements Store.

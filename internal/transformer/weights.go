@@ -58,7 +58,7 @@ func (s *Stored) Weight(p model.Param) (backend.Buffer, error) {
 		return nil, t.err
 	}
 	b := s.be.New(p.Len())
-	s.be.Upload(b, t.Decode)
+	s.be.UploadStored(b, t.Tensor)
 	if p.Layer >= 0 { // others do not recur soon enough to keep their memory
 		s.memory.Put(t.Data)
 	}

@@ -12,17 +12,13 @@ import (
 	"moreau/internal/backend"
 )
 
-// Tolerances are of |got - want| / (1 + |want|), for inputs of about unit size.
+// Tolerances are of |got - want| / (1 + |want|), for inputs of about unit size. Those of
+// sums are what the backend states.
 const (
 	exact = 0
 	// rounding is a few operations in float32, each within half an ulp (6e-8), and
 	// exp within two ulps.
 	rounding = 1e-6
-	// summing is a sum of up to some hundred products in float32.
-	summing = 1e-5
-	// differences is a gradient in float32 through several such sums, against
-	// finite differences, which are good to 1e-8 themselves.
-	differences = 2e-5
 )
 
 // Run runs the suite.
@@ -54,12 +50,12 @@ func run(t *testing.T, be backend.Backend, held func(float64) float64) {
 		name string
 		run  func(s *suite)
 	}{
-		{"Memory", memory}, {"Recycling", recycling}, {"Misuse", misuse},
+		{"Summing", stated}, {"Memory", memory}, {"UploadStored", uploadStored}, {"Recycling", recycling}, {"Misuse", misuse},
 		{"Embedding", embedding}, {"Linear", linear}, {"Bias", bias}, {"RMSNorm", rmsNorm}, {"RoPE", rope},
 		{"Attention", attention}, {"AttentionCache", attentionCache}, {"SwiGLU", swiGLU},
 		{"GeGLU", geGLU}, {"SoftCap", softCap},
 		{"CrossEntropy", crossEntropy}, {"CrossEntropyLarge", crossEntropyLarge}, {"NotFinite", notFinite},
-		{"Normal", normal}, {"NormalPrefix", normalPrefix}, {"Perturb", perturb}, {"Axpby", axpby}, {"AddSquares", addSquares}, {"Units", units},
+		{"Normal", normal}, {"NormalPrefix", normalPrefix}, {"Perturb", perturb}, {"Axpby", axpby}, {"AddSquares", addSquares}, {"AdamW", adamW}, {"Units", units},
 		{"UnitSaliences", unitSaliences},
 		{"ColumnMoments", columnMoments}, {"Sync", synced},
 	} {
@@ -68,6 +64,23 @@ func run(t *testing.T, be backend.Backend, held func(float64) float64) {
 		})
 	}
 }
+
+// mostSumming bounds what a backend may state: beyond it a test would see no fault.
+const mostSumming = 1e-3
+
+func stated(s *suite) {
+	if v := s.be.Summing(); !(v > 0 && v <= mostSumming) {
+		s.Errorf("Summing is %g, want more than 0 and at most %g", v, mostSumming)
+	}
+}
+
+// differences is a gradient in float32 through several sums, against finite differences,
+// which are good to 1e-8 themselves.
+func (s *suite) differences() float64 { return 2 * s.be.Summing() }
+
+// summed is the tolerance of a sum of n products of normal draws in one accumulator, which
+// may reach the square root of n.
+func (s *suite) summed(n int) float64 { return s.be.Summing() / 10 * math.Sqrt(float64(n)) }
 
 // suite is one test: the backend, a source of inputs and the buffers in use.
 type suite struct {

@@ -83,7 +83,7 @@ func units(s *suite) {
 			x[i] = v * float64(factors[unit])
 		}
 		s.near("UnitSumSquares", squares, wantSquares, rounding)
-		s.near("UnitDots", dots, wantDots, summing)
+		s.near("UnitDots", dots, wantDots, s.be.Summing())
 		s.near("UnitScale", s.read(b), x, rounding)
 		s.release()
 	}

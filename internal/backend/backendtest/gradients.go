@@ -64,7 +64,7 @@ func (s *suite) backward(name string, o op, in [][]float64, dout []float64, skip
 		for i := range expected {
 			expected[i] += want[k][i]
 		}
-		s.near(fmt.Sprintf("%s: gradient %d", name, k), got, expected, differences)
+		s.near(fmt.Sprintf("%s: gradient %d", name, k), got, expected, s.differences())
 	}
 }
 

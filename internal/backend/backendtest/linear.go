@@ -1,10 +1,6 @@
 package backendtest
 
-import (
-	"math"
-
-	"moreau/internal/backend"
-)
+import "moreau/internal/backend"
 
 // referenceLinear: out[N,O] = x[N,I] · w[O,I]ᵀ.
 func referenceLinear(x, w []float64, N, I, O int) []float64 {
@@ -28,10 +24,6 @@ func transpose(x []float64, rows, cols int) []float64 {
 	return out
 }
 
-// summed is the tolerance of a sum of n products of normal draws in one
-// accumulator, which may reach the square root of n.
-func summed(n int) float64 { return 1e-6 * math.Sqrt(float64(n)) }
-
 // linearShapes meet every edge of a micro-tile, and cross the blocks of a product.
 var linearShapes = [][3]int{
 	{1, 1, 1}, {1, 17, 33}, {2, 65, 3}, {3, 3, 3}, {4, 33, 130}, {5, 1, 17}, {17, 3, 1}, {17, 33, 5},
@@ -44,7 +36,7 @@ func linear(s *suite) {
 		x, w := s.values(N*I), s.values(O*I)
 		out := s.junk(N * O)
 		s.be.LinearForward(out, s.buffer(x), s.buffer(w), N, I, O)
-		s.near("LinearForward", s.read(out), referenceLinear(x, w, N, I, O), summed(I))
+		s.near("LinearForward", s.read(out), referenceLinear(x, w, N, I, O), s.summed(I))
 		s.release()
 		s.linearBackward(x, w, N, I, O)
 	}
@@ -67,8 +59,8 @@ func (s *suite) linearBackward(x, w []float64, N, I, O int) {
 	s.be.LinearBackward(nil, gw, d, s.buffer(x), nil, N, I, O)
 	add(dx, referenceLinear(dout, transpose(w, O, I), N, O, I))
 	add(dw, referenceLinear(transpose(dout, N, O), transpose(x, N, I), O, N, I))
-	s.near("LinearBackward dx", s.read(gx), dx, summed(O))
-	s.near("LinearBackward dw", s.read(gw), dw, summed(N))
+	s.near("LinearBackward dx", s.read(gx), dx, s.summed(O))
+	s.near("LinearBackward dw", s.read(gw), dw, s.summed(N))
 }
 
 // add: y += x.
@@ -89,9 +81,9 @@ func rounding16(s *suite) {
 		out, dx, dw := s.junk(N*O), s.buffer(make([]float64, N*I)), s.buffer(make([]float64, O*I))
 		s.be.LinearForward(out, s.buffer(x), s.buffer(w), N, I, O)
 		s.be.LinearBackward(dx, dw, s.buffer(dout), s.buffer(x), s.buffer(w), N, I, O)
-		s.near("LinearForward", s.read(out), referenceLinear(xr, wr, N, I, O), summed(I))
-		s.near("LinearBackward dx", s.read(dx), referenceLinear(dr, transpose(wr, O, I), N, O, I), summed(O))
-		s.near("LinearBackward dw", s.read(dw), referenceLinear(transpose(dr, N, O), transpose(xr, N, I), O, N, I), summed(N))
+		s.near("LinearForward", s.read(out), referenceLinear(xr, wr, N, I, O), s.summed(I))
+		s.near("LinearBackward dx", s.read(dx), referenceLinear(dr, transpose(wr, O, I), N, O, I), s.summed(O))
+		s.near("LinearBackward dw", s.read(dw), referenceLinear(transpose(dr, N, O), transpose(xr, N, I), O, N, I), s.summed(N))
 		s.release()
 	}
 }

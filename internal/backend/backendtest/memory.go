@@ -1,5 +1,7 @@
 package backendtest
 
+import "moreau/internal/tensor"
+
 // lengths are the lengths of element-wise ops: all up to 256, then some that
 // cross the chunks of a backend.
 func lengths() []int {
@@ -29,6 +31,32 @@ func memory(s *suite) {
 	if x := s.read(b); x[29] != 0 || x[30] == 0 || x[31] == 0 || x[32] != 0 {
 		s.Errorf("a Slice of a Slice is not a view of values 30 and 31: %v", x[28:34])
 	}
+}
+
+// uploadStored: the values of every type that files of weights have, as the host decodes them.
+func uploadStored(s *suite) {
+	for _, d := range []tensor.DType{tensor.F32, tensor.F16, tensor.BF16, tensor.F64, tensor.Q4_0, tensor.Q4_1, tensor.Q5_0, tensor.Q5_1, tensor.Q8_0, tensor.Q4_K, tensor.Q5_K, tensor.Q6_K} {
+		for _, blocks := range []int{1, 3, 700} {
+			n := blocks * d.BlockSize()
+			data := make([]byte, blocks*d.BlockBytes())
+			for i := range data {
+				data[i] = byte(s.random.IntN(64)) // which makes no infinity of any type
+			}
+			t := tensor.New(d, []int{n}, data)
+			want := make([]float64, n)
+			for i, v := range t.Float32() {
+				want[i] = float64(v)
+			}
+			b := s.junk(n)
+			s.be.UploadStored(b, t)
+			clear(data) // they are the caller's again
+			s.near("UploadStored of "+d.String(), s.read(b), want, exact)
+			s.release()
+		}
+	}
+	s.panics("UploadStored of another length", func() {
+		s.be.UploadStored(s.be.New(3), tensor.New(tensor.F32, []int{2}, make([]byte, 8)))
+	})
 }
 
 // recycling: memory that comes back from Free is zero again.

@@ -36,6 +36,6 @@ func rope(s *suite) {
 		forward := func(in [][]float64) []float64 { return referenceRoPE(in[0], cos, sin, B, T, H, D, R, pos0, 1) }
 		at := s.sample(len(x))
 		got := pick(referenceRoPE(x, cos, sin, B, T, H, D, R, pos0, -1), at)
-		s.near("gradient of the reference", got, differentiate(forward, [][]float64{x}, 0, at, x), differences)
+		s.near("gradient of the reference", got, differentiate(forward, [][]float64{x}, 0, at, x), s.differences())
 	}
 }

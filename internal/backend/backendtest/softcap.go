@@ -32,7 +32,7 @@ func softCap(s *suite) {
 				slope[i] = 0 // the difference of infinities is none
 			}
 		}
-		s.near("SoftCapBackward", s.read(grad), slope, differences)
+		s.near("SoftCapBackward", s.read(grad), slope, s.differences())
 		s.near("y after SoftCapBackward", s.read(b), want, rounding)
 		s.release()
 	}

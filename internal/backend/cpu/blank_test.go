@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"moreau/internal/backend"
+	"moreau/internal/tensor"
 )
 
 // A buffer that stands for zeros but holds leftovers gives every op what a buffer
@@ -98,6 +99,8 @@ func writeAll(b *Backend, fresh func(n int) backend.Buffer) (values [][]float32)
 	b.Perturb(out(N*O), y, nil, y, 0.5, false)
 	b.Axpby(out(N*O), 2, y, 3)
 	b.AddSquares(out(N*O), 2, y)
+	b.AdamW(out(N*O), out(N*O), out(N*O), y, backend.AdamWStep{Step: 1, LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1})
+	b.UploadStored(out(5), tensor.FromFloat32(tensor.F32, []int{5}, []float32{1, 2, 3, 4, 5}))
 	b.Copy(out(N*O), y)
 	for _, o := range outputs {
 		values = append(values, slices.Clone(all(o)))

@@ -68,3 +68,6 @@ func (b *Backend) WithBF16() *Backend {
 // Name is "cpu/", the kernel set, and how Linear ops are made unless in float32:
 // "+bf16" by instructions on bf16, "+rounded-bf16" by those on float32.
 func (b *Backend) Name() string { return "cpu/" + b.name + b.linear.suffix }
+
+// Summing is that of sums in a few float32 accumulators.
+func (b *Backend) Summing() float64 { return 1e-5 }

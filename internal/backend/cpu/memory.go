@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"moreau/internal/backend"
+	"moreau/internal/tensor"
 )
 
 // buffer is a backend.Buffer.
@@ -64,6 +65,14 @@ func (b *Backend) Copy(dst, src backend.Buffer) {
 func (b *Backend) Upload(dst backend.Buffer, fill func(part []float32, lo int)) {
 	data := output(dst, dst.Len(), "Upload dst")
 	b.spans(len(data), 64*chunk, func(_ *worker, lo, hi int) { fill(data[lo:hi], lo) })
+}
+
+// UploadStored decodes t, several parts at a time.
+func (b *Backend) UploadStored(dst backend.Buffer, t tensor.Tensor) {
+	if t.Len() != dst.Len() {
+		panic("cpu: UploadStored: lengths differ")
+	}
+	b.Upload(dst, t.Decode)
 }
 
 // Download copies src to the host.

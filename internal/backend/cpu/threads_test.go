@@ -71,6 +71,8 @@ func everyOp(be *Backend) (results [][]float32) {
 	be.GeGLUBackward(dx, y, x, x, y)
 	be.SoftCapForward(y, 2)
 	be.SoftCapBackward(dx, y, 2)
+	be.AddSquares(y, 0.5, x)
+	be.AdamW(dx, draw(N*C), be.New(N*C), x, backend.AdamWStep{Step: 3, LR: 0.1, Beta1: 0.9, Beta2: 0.9, Eps: 1e-8})
 	rows := be.NewSums(N * backend.RowSums)
 	be.CrossEntropyForward(rows, out, ids, N, 0, O)
 	be.CrossEntropyBackward(out, rows, ids, N, 0, O, 0.5)
