@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"moreau/internal/job"
@@ -25,6 +26,9 @@ func printPlan(p job.PrunePlan, stdout io.Writer) {
 		rows = append(rows, "cut\t"+cutNote(p)+uniformNote(p), "scores\t"+p.ScoresInWords())
 	}
 	rows = append(rows, layerRows(p)...)
+	if !before.HeadsCutAreMasked() && cutsHeads(p.Cut) {
+		rows = append(rows, "heads\tunder one norm over all of them: heads that go change what it makes of the others, which no score foresees")
+	}
 	if p.RAM > 0 {
 		rows = append(rows, fmt.Sprintf("estimate\t%s of RAM, %s", job.Size(p.RAM), secondsRange(p.Seconds)))
 	}
@@ -35,6 +39,11 @@ func printPlan(p job.PrunePlan, stdout io.Writer) {
 		rows = append(rows, "output\t"+p.Out.String())
 	}
 	table(stdout, rows...)
+}
+
+// cutsHeads says whether KV groups or query heads may go.
+func cutsHeads(cut *prune.Plan) bool {
+	return cut.Removed() > 0 && slices.Contains(cut.Budget.Kinds, cut.Before.AttentionKind())
 }
 
 // sizeRow is the size of the files, or that of the weights while there are none.

@@ -22,7 +22,9 @@ func (o *verifyOptions) AddFlags(cmd *cobra.Command) {
 
 const verifyHelp = `verify reads a pruned model back and compares its logits with those of the dense
 model in which the units that went are masked: the two must compute the same, but
-for the rounding of the type that the pruned model is written in. It finds layers
+for the rounding of the type that the pruned model is written in. Heads under one norm
+over all of them (OLMo 2 and 3) are cut from the dense model instead, since what is left
+is not the model with these masked. It finds layers
 and units by their weights, so any pruned copy can be checked, whoever wrote it. The
 exit code is 0 if they agree within the bound of that type, else 1.
 
@@ -80,6 +82,9 @@ func printVerified(g *globals, v job.VerifyReport, stdout io.Writer) error {
 	var rows []string
 	if len(v.Layers) < v.Of {
 		rows = append(rows, fmt.Sprintf("layers found\t%d of %d: %s", len(v.Layers), v.Of, spans(v.Layers)))
+	}
+	if v.HeadsCut {
+		rows = append(rows, "heads\tcut from the dense model, not masked: one norm runs over all of them")
 	}
 	table(stdout, append(rows,
 		fmt.Sprintf("largest difference of a logit\t%.3g (logits up to %.3g)", v.MaxAbs, v.Largest),

@@ -24,6 +24,20 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// Heads under a norm over all of them: the plan says so, and verify does not call the right file wrong.
+func TestWideNorms(t *testing.T) {
+	for args, says := range map[string]bool{"": true, "--mlp-only": false} {
+		out := filepath.Join(t.TempDir(), "folder")
+		prune := append([]string{"prune", golden("olmo2"), "--layer-ratio", "50%", "--method", "l2", "--no-eval", "-o", out}, strings.Fields(args)...)
+		if got := must(t, prune...).stdout; strings.Contains(got, "norm over all of them") != says {
+			t.Errorf("%s: %s", args, got)
+		}
+		if got := must(t, "verify", golden("olmo2"), out).stdout; !strings.Contains(got, "PASS") || strings.Contains(got, "not masked") != says {
+			t.Errorf("%s: %s", args, got)
+		}
+	}
+}
+
 // A row of the embedding that no token of the batch reads is compared too.
 func TestVerifyEmbedding(t *testing.T) {
 	tampered := filepath.Join(t.TempDir(), "folder")

@@ -42,8 +42,9 @@ type VerifyReport struct {
 	DType     string  `json:"dtype"`              // coarsest of the pruned model
 	Bound     float64 `json:"bound"`
 	Pass      bool    `json:"pass"`
-	Layers    []int   `json:"layers"` // of the dense model that the pruned one has
-	Of        int     `json:"-"`      // layers of the dense model
+	Layers    []int   `json:"layers"`              // of the dense model that the pruned one has
+	HeadsCut  bool    `json:"heads_cut,omitempty"` // heads are cut from the dense model, not masked: one norm runs over all of them
+	Of        int     `json:"-"`                   // layers of the dense model
 }
 
 // NewVerify opens the models.
@@ -90,7 +91,7 @@ func (j *Verify) Execute(ctx context.Context, p VerifyPlan, _ Progress) (VerifyR
 	if err != nil {
 		return r, Input(fmt.Errorf("%s, %s: %w", j.dense.Path, j.pruned.Path, err))
 	}
-	r.Unit = match.Worst
+	r.Unit, r.HeadsCut = match.Worst, match.HeadsAreCut(dense.Config)
 	if r.Difference, err = verify.Compare(ctx, j.be, dense, pruned, match, batch); err != nil {
 		return r, err
 	}

@@ -23,8 +23,12 @@ type Difference struct {
 func (d Difference) Relative() float64 { return d.RMS / d.RMSOf }
 
 // Compare runs a batch through the dense model with the units that are not in m
-// masked, and through the pruned model.
+// masked, or without its heads where these are cut (HeadsAreCut), and through the pruned model.
 func Compare(ctx context.Context, be backend.Backend, dense, pruned Model, m *Match, b transformer.Batch) (Difference, error) {
+	dense, m, err := reference(ctx, dense, m)
+	if err != nil {
+		return Difference{}, err
+	}
 	want, err := logits(ctx, be, dense.Config.ByQueryHead(), &masked{transformer.NewStored(be, dense.Weights), be, m}, b)
 	if err != nil {
 		return Difference{}, err
