@@ -43,7 +43,7 @@ func TestBadFolder(t *testing.T) {
 		{"self_attn.q_proj.bias is missing", []edit{config("attention_bias", true)}},
 		{"mlp.gate_proj.bias is missing", []edit{config("mlp_bias", true)}},
 		{"attention_bias and mlp_bias are not supported for qwen3", []edit{config("attention_bias", true, "model_type", "qwen3")}},
-		{"use_sliding_window is not supported for qwen2", []edit{config("use_sliding_window", true, "model_type", "qwen2")}},
+		{"use_sliding_window is not supported for llama", []edit{config("use_sliding_window", true)}},
 		{"self_attn.q_proj.bias is missing", []edit{config("model_type", "qwen2")}},
 		{"self_attn.k_norm.weight|[15]|configuration says [16]", []edit{config("model_type", "qwen3"), weights(func(m checkpoint.Memory) {
 			for _, l := range "01" {
