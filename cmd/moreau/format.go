@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -42,19 +43,23 @@ func secondsRange(s job.Seconds) string {
 	return least + " to " + most
 }
 
-// roughly writes a number of seconds with the precision of an estimate.
+// roughly writes a number of seconds with the precision of an estimate: two digits.
 func roughly(s float64) string {
-	switch {
-	case s < 1:
-		return "1 s"
-	case s < 60:
-		return fmt.Sprintf("%.2g s", s)
-	case s < 3600:
-		return fmt.Sprintf("%.2g min", s/60)
-	case s < 100*3600:
-		return fmt.Sprintf("%.2g h", s/3600)
+	for _, u := range []struct {
+		name          string
+		seconds, most float64
+	}{{"s", 1, 59.5}, {"min", 60, 59.5}, {"h", 3600, math.Inf(1)}} {
+		if v := s / u.seconds; v < u.most {
+			return strconv.FormatFloat(round(max(1, v)), 'f', -1, 64) + " " + u.name
+		}
 	}
-	return fmt.Sprintf("%.0f h", s/3600)
+	return ""
+}
+
+// round keeps two digits.
+func round(v float64) float64 {
+	scale := math.Pow(10, math.Floor(math.Log10(v))-1)
+	return math.Round(v/scale) * scale
 }
 
 // table writes aligned columns; cells of a row are separated by tabs.

@@ -112,7 +112,7 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 		return err
 	}
 	defer j.Close()
-	plan, err := j.Plan()
+	plan, err := j.Plan(ctx)
 	if err != nil {
 		return err
 	}

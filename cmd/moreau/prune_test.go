@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -110,7 +111,13 @@ func TestDryRunNeedsOnlyTheConfiguration(t *testing.T) {
 func TestDryRunWritesNothing(t *testing.T) {
 	dir := t.TempDir()
 	r := must(t, "prune", stories, "--ratio", "20%", "--dry-run", "-o", filepath.Join(dir, "out.gguf"), "--save-scores", filepath.Join(dir, "s.json"))
-	for _, word := range []string{"estimate", "out.gguf: GGUF", "KV cache"} {
+	if !regexp.MustCompile(`(?m)^estimate +\d+\.\d MiB of RAM, (about )?\d.* (s|min)$`).MatchString(r.stdout) {
+		t.Errorf("no estimate of memory and time:\n%s", r.stdout)
+	}
+	if s := parsed[planJSON](t, must(t, "prune", stories, "--ratio", "20%", "--dry-run", "--json", "-o", filepath.Join(dir, "out.gguf")).stdout).Seconds; len(s) != 2 || !(0 < s[0] && s[0] <= s[1]) {
+		t.Errorf("seconds %v, want least and most", s)
+	}
+	for _, word := range []string{"out.gguf: GGUF", "KV cache"} {
 		if !strings.Contains(r.stdout, word) {
 			t.Errorf("the plan does not say %q:\n%s", word, r.stdout)
 		}

@@ -44,8 +44,8 @@ type PruneReport struct {
 	Command       string
 }
 
-// Plan says what Execute will do.
-func (j *Prune) Plan() (PrunePlan, error) {
+// Plan says what Execute will do. It times this machine for that.
+func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 	p := PrunePlan{Model: j.m.Path, OneSize: j.o.Budget.oneSize(j.m.Config, j.o.Out.Path),
 		Scores: j.scoresFrom(), Manifest: j.manifest, Decided: j.scores != nil || j.decided(), Texts: planTexts(j.texts)}
 	cut, err := j.sized, error(nil)
@@ -70,7 +70,7 @@ func (j *Prune) Plan() (PrunePlan, error) {
 	if p.Scoring != nil {
 		p.RAM = max(p.RAM, p.Scoring.RAM)
 	}
-	p.Seconds, err = j.seconds(p)
+	p.Seconds, err = j.seconds(ctx, p)
 	return p, err
 }
 

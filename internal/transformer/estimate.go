@@ -118,13 +118,21 @@ func PassFLOPs(cfg *model.Config, tokens int, gradients Gradients) float64 {
 			layers += float64(p.Len())
 		}
 	}
-	head := float64(cfg.HeadParam().Len())
-	perLayer, perHead := 2.0, 2.0
-	if gradients != NoGradients {
-		perLayer, perHead = 6, 6
-	}
-	if gradients >= LayerWeights {
+	perLayer := 2.0
+	switch {
+	case gradients >= LayerWeights:
 		perLayer = 8
+	case gradients != NoGradients:
+		perLayer = 6
 	}
-	return float64(tokens) * (perLayer*layers + perHead*head)
+	return float64(tokens)*perLayer*layers + HeadFLOPs(cfg, tokens, gradients)
+}
+
+// HeadFLOPs is the part of PassFLOPs that is the head's.
+func HeadFLOPs(cfg *model.Config, tokens int, gradients Gradients) float64 {
+	perHead := 2.0
+	if gradients != NoGradients {
+		perHead = 6
+	}
+	return float64(tokens) * perHead * float64(cfg.HeadParam().Len())
 }

@@ -1,0 +1,86 @@
+package job
+
+import (
+	"context"
+
+	"moreau/internal/eval"
+	"moreau/internal/model"
+	"moreau/internal/tensor"
+	"moreau/internal/transformer"
+)
+
+// Seconds is an estimate of time.
+type Seconds struct{ Least, Most float64 }
+
+// work is what a run consists of.
+type work struct {
+	layers  [2]float64 // operations of the products of the layers: of passes forward alone, and with gradients
+	head    float64    // operations of the products of the head
+	logits  float64    // values
+	decoded float64    // scalars read and decoded
+	moved   float64    // scalars of the state, moved by a step
+	written float64    // scalars encoded
+	dtype   tensor.DType
+	tokens  int // of the largest pass
+}
+
+// addEval adds measuring perplexity on these passes by a model of configuration cfg.
+func (w *work) addEval(cfg *model.Config, passes []eval.Pass) {
+	for _, p := range passes {
+		w.addPass(cfg, p.B*p.T, transformer.NoGradients, 1)
+	}
+}
+
+// addPass adds n passes over so many tokens. With gradients layers are gone through twice, and
+// the layers' weights read for each.
+func (w *work) addPass(cfg *model.Config, tokens int, gradients transformer.Gradients, n int) {
+	all, head := transformer.PassFLOPs(cfg, tokens, gradients), transformer.HeadFLOPs(cfg, tokens, gradients)
+	kind, reads := 0, 1
+	if gradients != transformer.NoGradients {
+		kind, reads = 1, 2
+	}
+	w.tokens = max(w.tokens, tokens)
+	w.layers[kind] += float64(n) * (all - head)
+	w.head += float64(n) * head
+	w.logits += float64(n) * float64(tokens) * float64(cfg.VocabSize)
+	w.decoded += float64(n*reads) * float64(cfg.ParamCount())
+}
+
+// addScoring adds a scoring run as planned.
+func (w *work) addScoring(s *scoring, p *ScoringPlan) {
+	if s.calib == nil {
+		w.decoded += float64(s.m.Config.ParamCount())
+		return
+	}
+	w.addPass(s.m.Config, p.Rows*p.SeqLen, s.method.Gradients(s.run), p.Passes)
+	if p.State != nil {
+		for _, param := range p.State.moving {
+			w.moved += float64(param.Len() * p.Passes)
+		}
+	}
+}
+
+// speeds are what the parts of work take, in nanoseconds a unit.
+type speeds struct {
+	layers                                [2]float64
+	head, logits, decoded, moved, written float64
+}
+
+// seconds is how long the work takes at these speeds.
+func (w work) seconds(s speeds) float64 {
+	return (w.layers[0]*s.layers[0] + w.layers[1]*s.layers[1] + w.head*s.head + w.logits*s.logits +
+		w.decoded*s.decoded + w.moved*s.moved + w.written*s.written) / 1e9
+}
+
+// seconds is the time of the run that p plans.
+func (j *Prune) seconds(ctx context.Context, p PrunePlan) (Seconds, error) {
+	w := work{written: float64(p.After.ParamCount()), dtype: p.Out.DType, decoded: float64(p.After.ParamCount())}
+	if p.Scoring != nil {
+		w.addScoring(j.scoring, p.Scoring)
+	}
+	for _, t := range p.Texts {
+		w.addEval(p.Before, t.Passes)
+		w.addEval(p.After, t.Passes)
+	}
+	return estimate(ctx, j.be, j.m.Config, j.m.Weights, w)
+}

@@ -1,0 +1,184 @@
+package job
+
+import (
+	"errors"
+	"math"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"moreau/internal/backend/cpu"
+	"moreau/internal/eval"
+	"moreau/internal/load"
+	"moreau/internal/model"
+	"moreau/internal/tensor"
+	"moreau/internal/transformer"
+)
+
+// builtinModel is the model inside the program.
+func builtinModel(t *testing.T) *load.Model {
+	t.Helper()
+	m, err := load.Open(load.Builtin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Work is counted by hand: 2 operations a weight and token forward, 8 with the gradients of the
+// layers, 6 in the head; weights are read once forward and twice with gradients.
+func TestWork(t *testing.T) {
+	cfg := builtinModel(t).Config
+	layers, head := float64(0), float64(cfg.VocabSize*cfg.HiddenSize)
+	for l := range cfg.Layers {
+		for _, p := range cfg.LayerParams(l) {
+			layers += float64(p.Len())
+		}
+	}
+	all := float64(cfg.ParamCount())
+	var w work
+	w.addEval(cfg, []eval.Pass{{B: 2, T: 10}, {B: 1, T: 5}})
+	if want := (work{layers: [2]float64{25 * 2 * layers, 0}, head: 25 * 2 * head, logits: 25 * float64(cfg.VocabSize), decoded: 2 * all, tokens: 20}); w != want {
+		t.Errorf("evaluation: %+v, want %+v", w, want)
+	}
+	w = work{}
+	w.addPass(cfg, 30, transformer.LayerWeights, 3)
+	if want := (work{layers: [2]float64{0, 3 * 30 * 8 * layers}, head: 3 * 30 * 6 * head, logits: 3 * 30 * float64(cfg.VocabSize), decoded: 3 * 2 * all, tokens: 30}); w != want {
+		t.Errorf("gradients: %+v, want %+v", w, want)
+	}
+}
+
+// Every part of the work counts, at its own speed.
+func TestSecondsOfWork(t *testing.T) {
+	w := work{layers: [2]float64{1e9, 2e9}, head: 3e9, logits: 4e9, decoded: 5e9, moved: 6e9, written: 7e9}
+	s := speeds{layers: [2]float64{1, 10}, head: 100, logits: 1e3, decoded: 1e4, moved: 1e5, written: 1e6}
+	if got, want := w.seconds(s), 7654321.0; math.Abs(got-want) > 1e-6 {
+		t.Errorf("%g seconds, want %g", got, want)
+	}
+}
+
+// clock is a stopwatch by which every run takes a millisecond, a slow one three.
+type clock struct{ runs int }
+
+func (c *clock) time(run func()) (fast, slow time.Duration) {
+	c.runs++
+	run()
+	return time.Millisecond, 3 * time.Millisecond
+}
+
+// With a clock that always says the same, a speed is what was timed by what was done.
+func TestProbe(t *testing.T) {
+	be, err := cpu.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := builtinModel(t)
+	cfg := m.Config
+	c := &clock{}
+	p := &probe{be: be, time: c.time}
+	p.measure(t.Context(), cfg, m.Weights, work{layers: [2]float64{1, 1}, head: 1, moved: 1, written: 1, tokens: 32, dtype: tensor.Q8_0})
+	if p.err != nil {
+		t.Fatal(p.err)
+	}
+	if c.runs != 9 { // two layers, decoding, head and loss, three of the state, encoding
+		t.Errorf("%d things were timed", c.runs)
+	}
+	small, _, _ := smallStep(cfg, 32)
+	if s := small.Layers[0]; len(small.Layers) != 1 || s != cfg.Layers[2] || small.VocabSize != 32 {
+		t.Errorf("a small model is probed by %+v with a vocabulary of %d", s, small.VocabSize)
+	}
+	var layer int
+	for _, param := range cfg.LayerParams(2) {
+		layer += param.Len()
+	}
+	for name, tt := range map[string]struct{ got, units float64 }{
+		"decoding": {p.fast.decoded, float64(layer)},
+		"head":     {p.fast.head, 2 * 32 * 64 * 512},
+		"logits":   {p.fast.logits, 32 * 512},
+		"state":    {p.fast.moved, 256. * 64 / 8}, // 2 draws, 2 perturbations, 4 sums
+	} {
+		if want := 1e6 / tt.units; math.Abs(tt.got/want-1) > 1e-9 {
+			t.Errorf("%s: %g ns, want %g", name, tt.got, want)
+		}
+	}
+	if p.fast.written <= 0 || p.fast.layers[0] <= p.fast.layers[1] || p.fast.layers[1] <= 0 {
+		t.Errorf("speeds %+v", p.fast)
+	}
+	if w := (work{layers: [2]float64{1e9, 1e9}, head: 1e9, moved: 1e9}); math.Abs(w.seconds(p.slow)/w.seconds(p.fast)-3) > 1e-9 {
+		t.Errorf("slow %+v, fast %+v", p.slow, p.fast)
+	}
+}
+
+// A layer of a large model is probed by a part of it, with as many query heads a KV head.
+func TestProbeOfLargeModels(t *testing.T) {
+	cfg := builtinModel(t).Config.WithLayers([]model.Layer{{Heads: 64, KVHeads: 8, Intermediate: 28672}})
+	cfg.HiddenSize, cfg.HeadDim, cfg.VocabSize = 8192, 128, 128256
+	small, B, T := smallStep(cfg, 1280)
+	if n := transformer.PassFLOPs(small, B*T, transformer.LayerWeights); n > 1.5*probeWork || n < probeWork/2 || T < 16 {
+		t.Errorf("%g operations, want about %g", n, float64(probeWork))
+	}
+	if l := small.Layers[0]; l.Group() != 8 || cfg.Layers[0].Heads != 64 {
+		t.Errorf("layers %+v of %+v", l, cfg.Layers[0])
+	}
+}
+
+// An unreadable weight is an error of the plan, not a time.
+func TestProbeFails(t *testing.T) {
+	be, err := cpu.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := builtinModel(t).Config
+	if _, err := estimate(t.Context(), be, cfg, load.Promised(cfg, tensor.F32), work{decoded: 1}); err == nil {
+		t.Error("weights that are not there were timed")
+	}
+}
+
+// Memory and time of a plan are those of the rows' lengths, not of the options for texts.
+func TestPlanOfIDs(t *testing.T) {
+	dir := t.TempDir()
+	rows := func(n int) string {
+		ids := "[["
+		for range n {
+			ids += "1,"
+		}
+		path := filepath.Join(dir, "ids.json")
+		if err := writeText(path, true, []byte(ids+"1],[1,2]]")); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	be, err := cpu.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := func(o PruneOptions) PrunePlan {
+		o.Budget = BudgetOptions{Ratio: 0.2, Align: AutoAlign, Selection: "local"}
+		o.Out.Path = filepath.Join(dir, "out.gguf")
+		o.PlanOnly = true
+		j, err := NewPrune(load.Builtin, be, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		p, err := j.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	cfg := builtinModel(t).Config
+	p := plan(PruneOptions{Scoring: quick("l1"), Texts: TextOptions{IDs: rows(400), Seq: 2}})
+	if want := EvalBytes(cfg, 2, 401); p.RAM != want || p.Texts[0].Passes[0] != (eval.Pass{B: 2, T: 401}) {
+		t.Errorf("evaluation of 401 ids: %d bytes in passes %v, want %d", p.RAM, p.Texts[0].Passes, want)
+	}
+	o := quick("taylor")
+	o.Calib.IDs = rows(300)
+	p = plan(PruneOptions{Scoring: o, NoEval: true})
+	if want := resident(transformer.PassBytes(cfg, 2, 301, transformer.LayerWeights)); p.RAM != want || p.Scoring.SeqLen != 301 {
+		t.Errorf("scores by 301 ids: %d bytes of %d x %d, want %d", p.RAM, p.Scoring.Rows, p.Scoring.SeqLen, want)
+	}
+	if _, err := NewPrune(load.Builtin, be, PruneOptions{Scoring: o, PlanOnly: true}); !errors.Is(err, ErrUsage) {
+		t.Errorf("no budget: %v", err)
+	}
+}
