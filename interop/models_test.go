@@ -77,6 +77,9 @@ var cases = []modelCase{
 	{name: "qwen2-query-heads-uniform", args: byQueryHead(qwen2, "--layer-ratio", "50%", "--layers", "0..1"), arch: "llama", class: "Qwen2ForCausalLM"},
 	{name: "qwen3-query-heads-uniform", args: byQueryHead(qwen3, "--layer-ratio", "50%", "--layers", "0..1"), arch: "qwen3", class: "Qwen3ForCausalLM"},
 	{name: "llama-biases-query-heads", args: byQueryHead(biased, "--layer-ratio", "50%", "--layers", "0..0"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
+	{name: "dropped-layers", args: prune(stories, "--drop-layers", "1..2"), arch: "llama", class: "LlamaForCausalLM"},
+	{name: "dropped-layers-and-cut", args: prune(stories, "--drop-layers", "2", "--layer-ratio", "40%", "--layers", "1..3"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
+	{name: "dropped-layers-gemma2", args: prune(gemma2, "--drop-layers", "0"), class: "Gemma2ForCausalLM"},
 	{name: "SmolLM2", args: prune(smol, "--ratio", "20%"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true, large: true},
 	{name: "SmolLM2-query-heads", args: byQueryHead(smol, "--layer-ratio", "34%", "--heads-only", "--uniform"), arch: "llama", class: "LlamaForCausalLM", large: true},
 }
