@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,7 +27,7 @@ func oneModel(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 || args[0] == "" {
 		return job.Usage(fmt.Errorf("want one MODEL, got %d arguments %q; see %s --help", len(args), args, cmd.CommandPath()))
 	}
-	return exclusive(cmd)
+	return nil
 }
 
 // noArguments wants none.
@@ -35,20 +35,22 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) != 0 {
 		return job.Usage(fmt.Errorf("want no arguments, got %d; see %s --help", len(args), cmd.CommandPath()))
 	}
-	return exclusive(cmd)
+	return nil
 }
 
-// allSet is the part of cobra's message that names the flags.
-var allSet = regexp.MustCompile(`\[([^\]]*)\] were all set`)
-
-// exclusive checks flags that exclude each other, before cobra does in its own words.
-func exclusive(cmd *cobra.Command) error {
-	err := cmd.ValidateFlagGroups()
-	if err == nil {
-		return nil
+// onlyOne refuses a command line with more than one of the flags.
+func onlyOne(cmd *cobra.Command, flags ...string) {
+	before := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if before != nil {
+			if err := before(cmd, args); err != nil {
+				return err
+			}
+		}
+		given := slices.DeleteFunc(slices.Sorted(slices.Values(flags)), func(name string) bool { return !cmd.Flags().Changed(name) })
+		if len(given) < 2 {
+			return nil
+		}
+		return job.Usage(fmt.Errorf("give only one of --%s; see %s --help", strings.Join(given, ", --"), cmd.CommandPath()))
 	}
-	if m := allSet.FindStringSubmatch(err.Error()); m != nil {
-		err = fmt.Errorf("give only one of --%s; see %s --help", strings.ReplaceAll(m[1], " ", ", --"), cmd.CommandPath())
-	}
-	return job.Usage(err)
 }

@@ -31,10 +31,10 @@ func (o *budgetFlags) AddFlags(cmd *cobra.Command) {
 	f.BoolVar(&o.cut.HeadsOnly, "heads-only", false, "cut attention heads only")
 	f.BoolVar(&o.cut.MLPOnly, "mlp-only", false, "cut MLP channels only")
 	f.StringVar(&o.selection, "selection", string(prune.Local), "local: each layer loses the same, but for a unit; global: units of all layers compete")
-	cmd.MarkFlagsMutuallyExclusive("ratio", "layer-ratio", "params", "size")
-	cmd.MarkFlagsMutuallyExclusive("uniform", "layers")
-	cmd.MarkFlagsMutuallyExclusive("uniform", "selection")
-	cmd.MarkFlagsMutuallyExclusive("heads-only", "mlp-only")
+	onlyOne(cmd, "ratio", "layer-ratio", "params", "size")
+	onlyOne(cmd, "uniform", "layers")
+	onlyOne(cmd, "uniform", "selection")
+	onlyOne(cmd, "heads-only", "mlp-only")
 }
 
 // options reads what the flags say.

@@ -24,7 +24,7 @@ func (o *textFlags) AddFlags(cmd *cobra.Command, chunks int, idsFlag string) {
 	f.StringArrayVar(&o.ppl, "ppl", nil, "NAME=FILE to measure perplexity on, repeatable; the names wikitext2 and ptb join lines as the papers do (default: built-in held-out text)")
 	f.IntVar(&o.text.Seq, "seq", 128, "tokens a perplexity row")
 	f.IntVar(&o.text.Chunks, "chunks", chunks, "perplexity rows at most, 0 for all")
-	cmd.MarkFlagsMutuallyExclusive("ppl", idsFlag)
+	onlyOne(cmd, "ppl", idsFlag)
 }
 
 // options reads what the flags say.

@@ -21,7 +21,7 @@ func (o *generateOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.IDs, "ids", "", "token ids to continue instead of text: JSON [[1,2,...]], one row")
 	f.IntVarP(&o.Tokens, "tokens", "n", 64, "new tokens at most")
 	f.Float64Var(&o.Temperature, "temperature", 0, "sampling temperature, 0 takes the most likely token")
-	cmd.MarkFlagsMutuallyExclusive("prompt", "ids")
+	onlyOne(cmd, "prompt", "ids")
 }
 
 func newGenerateCommand(g *globals) *cobra.Command {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
-	"regexp"
+	"reflect"
+	"strconv"
 	"strings"
 )
 
@@ -17,11 +20,13 @@ func message(ctx context.Context, err error) string {
 		}
 		return "interrupted; nothing half-written is left"
 	}
-	text := plain(err.Error())
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		text = strings.Replace(text, path.Error(), path.Path+": "+path.Err.Error(), 1) // without "stat" or "open"
-	}
+	text := err.Error()
+	each(err, func(part error) {
+		if words := plain(part); words != "" {
+			text = strings.Replace(text, part.Error(), words, 1)
+		}
+	})
+	text = strings.ReplaceAll(text, "\n", "; ")                  // of joined errors
 	text = strings.TrimSuffix(text, ": "+fs.ErrNotExist.Error()) // what is not there has been said
 	if errors.Is(err, fs.ErrNotExist) && !strings.Contains(text, ";") {
 		text += "; check the path"
@@ -29,36 +34,60 @@ func message(ctx context.Context, err error) string {
 	return text
 }
 
-var (
-	wrongType = regexp.MustCompile(`json: cannot unmarshal (.+?) into Go (?:struct field \w*\.(\S+)|value) of type (struct \{[^}]*\}|[^\s;,)]+)`)
-	goNumbers = regexp.MustCompile(`strconv\.\w+: parsing "[^"]*": `)
-	goPhrases = strings.NewReplacer("\n", "; ", "unexpected end of JSON input", "the JSON ends too early", "unexpected EOF", "it ends too early")
-)
-
-// plain says in a reader's words what Go's own packages say in theirs.
-func plain(text string) string {
-	text = wrongType.ReplaceAllStringFunc(text, func(s string) string {
-		m := wrongType.FindStringSubmatch(s)
-		field := m[2]
-		if field != "" {
-			field = " in " + field
+// each calls do for err and all that it wraps, the outermost first.
+func each(err error, do func(error)) {
+	do(err)
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			each(inner, do)
 		}
-		return m[1] + field + ", want " + jsonKind(m[3])
-	})
-	return goPhrases.Replace(goNumbers.ReplaceAllString(text, ""))
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			each(inner, do)
+		}
+	}
 }
 
-// jsonKinds name Go types by how they begin.
-var jsonKinds = []struct{ prefix, kind string }{
-	{"int", "a whole number"}, {"uint", "a whole number of 0 or more"}, {"float", "a number"},
-	{"string", "a string"}, {"bool", "true or false"}, {"[]", "a list"},
+// jsonEnds is what encoding/json says of a text that breaks off.
+var jsonEnds = json.Unmarshal(nil, new(any)).Error()
+
+// plain says in a reader's words what Go's own packages say in theirs, "" where theirs will do.
+func plain(err error) string {
+	switch e := err.(type) {
+	case *fs.PathError:
+		return e.Path + ": " + e.Err.Error() // without "stat" or "open"
+	case *strconv.NumError:
+		return e.Err.Error()
+	case *json.UnmarshalTypeError:
+		field := ""
+		if e.Field != "" {
+			field = " in " + e.Field
+		}
+		return e.Value + field + ", want " + jsonKind(e.Type)
+	case *json.SyntaxError:
+		if e.Error() == jsonEnds {
+			return "the JSON ends too early"
+		}
+	}
+	if err == io.ErrUnexpectedEOF {
+		return "it ends too early"
+	}
+	return ""
 }
 
-func jsonKind(goType string) string {
-	for _, k := range jsonKinds {
-		if strings.HasPrefix(goType, k.prefix) {
-			return k.kind
-		}
+// jsonKinds say what JSON a Go type is read from; all others are objects.
+var jsonKinds = map[reflect.Kind]string{
+	reflect.Int: "a whole number", reflect.Int8: "a whole number", reflect.Int16: "a whole number", reflect.Int32: "a whole number", reflect.Int64: "a whole number",
+	reflect.Uint: "a whole number of 0 or more", reflect.Uint8: "a whole number of 0 or more", reflect.Uint16: "a whole number of 0 or more",
+	reflect.Uint32: "a whole number of 0 or more", reflect.Uint64: "a whole number of 0 or more",
+	reflect.Float32: "a number", reflect.Float64: "a number", reflect.String: "a string", reflect.Bool: "true or false",
+	reflect.Slice: "a list", reflect.Array: "a list",
+}
+
+func jsonKind(t reflect.Type) string {
+	if kind, ok := jsonKinds[t.Kind()]; ok {
+		return kind
 	}
 	return "an object"
 }

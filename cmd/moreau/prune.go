@@ -40,10 +40,10 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.savePlan, "save-plan", "", "write what was dropped and cut (docs/formats/plan.md)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop")
 	f.BoolVar(&o.noEval, "no-eval", false, "do not measure perplexity before and after")
-	cmd.MarkFlagsMutuallyExclusive("scores", "save-scores") // what was read is not written again
+	onlyOne(cmd, "scores", "save-scores") // what was read is not written again
 	for _, decided := range []string{"scores", "save-scores", "drop-layers", "ratio", "layer-ratio", "params", "size", "align", "uniform", "layers",
 		"heads-only", "mlp-only", "selection", "method", "attention-unit"} {
-		cmd.MarkFlagsMutuallyExclusive("plan", decided)
+		onlyOne(cmd, "plan", decided)
 	}
 }
 

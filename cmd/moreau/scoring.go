@@ -40,7 +40,7 @@ func (o *scoringFlags) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.run.Scratch, "scratch", "", "folder for a scratch file that holds the state instead of memory")
 	f.StringVar(&o.state, "state", "f32", "type of the state between uses, f32 or bf16; bf16 implies a scratch file, of half the size")
 	f.DurationVar(&o.run.JournalEvery, "journal-every", o.run.JournalEvery, "least time between saves of the state, from which the same command continues after a crash; 0 saves after every step")
-	cmd.MarkFlagsMutuallyExclusive("calib", "ids")
+	onlyOne(cmd, "calib", "ids")
 }
 
 // states are the types that --state names.

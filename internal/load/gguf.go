@@ -16,7 +16,7 @@ func openGGUF(path string) (*Model, error) {
 	m, err := fromGGUF(path, g)
 	if err != nil {
 		g.Close()
-		return nil, fmt.Errorf("%s: %w: %v", path, ErrModel, err)
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrModel, err)
 	}
 	return m, nil
 }

@@ -118,7 +118,7 @@ func openHF(dir string, weights bool) (*Model, error) {
 	}
 	if m.Weights, m.LeftOut, err = weightsOf(m.Config, files, part); err != nil {
 		files.Close()
-		return nil, fmt.Errorf("%s: %w: %v", dir, ErrModel, err)
+		return nil, fmt.Errorf("%s: %w: %w", dir, ErrModel, err)
 	}
 	return m, nil
 }

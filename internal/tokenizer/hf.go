@@ -120,7 +120,7 @@ func readObject(path string) (map[string]json.RawMessage, error) {
 	}
 	var o map[string]json.RawMessage
 	if err := json.Unmarshal(data, &o); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, corrupt("%v", err))
+		return nil, fmt.Errorf("%s: %w", path, corrupt("%w", err))
 	}
 	return o, nil
 }

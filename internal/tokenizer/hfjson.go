@@ -44,7 +44,7 @@ func (m *hfMerge) UnmarshalJSON(data []byte) error {
 func parseJSON(data []byte) (*Vocab, error) {
 	var f hfTokenizer
 	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, corrupt("%v", err)
+		return nil, corrupt("%w", err)
 	}
 	if f.Model.Type != "BPE" && (f.Model.Type != "" || f.Model.Merges == nil) {
 		return nil, unsupported("model type %q (known: BPE)", f.Model.Type)
@@ -90,7 +90,7 @@ func text(s *string) string {
 func (f *hfTokenizer) tokens(v *Vocab) error {
 	var vocab map[string]int
 	if err := json.Unmarshal(f.Model.Vocab, &vocab); err != nil {
-		return corrupt("model.vocab: %v", err)
+		return corrupt("model.vocab: %w", err)
 	}
 	top := -1
 	for t, id := range vocab {

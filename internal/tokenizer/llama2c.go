@@ -17,13 +17,13 @@ func FromLlama2C(r io.Reader, vocabSize int) (*Vocab, error) {
 	in := bufio.NewReader(r)
 	var longest int32
 	if err := binary.Read(in, binary.LittleEndian, &longest); err != nil {
-		return nil, corrupt("header: %v", err)
+		return nil, corrupt("header: %w", err)
 	}
 	v := &Vocab{Model: "llama", Pre: "default", UNK: 0, BOS: 1, EOS: 2, PAD: -1, AddBOS: true, AddSpacePrefix: true}
 	for id := range vocabSize {
 		text, score, err := llama2cPiece(in)
 		if err != nil {
-			return nil, corrupt("token %d: %v", id, err)
+			return nil, corrupt("token %d: %w", id, err)
 		}
 		v.add(llama2cText(id, text), score, llama2cType(id, text))
 	}

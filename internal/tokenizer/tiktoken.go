@@ -44,7 +44,7 @@ func parseTiktoken(data []byte) (*Vocab, error) {
 		v.add(toByteLevel(string(token)), 0, Normal)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, corrupt("line %d: %v", len(v.Tokens)+1, err)
+		return nil, corrupt("line %d: %w", len(v.Tokens)+1, err)
 	}
 	var err error
 	if v.Merges, err = v.splits(func(id int) float32 { return -float32(id) }); err != nil {
