@@ -9,8 +9,12 @@ import (
 )
 
 func TestDemo(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "demo.gguf")
-	text := must(t, "demo", "-o", out).stdout
+	out := write(t, filepath.Join(t.TempDir(), "demo.gguf"), "precious")
+	refused(t, exitOutput, []string{out, "exists", "--force"}, "demo", "-o", out)
+	if read(t, out) != "precious" {
+		t.Error("the output was changed")
+	}
+	text := must(t, "demo", "-o", out, "--force").stdout
 	for _, m := range append([]string{"dense", "wrote " + out}, job.DemoMethods...) {
 		if !strings.Contains(text, m) {
 			t.Errorf("the demo does not show %q:\n%s", m, text)
@@ -21,6 +25,9 @@ func TestDemo(t *testing.T) {
 }
 
 func TestDemoJSON(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: the whole demo once more; run without -short")
+	}
 	t.Setenv("TMPDIR", t.TempDir()) // where it goes without -o
 	r := parsed[struct {
 		Models []job.DemoRow

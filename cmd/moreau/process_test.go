@@ -19,11 +19,18 @@ func TestProcess(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	t.Run("Ctrl-C", func(t *testing.T) { ctrlC(t, program) })
-	t.Run("kill -9", func(t *testing.T) { killAgain(t, program) })
-	t.Run("kill -9 with a scratch file", func(t *testing.T) { killAgain(t, program, "--scratch", ".") })
-	t.Run("full disk", func(t *testing.T) { fullDisk(t, program) })
-	t.Run("no room for standard output", func(t *testing.T) { fullStdout(t, program) })
+	for name, test := range map[string]func(t *testing.T){
+		"Ctrl-C":                      func(t *testing.T) { ctrlC(t, program) },
+		"kill -9":                     func(t *testing.T) { killAgain(t, program) },
+		"kill -9 with a scratch file": func(t *testing.T) { killAgain(t, program, "--scratch", ".") },
+		"full disk":                   func(t *testing.T) { fullDisk(t, program) },
+		"no room for standard output": func(t *testing.T) { fullStdout(t, program) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they wait for the disk
+			test(t)
+		})
+	}
 }
 
 // exitOf is the exit code of a process that ended with err.
@@ -91,8 +98,11 @@ func killAgain(t *testing.T, program string, flags ...string) {
 	}
 	took := time.Since(start)
 	args = append(args, flags...)
-	work := t.TempDir()
-	for kills := 0; kills < 10; {
+	work, most := t.TempDir(), 10
+	if testing.Short() {
+		most = 3
+	}
+	for kills := 0; kills < most; {
 		cmd := exec.Command(program, args...)
 		cmd.Dir = work
 		if err := cmd.Start(); err != nil {

@@ -91,7 +91,6 @@ func TestOutputExists(t *testing.T) {
 		"logits.safetensors": "logits " + golden("llama_mha") + " --ids " + ids,
 		"model.gguf":         "convert " + stories,
 		"pruned.gguf":        "prune " + stories + " --ratio 10% --method l1 --no-eval",
-		"demo.gguf":          "demo",
 	} {
 		out := write(t, filepath.Join(dir, name), "precious")
 		command := append(strings.Fields(args), "-o", out)
@@ -104,7 +103,7 @@ func TestOutputExists(t *testing.T) {
 			t.Errorf("%s was not replaced", name)
 		}
 	}
-	only(t, dir, "demo.gguf", "logits.safetensors", "model.gguf", "pruned.gguf", "scores.json")
+	only(t, dir, "logits.safetensors", "model.gguf", "pruned.gguf", "scores.json")
 }
 
 func TestOutputFolderExists(t *testing.T) {

@@ -1,0 +1,153 @@
+package job
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"moreau/internal/backend/cpu"
+	"moreau/internal/load"
+	"moreau/internal/model"
+	"moreau/internal/prune"
+)
+
+// layers is the built-in model with layers of so many channels.
+func layers(t *testing.T, channels ...int) *model.Config {
+	cfg := builtinModel(t).Config
+	all := make([]model.Layer, len(channels))
+	for l := range all {
+		all[l] = cfg.Layers[0]
+		all[l].Intermediate = channels[l]
+	}
+	return cfg.WithLayers(all)
+}
+
+// What stays is a multiple of 32 where every layer has 512 channels or more, and of what is
+// asked for otherwise.
+func TestAlign(t *testing.T) {
+	for _, tt := range []struct {
+		channels    []int
+		align, want int
+	}{
+		{[]int{512, 512}, AutoAlign, 32}, {[]int{512, 511}, AutoAlign, 0}, {[]int{511, 512}, AutoAlign, 0}, {[]int{8192}, AutoAlign, 32},
+		{[]int{512}, 1, 1}, {[]int{100}, 8, 8}, {[]int{512}, 0, 0},
+	} {
+		b, err := BudgetOptions{Ratio: 0.1, Align: tt.align, Selection: prune.Local}.budget(layers(t, tt.channels...), nil, "")
+		if err != nil || b.Align != tt.want {
+			t.Errorf("layers of %v, --align %d: aligned to %d, %v, want %d", tt.channels, tt.align, b.Align, err, tt.want)
+		}
+	}
+}
+
+// The budget's layers are all but the first eighth, at most 4, and the last sixteenth, at most 2; all
+// under Uniform; those that are named.
+func TestBudgetLayers(t *testing.T) {
+	for _, tt := range []struct {
+		layers int
+		o      BudgetOptions
+		want   model.Range
+	}{
+		{32, BudgetOptions{}, model.Range{First: 4, Last: 29}}, {16, BudgetOptions{}, model.Range{First: 2, Last: 14}}, {5, BudgetOptions{}, model.Range{First: 1, Last: 3}},
+		{80, BudgetOptions{}, model.Range{First: 4, Last: 77}}, {2, BudgetOptions{}, model.Range{First: 0, Last: 1}},
+		{32, BudgetOptions{Uniform: true}, model.Range{First: 0, Last: 31}}, {32, BudgetOptions{Layers: "3..5"}, model.Range{First: 3, Last: 5}},
+		{32, BudgetOptions{Layers: "7"}, model.Range{First: 7, Last: 7}},
+	} {
+		tt.o.Ratio = 0.1
+		b, err := tt.o.budget(layers(t, make([]int, tt.layers)...), nil, "")
+		if err != nil || b.Layers != tt.want {
+			t.Errorf("%d layers, %+v: %v, %v, want %v", tt.layers, tt.o, b.Layers, err, tt.want)
+		}
+	}
+	for _, wrong := range []string{"3..9", "-1..2", "x", "2..1"} {
+		if _, err := (BudgetOptions{Ratio: 0.1, Layers: wrong}).budget(layers(t, 8, 8, 8, 8), nil, ""); !errors.Is(err, ErrUsage) {
+			t.Errorf("layers %q of 4: %v", wrong, err)
+		}
+	}
+}
+
+func TestBudgetKinds(t *testing.T) {
+	cfg := builtinModel(t).Config
+	for _, tt := range []struct {
+		o    BudgetOptions
+		want []model.Kind
+	}{{BudgetOptions{}, model.Kinds}, {BudgetOptions{HeadsOnly: true}, []model.Kind{model.Heads}}, {BudgetOptions{MLPOnly: true}, []model.Kind{model.MLP}}} {
+		if got := tt.o.kinds(cfg); !slices.Equal(got, tt.want) {
+			t.Errorf("%+v: %v, want %v", tt.o, got, tt.want)
+		}
+	}
+}
+
+// newPrune is a pruning job of the built-in model by l1, without evaluation.
+func newPrune(t *testing.T, o PruneOptions) *Prune {
+	t.Helper()
+	be, err := cpu.New(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Scoring, o.NoEval = quick("l1"), true
+	o.Budget.Align, o.Budget.Selection = AutoAlign, prune.Local
+	j, err := NewPrune(load.Builtin, be, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	return j
+}
+
+// A folder keeps within its bytes when the card says more at the end than in the plan: there is
+// room for it, in the plan that is chosen, and the next larger one would not have left it.
+func TestSizeLeavesRoomForTheCard(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	const most = 900 << 10
+	card := func(r PruneReport) string {
+		if r.Source.SHA256 == "" && r.After == nil && !r.Plan.Decided {
+			return "short"
+		}
+		return string(make([]byte, cardRoom-100))
+	}
+	j := newPrune(t, PruneOptions{Budget: BudgetOptions{Size: most}, Out: OutOptions{Path: out}, Card: card})
+	p, err := j.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Execute(t.Context(), p, &heard{}); err != nil {
+		t.Fatal(err)
+	}
+	var bytes int64
+	entries, err := os.ReadDir(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes += info.Size()
+	}
+	if bytes > most || p.BytesAfter > most-cardRoom || bytes < p.BytesAfter {
+		t.Errorf("%d bytes, planned %d, want at most %d with the whole card", bytes, p.BytesAfter, most)
+	}
+}
+
+// The same options give the same plan, and what is executed is what was planned.
+func TestPlanIsDone(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out.gguf")
+	j := newPrune(t, PruneOptions{Budget: BudgetOptions{Ratio: 0.2}, Out: OutOptions{Path: out}})
+	p, err := j.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := j.Execute(t.Context(), p, &heard{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(r.Plan.After.Layers, p.After.Layers) || r.Plan.Out.Bytes != p.Out.Bytes || p.Decided || !r.Plan.Decided {
+		t.Errorf("planned %+v, done %+v", p, r.Plan)
+	}
+	if info, err := os.Stat(out); err != nil || info.Size() != p.Out.Bytes {
+		t.Errorf("%v, %v, planned %d bytes", info, err, p.Out.Bytes)
+	}
+}
