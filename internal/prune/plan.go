@@ -143,15 +143,17 @@ func pickGlobal(cfg *model.Config, cut counts, scores map[model.Dim][]float64, b
 	for _, k := range b.Kinds {
 		dims := b.candidates(cfg, k)
 		var target int64
+		cost := map[model.Dim]int64{}
 		for _, d := range dims {
-			target += cfg.UnitParams(d) * int64(cut[d])
+			cost[d] = cfg.UnitParams(d)
+			target += cost[d] * int64(cut[d])
 		}
 		for _, g := range b.ranked(dims, scores) {
 			if target <= 0 {
 				break
 			}
 			pruned[g.dim] = append(pruned[g.dim], g.units...)
-			target -= cfg.UnitParams(g.dim) * int64(len(g.units))
+			target -= cost[g.dim] * int64(len(g.units))
 		}
 	}
 	for _, units := range pruned {
