@@ -157,7 +157,7 @@ func sameFile(a, b string) bool {
 // it is complete; after an error, or when ctx is done, nothing is left.
 // progress, if not nil, is told the bytes written so far and of all files.
 func (p *Plan) Write(ctx context.Context, progress func(done, total int64)) error {
-	m := &meter{ctx: ctx, total: p.Bytes, progress: progress}
+	m := &meter{stop: ctx.Err, total: p.Bytes, progress: progress}
 	if p.Format == GGUF {
 		return output.File(p.Path, p.force, m.through(p.Files[0].write))
 	}

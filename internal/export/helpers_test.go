@@ -97,7 +97,8 @@ func write(t *testing.T, m Model, path string, o Options) *Plan {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if sum += f.Bytes; info.Size() != f.Bytes {
+		sum += f.Bytes
+		if info.Size() != f.Bytes {
 			t.Errorf("%s has %d bytes, planned were %d", f.Name, info.Size(), f.Bytes)
 		}
 	}

@@ -1,13 +1,10 @@
 package export
 
-import (
-	"context"
-	"io"
-)
+import "io"
 
-// meter counts what goes through its writers and stops them when ctx is done.
+// meter counts what goes through its writers and stops them when there is an error to stop with.
 type meter struct {
-	ctx         context.Context
+	stop        func() error // that of a context
 	done, total int64
 	progress    func(done, total int64)
 }
@@ -28,7 +25,7 @@ func (m metered) Write(p []byte) (int, error) {
 	const piece = 4 << 20
 	written := 0
 	for written < len(p) {
-		if err := m.ctx.Err(); err != nil {
+		if err := m.stop(); err != nil {
 			return written, err
 		}
 		n, err := m.w.Write(p[written:min(written+piece, len(p))])

@@ -41,7 +41,7 @@ func TestProgress(t *testing.T) {
 func TestPieces(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var told []int64
-	m := &meter{ctx: ctx, total: 20 << 20, progress: func(done, _ int64) {
+	m := &meter{stop: ctx.Err, total: 20 << 20, progress: func(done, _ int64) {
 		if told = append(told, done); len(told) == 3 {
 			cancel()
 		}

@@ -101,7 +101,8 @@ func (p *probe) layer(ctx context.Context, cfg *model.Config, kind, tokens int) 
 	c, B, T := smallStep(cfg, tokens)
 	gradients := []transformer.Gradients{transformer.NoGradients, transformer.LayerWeights}[kind]
 	batch, err := randomBatch(1, B, T, c.VocabSize)
-	if p.err = err; err != nil {
+	if err != nil {
+		p.err = err
 		return
 	}
 	w := transformer.NewResident(transformer.NewStored(p.be, synth.New(c, tensor.F32, 1, 1)))

@@ -93,7 +93,8 @@ func (j *Journal) save(be backend.Backend, s Store, moving []model.Param, trace 
 		_, err := w.Write(sum.Sum(nil))
 		return err
 	})
-	if j.saved = time.Now(); err == nil && file != nil {
+	j.saved = time.Now()
+	if err == nil && file != nil {
 		file.commit()
 	}
 	return err

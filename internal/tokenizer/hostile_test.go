@@ -122,7 +122,8 @@ func TestHostileGGUF(t *testing.T) {
 		for k, v := range good {
 			kv[k] = v
 		}
-		if kv[key] = value; value == nil {
+		kv[key] = value
+		if value == nil {
 			delete(kv, key)
 		}
 		want := ErrCorrupt

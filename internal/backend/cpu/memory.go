@@ -45,7 +45,8 @@ func (b *Backend) Free(buf backend.Buffer) {
 // Zero sets every value to 0.
 func (b *Backend) Zero(buf backend.Buffer) {
 	f := buf.(*buffer)
-	if f.blank = !f.view; f.view {
+	f.blank = !f.view
+	if f.view {
 		b.clear(f.data)
 	}
 }
