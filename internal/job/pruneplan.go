@@ -123,40 +123,6 @@ func (j *Prune) exported(r *PruneReport) (export.Model, error) {
 	return e, err
 }
 
-// write writes the model, and the plan if asked.
-func (j *Prune) write(ctx context.Context, r *PruneReport, progress Progress) (err error) {
-	if !isGGUF(j.o.Out.Path) {
-		if r.Source.SHA256, err = hashWeights(ctx, j.m, progress); err != nil {
-			return err
-		}
-	}
-	if err := j.place(r, &r.Plan); err != nil {
-		return err
-	}
-	if err := writeModel(ctx, r.Plan.Out, progress); err != nil || j.o.SavePlan == "" {
-		return err
-	}
-	data, err := j.record(r.Plan).Encode()
-	if err != nil {
-		return err
-	}
-	return writeText(j.o.SavePlan, j.o.Out.Force, append(data, '\n'))
-}
-
-// record is what plan.json says of the run.
-func (j *Prune) record(p PrunePlan) *prune.Record {
-	return &prune.Record{Program: j.o.Program, Command: j.command(), Model: p.Model, Weights: p.Weights, Scores: p.ScoresInWords(), Seed: p.Manifest.Seed,
-		Before: p.Before, After: p.After, Stages: p.Stages}
-}
-
-// command is what decided what goes.
-func (j *Prune) command() string {
-	if j.again != nil && j.again.Command != "" {
-		return j.again.Command
-	}
-	return j.o.Command
-}
-
 // ScoresInWords says where the scores come from, "" where none are needed.
 func (p PrunePlan) ScoresInWords() string {
 	method := p.Manifest.Method

@@ -1,0 +1,88 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"moreau/internal/importance"
+	"moreau/internal/prune"
+)
+
+func (j *Prune) prepare() (err error) {
+	if j.o.Plan != "" {
+		err = j.readPlan()
+	} else {
+		err = j.prepareCut()
+	}
+	if err != nil || j.sizesAlone() || j.o.NoEval {
+		return err
+	}
+	j.texts, err = j.o.Texts.load(j.m, "give token ids: --eval-ids FILE, or leave perplexity out: --no-eval")
+	return err
+}
+
+// prepareCut finds how much goes, and what the scores are, or will be computed on.
+func (j *Prune) prepareCut() (err error) {
+	if err := j.o.Scoring.chooseUnit(j.m); err != nil {
+		return err
+	}
+	if err := j.dropLayers(); err != nil {
+		return err
+	}
+	if j.o.Scores == "" {
+		j.manifest = importance.Manifest{Method: j.o.Scoring.Method, Seed: j.o.Scoring.Seed}
+	}
+	if j.budget, err = j.o.Budget.budget(j.m.Config, j.drop, j.o.Out.Path); err != nil {
+		return err
+	}
+	if j.sized, err = j.cut(nil); err != nil || j.sizesAlone() || j.decided() { // a budget out of reach shows before any text is read
+		return err
+	}
+	return j.prepareScores()
+}
+
+// decided says whether all units that go are known without scores: none do, or a plan says
+// which.
+func (j *Prune) decided() bool { return j.again != nil || j.sized.Removed() == 0 }
+
+// prepareScores reads the scores, or what they will be computed on.
+func (j *Prune) prepareScores() (err error) {
+	if j.o.Scores == "" {
+		if j.scoring, err = newScoring(j.rest, j.o.Scoring, j.rest.Config.AllLayers()); err != nil {
+			return err
+		}
+		j.scoring.dropped = j.drop
+		j.manifest = j.scoring.manifest()
+		return nil
+	}
+	data, err := os.ReadFile(j.o.Scores)
+	if err != nil {
+		return Input(err)
+	}
+	scores, manifest, err := importance.Decode(data, j.m.Config)
+	if err != nil {
+		return Input(fmt.Errorf("%s: %w", j.o.Scores, err))
+	}
+	j.scores, j.manifest = j.drop.After(j.m.Config, scores), manifest
+	return nil
+}
+
+// cut decides which units go by scores; without, how many.
+func (j *Prune) cut(scores importance.Scores) (*prune.Plan, error) {
+	if !j.o.Budget.asked() {
+		return uncut(j.rest.Config), nil
+	}
+	if j.o.Budget.Size > 0 && (j.sized == nil || j.budget.Selection == prune.Global) { // local sizes do not depend on scores
+		return j.fit(scores)
+	}
+	b := j.budget
+	if j.sized != nil {
+		b = j.sized.Budget
+	}
+	p, err := prune.NewPlan(j.rest.Config, scores, b)
+	if errors.Is(err, prune.ErrScores) {
+		err = Input(fmt.Errorf("%s: %w", j.o.Scores, err))
+	}
+	return p, err
+}

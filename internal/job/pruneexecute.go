@@ -1,0 +1,97 @@
+package job
+
+import (
+	"context"
+
+	"moreau/internal/output"
+	"moreau/internal/prune"
+)
+
+// Execute measures, scores, cuts, measures again and writes, as planned.
+func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (PruneReport, error) {
+	defer bound(p.memory())()
+	output.Clean(j.o.Out.Path)
+	r := PruneReport{Plan: p, Source: j.source, WeightBytes: weightBytes(j.m)}
+	var err error
+	if r.Plan.Weights, err = j.weigh(ctx, progress); err != nil {
+		return r, err
+	}
+	if r.Before, err = measure(ctx, j.be, j.m.Config, j.m.Weights, j.texts, DensePerplexity, progress); err != nil {
+		return r, Blame(j.m, err)
+	}
+	if err := j.decide(ctx, &r.Plan, progress); err != nil {
+		return r, err
+	}
+	pruned, err := r.Plan.Stages.Run(ctx, whole(j.m))
+	if err != nil {
+		return r, err
+	}
+	if r.After, err = measure(ctx, j.be, pruned.Config, pruned.Weights, j.texts, PrunedPerplexity, progress); err != nil {
+		return r, Blame(j.m, err)
+	}
+	if err := j.write(ctx, &r, progress); err != nil {
+		return r, Blame(j.m, err)
+	}
+	if p.Scoring != nil {
+		p.Scoring.State.remove()
+	}
+	return r, nil
+}
+
+// decide completes the plan with the units that go, by scores that are computed unless
+// they were given, and kept if asked.
+func (j *Prune) decide(ctx context.Context, p *PrunePlan, progress Progress) error {
+	if p.Decided {
+		return nil
+	}
+	scores, manifest, err := j.scoring.execute(ctx, j.be, p.Scoring, progress)
+	if err != nil {
+		return err
+	}
+	if j.o.SaveScores != "" {
+		manifest.Program, manifest.Command, manifest.Weights = j.o.Program, j.o.Command, p.Weights
+		if err := writeScores(j.o.SaveScores, j.o.Out.Force, j.m.Config, j.drop.Before(j.m.Config, scores), manifest); err != nil {
+			return err
+		}
+	}
+	p.Decided, p.Manifest = true, manifest
+	cut, err := j.cut(scores)
+	if err != nil {
+		return err
+	}
+	return p.does(j.m.Config, j.stages(cut), cut)
+}
+
+// write writes the model, and the plan if asked.
+func (j *Prune) write(ctx context.Context, r *PruneReport, progress Progress) (err error) {
+	if !isGGUF(j.o.Out.Path) {
+		if r.Source.SHA256, err = hashWeights(ctx, j.m, progress); err != nil {
+			return err
+		}
+	}
+	if err := j.place(r, &r.Plan); err != nil {
+		return err
+	}
+	if err := writeModel(ctx, r.Plan.Out, progress); err != nil || j.o.SavePlan == "" {
+		return err
+	}
+	data, err := j.record(r.Plan).Encode()
+	if err != nil {
+		return err
+	}
+	return writeText(j.o.SavePlan, j.o.Out.Force, append(data, '\n'))
+}
+
+// record is what plan.json says of the run.
+func (j *Prune) record(p PrunePlan) *prune.Record {
+	return &prune.Record{Program: j.o.Program, Command: j.command(), Model: p.Model, Weights: p.Weights, Scores: p.ScoresInWords(), Seed: p.Manifest.Seed,
+		Before: p.Before, After: p.After, Stages: p.Stages}
+}
+
+// command is what decided what goes.
+func (j *Prune) command() string {
+	if j.again != nil && j.again.Command != "" {
+		return j.again.Command
+	}
+	return j.o.Command
+}
