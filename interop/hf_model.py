@@ -73,12 +73,18 @@ def check_same(what, got, want):
     assert most < 2e-5 * largest, f"{what}: logits up to {largest} differ by {most}"
 
 
+def rope_type(config):
+    """That of layers that see all keys, as transformers 5 or 4 spells it."""
+    rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    rope = rope.get("full_attention", rope)
+    return rope.get("rope_type", rope.get("type"))
+
+
 def check_generate(model, ids, logits):
     """The cache of keys and values changes nothing, nor do other rows and padding on the left."""
     new = greedy(model, ids)
     check_same("first token", new[:, 0], logits[:, -1])
-    rope = model.config.rope_parameters
-    if rope.get("full_attention", rope)["rope_type"] in ("dynamic", "longrope"):
+    if rope_type(model.config) in ("dynamic", "longrope"):
         return  # keys in the cache keep the angles of the length that they were made at
     check_same("without the cache", greedy(model, ids, use_cache=False), new)
     batch = ids[:2].clone()
