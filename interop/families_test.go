@@ -84,6 +84,10 @@ func init() {
 		},
 		threeWays(qwen2Window, "0..1", "qwen2", "llama", "deci", "Qwen2", 7),
 		threeWays(olmo2, "0..1", "olmo2", "", "", "Olmo2", 0),
+		[]modelCase{
+			{name: "olmo2, uniform, channels", args: prune(olmo2, "--layer-ratio", "50%", "--layers", "0..1", "--mlp-only"), arch: "olmo2", class: "Olmo2ForCausalLM"},
+			{name: "olmo3, uniform, channels", args: prune(olmo3, "--layer-ratio", "50%", "--layers", "0..3", "--mlp-only"), arch: "olmo2", class: "Olmo3ForCausalLM"},
+		},
 		threeWays(olmo3, "0..3", "olmo2", "", "", "Olmo3", 0),
 		threeWays(olmo3Layers, "0..1", "olmo2", "", "", "Olmo3", 0),
 		threeWays(ministral3, "0..1", "mistral3", "mistral3", "", "Ministral3", 0),

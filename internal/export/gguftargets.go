@@ -57,7 +57,7 @@ var ggufTargets = []*ggufTarget{
 // squareAttention asks for heads that make up the hidden size.
 func squareAttention(c *model.Config) string {
 	if n := c.Layers[0].Heads * c.HeadDim; n != c.HiddenSize {
-		return fmt.Sprintf("wants heads that make up the hidden size of %d, these make %d", c.HiddenSize, n)
+		return fmt.Sprintf("wants heads that make up the hidden size of %d, these make %d (--mlp-only keeps all)", c.HiddenSize, n)
 	}
 	return ""
 }

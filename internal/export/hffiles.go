@@ -13,7 +13,7 @@ import (
 // The files of a source folder that hold for the pruned model too; a pattern
 // matches a path inside the folder.
 var (
-	tokenizerFiles = []string{"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+	tokenizerFiles = []string{"tokenizer.json", "tokenizer.model", "tekken.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 		"vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json", "additional_chat_templates/*"}
 	generationFiles = []string{"generation_config.json"}
 	licenseFiles    = []string{"LICENSE*", "NOTICE*", "USE_POLICY*"}

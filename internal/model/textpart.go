@@ -8,7 +8,7 @@ import (
 
 // wholes are the model types of models that see pictures too, whose text part stands in
 // text_config of their config.json.
-var wholes = []string{"mistral3"}
+var wholes = []string{"mistral3", "gemma3"}
 
 // fromWhole are keys of the whole model that hold for its text part where that lacks them.
 var fromWhole = []string{"tie_word_embeddings", "dtype", "torch_dtype", "bos_token_id", "eos_token_id", "pad_token_id"}
