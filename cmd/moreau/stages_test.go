@@ -210,11 +210,13 @@ func TestRefusedStages(t *testing.T) {
 		{exitUsage, "plan|ratio", "--plan " + plan + " --ratio 20%"},
 		{exitUsage, "plan|drop-layers", "--plan " + plan + " --drop-layers 1"},
 		{exitUsage, "plan|scores", "--plan " + plan + " --scores " + plan},
+		{exitUsage, "--scores|dropped", "--drop-layers 1 --scores " + plan},
+		{exitUsage, "--save-scores|dropped", "--drop-layers 1 --save-scores " + filepath.Join(dir, "s.json")},
 		{exitInput, "no.json", "--plan " + filepath.Join(dir, "no.json")},
 	} {
 		refused(t, c.code, strings.Split(c.words, "|"), append([]string{"prune", stories, "--no-eval", "-o", out}, strings.Fields(c.args)...)...)
 	}
-	refused(t, exitInput, []string{plan, "another model", "5 layers"}, "prune", golden("llama_mha"), "--no-eval", "-o", out, "--plan", plan)
+	refused(t, exitInput, []string{plan, "another model", "260032 parameters"}, "prune", golden("llama_mha"), "--no-eval", "-o", out, "--plan", plan)
 	write(t, plan, strings.Replace(read(t, plan), `"version":2`, `"version":7`, 1))
 	refused(t, exitInput, []string{plan, "version 7"}, "prune", stories, "--no-eval", "-o", out, "--plan", plan)
 }

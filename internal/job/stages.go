@@ -47,6 +47,9 @@ func (j *Prune) dropLayers() (err error) {
 	if j.drop, err = parseLayers(j.m.Config, j.o.DropLayers); err != nil || len(j.drop) == 0 {
 		return err
 	}
+	if !j.o.Budget.asked() && j.o.Scores+j.o.SaveScores != "" {
+		return Usage(errors.New("--scores and --save-scores: no scores are needed where layers are dropped and nothing is cut; leave them out, or say how much to cut"))
+	}
 	left, err := j.drop.Run(context.Background(), whole(j.m))
 	if err != nil {
 		return err

@@ -77,6 +77,9 @@ func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
 	case f.Version != version:
 		return nil, fmt.Errorf("a plan of version %d, this program reads 1 and %d; use the program that wrote it, or a newer one", f.Version, version)
 	}
+	if n := cfg.ParamCount(); n != f.ParamsBefore {
+		return nil, fmt.Errorf("a plan of another model: of %d parameters, this one has %d", f.ParamsBefore, n)
+	}
 	r := &Record{f.Program, f.Command, f.Model, f.Weights, f.Scores, f.Seed, cfg, cfg, nil}
 	for i, e := range f.Stages {
 		s, err := e.stage(r.After)
@@ -89,8 +92,8 @@ func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
 		}
 		r.Stages, r.After = append(r.Stages, s), after.After
 	}
-	if before, after := cfg.ParamCount(), r.After.ParamCount(); before != f.ParamsBefore || after != f.ParamsAfter {
-		return nil, fmt.Errorf("a plan of another model, or changed by hand: it leaves %d of %d parameters, the plan says %d of %d", after, before, f.ParamsAfter, f.ParamsBefore)
+	if n := r.After.ParamCount(); n != f.ParamsAfter {
+		return nil, fmt.Errorf("a plan that was changed by hand: it leaves %d parameters, and says %d", n, f.ParamsAfter)
 	}
 	return r, nil
 }

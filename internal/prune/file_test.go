@@ -111,6 +111,8 @@ func TestRefusedRecords(t *testing.T) {
 		return f["stages"].([]any)[1].(map[string]any)["cut"].(map[string]any)
 	}
 	for want, change := range map[string]func(f map[string]any){
+		"of 7 parameters":        func(f map[string]any) { f["params_before"] = 7 },
+		"and says 7":             func(f map[string]any) { f["params_after"] = 7 },
 		"want \"moreau-plan\"":   func(f map[string]any) { f["format"] = "moreau-scores" },
 		"a plan of version 3":    func(f map[string]any) { f["version"] = 3 },
 		"no layer 30":            func(f map[string]any) { f["stages"].([]any)[0].(map[string]any)["drop_layers"] = []any{3, 30} },
