@@ -20,7 +20,7 @@ func printPlan(p job.PrunePlan, stdout io.Writer) {
 		sizeRow(p),
 	}
 	if gone := p.Dropped(); len(gone) > 0 {
-		rows = append(rows, fmt.Sprintf("dropped\tlayers %s, %d of %d", spans(gone), len(gone), len(before.Layers)))
+		rows = append(rows, fmt.Sprintf("dropped\t%d of %d layers: %s", len(gone), len(before.Layers), spans(gone)))
 	}
 	if p.Cut.Removed() > 0 {
 		rows = append(rows, "cut\t"+cutNote(p)+uniformNote(p), "scores\t"+p.ScoresInWords())

@@ -40,6 +40,26 @@ func sameFiles(t *testing.T, what, a, b string) {
 	}
 }
 
+// savedPlan is what a plan.json says beside units.
+type savedPlan struct {
+	Command string
+	Weights string `json:"weights_sha256"`
+	Stages  []map[string]json.RawMessage
+}
+
+// keys are the stages of a plan, none of which is empty.
+func (p savedPlan) keys(t *testing.T) (keys []string) {
+	t.Helper()
+	for _, s := range p.Stages {
+		for key, value := range s {
+			if keys = append(keys, key); key == "cut" && strings.Count(string(value), `"pruned_mlp":[]`) == 5 {
+				t.Error("a cut that cuts nothing")
+			}
+		}
+	}
+	return keys
+}
+
 // A plan that was saved gives the same bytes again, the card's too, and itself.
 func TestPlanIsDoneAgain(t *testing.T) {
 	for _, what := range []string{"--ratio 20%", "--drop-layers 1,3", "--drop-layers 2 --ratio 30%", "--ratio 20% --selection global",
@@ -53,6 +73,9 @@ func TestPlanIsDoneAgain(t *testing.T) {
 			sameFiles(t, what, first, second)
 			if read(t, plan) != read(t, again) {
 				t.Errorf("%s: the plan that was done again is another", what)
+			}
+			if p := parsed[savedPlan](t, read(t, plan)); len(p.Weights) != 64 || len(p.Stages) != len(p.keys(t)) || !strings.HasPrefix(p.Command, "moreau prune "+stories) {
+				t.Errorf("%s: the plan says %+v", what, p)
 			}
 			if strings.Contains(r.stderr, "scoring") {
 				t.Errorf("%s: scored again: %s", what, r.stderr)
@@ -115,7 +138,7 @@ func TestOtherWeightsAreRefused(t *testing.T) {
 
 // A dropped model is written, measured, read and verified as any other.
 func TestDropLayers(t *testing.T) {
-	for _, c := range []struct{ args, layers string }{{"--drop-layers 3", "0..2, 4"}, {"--drop-layers 0..1", "2..4"}, {"--drop-layers 1,3 --ratio 45%", "0, 2, 4"}} {
+	for _, c := range []struct{ args, layers string }{{"--drop-layers 3", "0..2, 4"}, {"--drop-layers 0..1", "2..4"}, {"--drop-layers 3,1 --ratio 45%", "0, 2, 4"}} {
 		for _, name := range []string{"out.gguf", "folder"} {
 			out := filepath.Join(t.TempDir(), name)
 			common := []string{"--seq", "64", "--chunks", "8", "--json"}
@@ -132,6 +155,27 @@ func TestDropLayers(t *testing.T) {
 			}
 			if strings.Contains(c.args, "45%") && (float64(r.Plan.ParamsAfter) > 0.55*float64(r.Plan.ParamsBefore) || r.Plan.ParamsBefore != 260_032) {
 				t.Errorf("%s: %d parameters are left of %d", c.args, r.Plan.ParamsAfter, r.Plan.ParamsBefore)
+			}
+		}
+	}
+}
+
+// The plan and the card say what was dropped.
+func TestDroppedLayersAreTold(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "folder")
+	r := must(t, "prune", stories, "--no-eval", "--drop-layers", "1..2,4", "-o", out)
+	for text, words := range map[string][]string{
+		r.stdout:                                 {"dropped      3 of 5 layers: 1..2, 4", "layers 1..2  dropped", "layers 3     8 query heads"},
+		read(t, filepath.Join(out, "README.md")): {"- dropped: layers 1..2, 4\n", "| 1..2 | dropped | | |", "| 3 | 8 | 4 | 172 |"},
+	} {
+		for _, w := range words {
+			if !strings.Contains(text, w) {
+				t.Errorf("%q is not in\n%s", w, text)
+			}
+		}
+		for _, w := range []string{"scores", "selection"} {
+			if strings.Contains(text, w) {
+				t.Errorf("%q is in\n%s", w, text)
 			}
 		}
 	}
