@@ -1,0 +1,73 @@
+package transformer_test
+
+import (
+	"context"
+	"testing"
+
+	"moreau/internal/backend"
+	"moreau/internal/goldentest"
+	"moreau/internal/model"
+	"moreau/internal/transformer"
+)
+
+// foretold checks that what is asked for was announced, and counts what was announced.
+type foretold struct {
+	transformer.WeightSource
+	t         *testing.T
+	announced map[string]bool
+	asked     int
+}
+
+func (f *foretold) Ahead(params []model.Param) {
+	for _, p := range params {
+		f.announced[p.Name] = true
+	}
+}
+
+func (f *foretold) Weight(p model.Param) (backend.Buffer, error) {
+	f.asked++
+	first := p.Role == model.Embedding || p.Layer == 0 && f.asked <= 12 // what a pass begins with
+	if !f.announced[p.Name] && !first && p.Role != model.FinalNorm {    // which is small
+		f.t.Errorf("%s is asked for without notice", p.Name)
+	}
+	delete(f.announced, p.Name)
+	return f.WeightSource.Weight(p)
+}
+
+// Every layer is announced while the one before it runs, forward, backward and in a walk,
+// so that a source can read it meanwhile; nothing is announced in vain.
+func TestLayersAreForetold(t *testing.T) {
+	be, g := newBackend(t, 2), goldentest.Open(t, "llama_gqa_rope3")
+	tr, ctx := transformer.New(be, g.Config), context.Background()
+	for name, run := range map[string]func(w transformer.WeightSource) error{
+		"forward": func(w transformer.WeightSource) error { _, err := tr.Loss(ctx, g.Batch(t), w); return err },
+		"backward": func(w transformer.WeightSource) error {
+			_, err := tr.LossAndGrad(ctx, g.Batch(t), w, &collect{be: be, grads: map[string][]float32{}})
+			return err
+		},
+		"walk": func(w transformer.WeightSource) error {
+			walk, err := tr.Walk(ctx, g.Batch(t).Parts(32), w)
+			if err != nil {
+				return err
+			}
+			defer walk.Close()
+			for walk.Next() {
+				if err := walk.Run(ctx, w, nil); err != nil {
+					return err
+				}
+			}
+			_, err = walk.Predict(ctx, w, nil)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &foretold{transformer.NewStored(be, g.Weights), t, map[string]bool{}, 0}
+			if err := run(f); err != nil {
+				t.Fatal(err)
+			}
+			if len(f.announced) > 0 {
+				t.Errorf("announced in vain: %v", f.announced)
+			}
+		})
+	}
+}
