@@ -46,14 +46,6 @@ func (n Needs) PassCount(o Options) int {
 	return 0
 }
 
-// Gradients is what a pass of the method computes with these options.
-func (m Method) Gradients(o Options) transformer.Gradients {
-	if m.Needs.Gradients == transformer.LayerWeights && saliences[o.Salience].squares {
-		return transformer.SequenceWeights
-	}
-	return m.Needs.Gradients
-}
-
 // LayerRuns is how often a run reports a layer: forward, and backward where there are gradients.
 func (n Needs) LayerRuns(cfg *model.Config, o Options) int {
 	runs := n.PassCount(o) * len(cfg.Layers)
@@ -61,14 +53,6 @@ func (n Needs) LayerRuns(cfg *model.Config, o Options) int {
 		runs *= 2
 	}
 	return runs
-}
-
-// Bytes estimates the memory of the passes over B rows of T tokens.
-func (m Method) Bytes(cfg *model.Config, o Options, B, T int) int64 {
-	if m.Needs.Calibration && m.Needs.Gradients == transformer.NoGradients {
-		return transformer.WalkBytes(cfg, B, T, WalkTokens)
-	}
-	return transformer.PassBytes(cfg, B, T, m.Gradients(o))
 }
 
 // Method is one way to score.

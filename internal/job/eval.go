@@ -47,7 +47,7 @@ func (j *Eval) Close() error { return j.m.Close() }
 // Plan says what Execute will measure.
 func (j *Eval) Plan() EvalPlan {
 	texts := planTexts(j.texts)
-	return EvalPlan{texts, evalRAM(j.m.Config, texts)}
+	return EvalPlan{texts, evalRAM(j.m, texts)}
 }
 
 // Execute measures. The plan is what it is anyway.

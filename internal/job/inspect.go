@@ -5,7 +5,6 @@ import (
 	"moreau/internal/model"
 	"moreau/internal/tensor"
 	"moreau/internal/tokenizer"
-	"moreau/internal/transformer"
 )
 
 // Inspection is what can be said of a model without reading its weights.
@@ -30,17 +29,23 @@ func Inspect(path string) (Inspection, error) {
 	}
 	defer m.Close()
 	c := m.Config
-	r := Inspection{Path: m.Path, Format: m.Format, Config: c, Bare: m.Bare, EvalBytes: EvalBytes(c, 16, 128)}
-	inUse := transformer.PassBytes(c, 10, 128, transformer.LayerWeights)
-	for _, p := range c.Params() {
-		if p.Prunable() {
-			inUse += int64(8 * p.Len())
-		}
+	r := Inspection{Path: m.Path, Format: m.Format, Config: c, Bare: m.Bare, EvalBytes: EvalBytes(m, 16, 128)}
+	if r.ScoringBytes, err = scoringBytes(m, 10, 128); err != nil {
+		return Inspection{}, err
 	}
-	r.ScoringBytes = resident(inUse)
 	r.Bytes, r.DTypes = stored(m)
 	r.Vocab, r.VocabErr = m.Vocab()
 	return r, nil
+}
+
+// scoringBytes is the resident memory of the default method on so many rows and tokens.
+func scoringBytes(m *load.Model, rows, seq int) (int64, error) {
+	o := DefaultScoring()
+	method, err := o.method()
+	if err != nil {
+		return 0, err
+	}
+	return resident(m.Config, method.Bytes(m.Config, m.Weights, o.importance(m.Config.AllLayers()), rows, seq, 0, nil)), nil
 }
 
 // stored counts the bytes and types of what the configuration knows.

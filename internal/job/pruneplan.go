@@ -66,7 +66,7 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 	if err := j.planOutput(&p); err != nil || j.sizesAlone() {
 		return p, err
 	}
-	p.RAM = max(resident(0), evalRAM(j.m.Config, p.Texts))
+	p.RAM = max(resident(j.m.Config, 0), evalRAM(j.m, p.Texts))
 	if p.Scoring != nil {
 		p.RAM = max(p.RAM, p.Scoring.RAM)
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"moreau/internal/importance"
+	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/tensor"
 	"moreau/internal/transformer"
@@ -41,7 +42,7 @@ func (s *scoring) plan(out string) (*ScoringPlan, error) {
 		return nil, err
 	}
 	if s.calib != nil {
-		p.RAM = resident(s.bytes(p))
+		p.RAM = resident(s.m.Config, s.bytes(p))
 	}
 	if p.State == nil {
 		return p, nil
@@ -63,10 +64,10 @@ func (s *scoring) fitMemory(p *ScoringPlan, out string) error {
 	if s.o.Memory == 0 {
 		return nil
 	}
-	if resident(s.bytes(p)) > s.o.Memory && p.State != nil && p.State.Scratch == "" {
+	if resident(s.m.Config, s.bytes(p)) > s.o.Memory && p.State != nil && p.State.Scratch == "" {
 		p.State.toDisk(filepath.Dir(out), out, s.o.State)
 	}
-	need := resident(s.bytes(p))
+	need := resident(s.m.Config, s.bytes(p))
 	if need > s.o.Memory {
 		return Usage(fmt.Errorf("--memory %s: the run needs %s even with its state on disk; lower --rows or --seq-len, or allow more", Size(s.o.Memory), Size(need)))
 	}
@@ -79,17 +80,20 @@ func (s *scoring) bytes(p *ScoringPlan) int64 {
 	if s.calib == nil {
 		return 0
 	}
-	return s.method.Bytes(s.m.Config, s.run, p.Rows, p.SeqLen) + p.State.memory()
+	return s.method.Bytes(s.m.Config, s.m.Weights, s.run, p.Rows, p.SeqLen, p.Keep, p.State.scratchFile())
 }
 
-// resident is the memory of the process when so many bytes are in use: a fifth
-// more for what is recycled or waits to be collected, and the program itself,
-// its tokenizer and file buffers. SmolLM2 by moreau: 1.3 GiB said, 1.4 GiB seen.
-func resident(bytes int64) int64 { return bytes + bytes/5 + 48<<20 }
+// resident is the memory of the process when a model takes so many bytes: what waits to be
+// collected, a tenth by the collector's setting and some more by its nature; the program, its
+// libraries and stacks; and a tokenizer (docs/performance.md).
+func resident(cfg *model.Config, bytes int64) int64 {
+	const program, token = 23 << 20, 200
+	return bytes + bytes*3/20 + program + token*int64(cfg.VocabSize)
+}
 
 // EvalBytes estimates the resident memory of measuring perplexity on rows of so many tokens.
-func EvalBytes(cfg *model.Config, rows, seq int) int64 {
-	return resident(transformer.PassBytes(cfg, rows, seq, transformer.NoGradients))
+func EvalBytes(m *load.Model, rows, seq int) int64 {
+	return resident(m.Config, transformer.PassBytes(m.Config, m.Weights, rows, seq))
 }
 
 // bound makes the garbage collector keep to a number of bytes, 0 for none, until

@@ -9,7 +9,6 @@ import (
 	"moreau/internal/model"
 	"moreau/internal/moreau"
 	"moreau/internal/tensor"
-	"moreau/internal/transformer"
 )
 
 // planned is the plan of a scoring run of the built-in model.
@@ -40,12 +39,23 @@ func TestMemoryOfTheState(t *testing.T) {
 		}
 		return p.RAM
 	}
-	pass := transformer.PassBytes(cfg, 3, 16, transformer.LayerWeights)
-	for method, bytes := range map[string]int64{"taylor": pass, "mask": transformer.PassBytes(cfg, 3, 16, transformer.UnitGradients),
-		"moreau": pass + 8*moving, "moreau-gs": pass + 8*moving, "moreau-compat": pass + 8*all} {
-		if got := ram(method); got != resident(bytes) {
-			t.Errorf("%s: %d bytes, want %d", method, got, resident(bytes))
+	for _, method := range importance.Methods {
+		o := quick(method.Name)
+		if method.Needs.Calibration {
+			bytes := method.Bytes(cfg, builtinModel(t).Weights, o.importance(cfg.AllLayers()), 3, 16, 0, nil)
+			if got := ram(method.Name); got != resident(cfg, bytes) {
+				t.Errorf("%s: %d bytes, want %d", method.Name, got, resident(cfg, bytes))
+			}
 		}
+	}
+	pass := ram("taylor")
+	for method, moves := range map[string]int64{"moreau": moving, "moreau-gs": moving, "moreau-compat": all} {
+		if more := ram(method) - pass; more < 8*moves || more > 16*moves {
+			t.Errorf("%s: %d bytes more than taylor, want 8 for each of %d and some for the noise", method, more, moves)
+		}
+	}
+	if ram("mask") >= pass {
+		t.Errorf("mask: %d bytes, taylor %d", ram("mask"), pass)
 	}
 	if got := ram("l1"); got != 0 {
 		t.Errorf("l1: %d bytes", got)

@@ -112,13 +112,18 @@ func newScoring(m *load.Model, o ScoringOptions, layers model.Range) (*scoring, 
 	if err != nil {
 		return nil, err
 	}
-	e := o.Envelope
-	s := &scoring{o: o, m: m, method: method, run: importance.Options{Salience: o.Salience, Layers: layers, Seed: o.Seed,
-		Moreau: moreau.Options{Steps: e.Steps, Avg: e.Avg, Std: e.Std, Absolute: e.Absolute, LR: e.LR, Rho: e.Rho, Eta: e.Eta}}}
+	s := &scoring{o: o, m: m, method: method, run: o.importance(layers)}
 	if method.Needs.Calibration {
 		s.calib, err = o.Calib.load(m, o.Seed, method.Needs.PassCount(s.run))
 	}
 	return s, err
+}
+
+// importance are the options that a method takes.
+func (o ScoringOptions) importance(layers model.Range) importance.Options {
+	e := o.Envelope
+	return importance.Options{Salience: o.Salience, Layers: layers, Seed: o.Seed,
+		Moreau: moreau.Options{Steps: e.Steps, Avg: e.Avg, Std: e.Std, Absolute: e.Absolute, LR: e.LR, Rho: e.Rho, Eta: e.Eta}}
 }
 
 // manifest says how the scores come about, but for the kernels and the losses.

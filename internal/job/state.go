@@ -39,17 +39,6 @@ func newState(moving []model.Param, every time.Duration) *StatePlan {
 	return s
 }
 
-// memory is the bytes of memory that the state takes.
-func (s *StatePlan) memory() int64 {
-	switch {
-	case s == nil:
-		return 0
-	case s.Scratch == "":
-		return s.Bytes
-	}
-	return s.scratchFile().MemoryBytes(s.moving)
-}
-
 // toDisk moves the state to a scratch file in dir, that of an output. The name tells
 // outputs of the same name in different folders apart.
 func (s *StatePlan) toDisk(dir, out string, dtype tensor.DType) {

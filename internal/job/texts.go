@@ -88,12 +88,16 @@ func planTexts(texts []text) []TextPlan {
 }
 
 // evalRAM is the resident memory that the largest pass takes.
-func evalRAM(cfg *model.Config, texts []TextPlan) int64 {
-	var most int64
+func evalRAM(m *load.Model, texts []TextPlan) int64 {
+	sizes := map[[2]int]bool{}
 	for _, t := range texts {
 		for _, p := range t.Passes {
-			most = max(most, EvalBytes(cfg, p.B, p.T))
+			sizes[[2]int{p.B, p.T}] = true
 		}
+	}
+	var most int64
+	for s := range sizes {
+		most = max(most, EvalBytes(m, s[0], s[1]))
 	}
 	return most
 }

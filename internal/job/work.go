@@ -52,7 +52,7 @@ func (w *work) addScoring(s *scoring, p *ScoringPlan) {
 		w.decoded += float64(s.m.Config.ParamCount())
 		return
 	}
-	w.addPass(s.m.Config, p.Rows*p.SeqLen, s.method.Gradients(s.run), p.Passes)
+	w.addPass(s.m.Config, p.Rows*p.SeqLen, s.method.Needs.Gradients, p.Passes)
 	if p.State != nil {
 		for _, param := range p.State.moving {
 			w.moved += float64(param.Len() * p.Passes)

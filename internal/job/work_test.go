@@ -9,6 +9,7 @@ import (
 
 	"moreau/internal/backend/cpu"
 	"moreau/internal/eval"
+	"moreau/internal/importance"
 	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/tensor"
@@ -167,15 +168,19 @@ func TestPlanOfIDs(t *testing.T) {
 		}
 		return p
 	}
-	cfg := builtinModel(t).Config
+	m := builtinModel(t)
 	p := plan(PruneOptions{Scoring: quick("l1"), Texts: TextOptions{IDs: rows(400), Seq: 2}})
-	if want := EvalBytes(cfg, 2, 401); p.RAM != want || p.Texts[0].Passes[0] != (eval.Pass{B: 2, T: 401}) {
+	if want := EvalBytes(m, 2, 401); p.RAM != want || p.Texts[0].Passes[0] != (eval.Pass{B: 2, T: 401}) {
 		t.Errorf("evaluation of 401 ids: %d bytes in passes %v, want %d", p.RAM, p.Texts[0].Passes, want)
 	}
 	o := quick("taylor")
 	o.Calib.IDs = rows(300)
 	p = plan(PruneOptions{Scoring: o, NoEval: true})
-	if want := resident(transformer.PassBytes(cfg, 2, 301, transformer.LayerWeights)); p.RAM != want || p.Scoring.SeqLen != 301 {
+	taylor, err := importance.FindMethod("taylor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := resident(m.Config, taylor.Bytes(m.Config, m.Weights, o.importance(m.Config.AllLayers()), 2, 301, 0, nil)); p.RAM != want || p.Scoring.SeqLen != 301 {
 		t.Errorf("scores by 301 ids: %d bytes of %d x %d, want %d", p.RAM, p.Scoring.Rows, p.Scoring.SeqLen, want)
 	}
 	if _, err := NewPrune(load.Builtin, be, PruneOptions{Scoring: o, PlanOnly: true}); !errors.Is(err, ErrUsage) {

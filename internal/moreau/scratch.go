@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"moreau/internal/backend"
+	"moreau/internal/backend/dry"
 	"moreau/internal/model"
 	"moreau/internal/output"
 	"moreau/internal/tensor"
@@ -64,8 +65,11 @@ type read struct {
 }
 
 // NewScratch opens a scratch file for the moving parameters, all of whose arrays
-// are zero until a journal says otherwise.
+// are zero until a journal says otherwise. On a backend that counts it makes none.
 func NewScratch(be backend.Backend, f ScratchFile, moving []model.Param) (Store, error) {
+	if d, ok := be.(*dry.Backend); ok {
+		return newDryScratch(d, f, moving), nil
+	}
 	file, err := os.OpenFile(f.Path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, &output.Error{Path: f.Path, Err: err}

@@ -32,10 +32,9 @@ func (f ScratchFile) stride(moving []model.Param) (n int64) {
 	return n
 }
 
-// MemoryBytes is the most memory that the iteration's state takes: the deltas of a
-// layer and a mean in use, those read ahead for a layer, and arrays on their way to
-// the disk.
-func (f ScratchFile) MemoryBytes(moving []model.Param) int64 {
+// hostBytes is the most memory that the store takes beside open arrays: those read ahead for
+// a layer, and arrays on their way to the disk.
+func (f ScratchFile) hostBytes(moving []model.Param) int64 {
 	layers, sizes := map[int]int64{}, []int64{}
 	var layer int64
 	for _, p := range moving {
@@ -49,11 +48,11 @@ func (f ScratchFile) MemoryBytes(moving []model.Param) int64 {
 		n := sizes[len(sizes)-1-i]
 		largest, onTheWay = max(largest, n), onTheWay+n
 	}
-	use := layer + largest
+	var encoded int64
 	if f.DType != tensor.F32 {
-		use += largest // as float32 on their way to being encoded
+		encoded = 4 * largest // as float32 on their way to being encoded
 	}
-	return 4*use + int64(f.DType.BlockBytes())*(2*layer+onTheWay)
+	return encoded + int64(f.DType.BlockBytes())*(2*layer+onTheWay)
 }
 
 // size is the bytes of one array of p.

@@ -1,8 +1,11 @@
 package transformer
 
 import (
-	"math/bits"
+	"context"
 
+	"moreau/internal/backend"
+	"moreau/internal/backend/dry"
+	"moreau/internal/checkpoint"
 	"moreau/internal/model"
 )
 
@@ -10,101 +13,90 @@ import (
 type Gradients int
 
 const (
-	NoGradients     Gradients = iota // forward only
-	UnitGradients                    // of masks on the units
-	LayerWeights                     // of the layers' weights
-	SequenceWeights                  // these, and the squares of each sequence's share in those of matrices
+	NoGradients   Gradients = iota // forward only
+	UnitGradients                  // of masks on the units
+	LayerWeights                   // of the layers' weights
 )
 
-// PassBytes estimates the memory of one pass over B x T tokens, in bytes:
-// residual streams, the activations and weights of the largest layer with the stored
-// form of the next, or the
-// head with a block of logits, whichever is more. With gradients the stream is
-// kept for every layer and the backward activations and layer gradients count.
-func PassBytes(cfg *model.Config, B, T int, gradients Gradients) int64 {
-	N, C := int64(B*T), int64(cfg.HiddenSize)
-	stream := 2 * N * C
-	if gradients != NoGradients {
-		stream = int64(len(cfg.Layers)+2) * N * C
+// PassBytes is the memory of one forward pass over B x T tokens, in bytes, under weights as
+// ck stores them: found by a pass on a backend that counts.
+func PassBytes(cfg *model.Config, ck checkpoint.Checkpoint, B, T int) int64 {
+	be := dry.New()
+	if _, err := New(be, cfg).Loss(context.Background(), SomeTokens(B, T), NewDry(be, ck)); err != nil {
+		panic("transformer: a dry pass failed: " + err.Error()) // nothing is read
 	}
+	return be.Peak()
+}
+
+// SomeTokens are B sequences of T tokens, for estimates: their values do not matter.
+func SomeTokens(B, T int) Batch {
+	rows := make([][]int32, B)
+	for i := range rows {
+		rows[i] = make([]int32, T)
+	}
+	b, err := NewBatch(rows)
+	if err != nil {
+		panic("transformer: " + err.Error())
+	}
+	return b
+}
+
+// Dry is a weight source that takes the memory of Stored and reads nothing.
+type Dry struct {
+	be     *dry.Backend
+	stored map[string]int64 // bytes, by name
+	held   int64            // of the layer that is read ahead, whose memory the next one uses again
+}
+
+// NewDry takes the memory of serving the tensors of ck.
+func NewDry(be *dry.Backend, ck checkpoint.Checkpoint) *Dry {
+	d := &Dry{be: be, stored: map[string]int64{}}
+	for _, info := range ck.Tensors() {
+		if n, err := info.DType.Bytes(info.Shape); err == nil {
+			d.stored[info.Name] = int64(n)
+		}
+	}
+	return d
+}
+
+// Ahead implements Foreseeing.
+func (d *Dry) Ahead(params []model.Param) {
 	var layer int64
-	for l := range cfg.Layers {
-		floats := layerFloats(cfg, l, N, gradients)
-		if gradients == SequenceWeights {
-			floats += shareFloats(cfg, l, B)
+	for _, p := range params {
+		if p.Layer >= 0 {
+			layer += d.stored[p.Name]
 		}
-		layer = max(layer, floats)
 	}
-	logits := N * int64(vocabBlock(int(N), cfg.VocabSize))
-	if cfg.LogitCap > 0 && gradients != NoGradients {
-		logits *= 2 // the slope of the cap needs them beside their gradient
+	if more := layer - d.held; more > 0 {
+		d.be.Hold(more)
+		d.held = layer
 	}
-	head := int64(cfg.VocabSize)*C + max(logits, int64(cfg.VocabSize)) + 3*N*C
-	return 4 * (stream + max(layer, head))
 }
 
-// WalkBytes estimates the memory of a walk over B x T tokens in parts of so many: what enters
-// and leaves a layer, of all tokens, and a layer or the head at work on a part.
-func WalkBytes(cfg *model.Config, B, T, tokens int) int64 {
-	part := max(1, min(B, tokens/T))
-	streams := 2 * 4 * int64(cfg.HiddenSize) * int64(T)
-	return streams*int64(B-part) + PassBytes(cfg, part, T, NoGradients)
+// Weight implements WeightSource.
+func (d *Dry) Weight(p model.Param) (backend.Buffer, error) {
+	if p.Layer < 0 { // read and let go
+		d.be.Hold(d.stored[p.Name])
+		defer d.be.Hold(-d.stored[p.Name])
+	}
+	return d.be.New(p.Len()), nil
 }
 
-func layerFloats(cfg *model.Config, l int, N int64, gradients Gradients) int64 {
-	s, D, C := cfg.Layers[l], int64(cfg.HeadDim), int64(cfg.HiddenSize)
-	q, kv, f := int64(s.Heads)*D, int64(s.KVHeads)*D, int64(s.Intermediate)
-	var weights int64
-	for _, p := range cfg.LayerParams(l) {
-		weights += int64(p.Len())
-	}
-	floats := 2*weights + actFloats(cfg, l, N) // a layer in use, one being read
-	if gradients >= LayerWeights {
-		floats += weights
-	}
-	if gradients != NoGradients {
-		attention := 2*q + 2*kv
-		if cfg.Has(model.QNorm) {
-			attention += q
-		}
-		var stream int64
-		if cfg.Has(model.MLPNorm) {
-			stream += C // the gradient of what it, or that before attention, gives
-		}
-		if cfg.Has(model.PostMLPNorm) || cfg.ResidualScale != 0 {
-			stream += C // the gradient of what the MLP, or attention, gives
-		}
-		floats += N * (stream + max(3*f, attention))
-	}
-	return floats
-}
+// Release implements WeightSource.
+func (d *Dry) Release(_ model.Param, b backend.Buffer) { d.be.Free(b) }
 
-// shareFloats are the squares of a layer's gradients, and the blocks of B sequences that
-// wait in the tree of sums of one.
-func shareFloats(cfg *model.Config, l, B int) int64 {
-	var squares, largest int64
-	for _, p := range cfg.LayerParams(l) {
-		if p.Projection() {
-			squares, largest = squares+int64(p.Len()), max(largest, int64(p.Len()))
-		}
+// actBytes is the memory of the activations of layer l, what layerActs holds.
+func (p *pass) actBytes(l int) int64 {
+	be := dry.New()
+	q := New(be, p.cfg).newPass(p.b, p.b.T, NewDry(be, checkpoint.Memory{}), Watch{})
+	lw, err := q.loadLayer(l, nil)
+	if err != nil {
+		panic("transformer: a dry layer failed: " + err.Error()) // nothing is read
 	}
-	return squares + int64(bits.Len(uint(B-1)))*largest
-}
-
-// actFloats is the number of activations of one layer: what layerActs holds.
-func actFloats(cfg *model.Config, l int, N int64) int64 {
-	s, D := cfg.Layers[l], int64(cfg.HeadDim)
-	heads := 2*int64(s.Heads) + 2*int64(s.KVHeads) // q and its output, k and v
-	if cfg.Has(model.QNorm) {
-		heads += int64(s.Heads) + int64(s.KVHeads) // q and k before their norms
-	}
-	streams := int64(1) // after attention
-	for _, r := range []model.Role{model.AttnNorm, model.MLPNorm, model.PostAttnNorm, model.PostMLPNorm} {
-		if cfg.Has(r) {
-			streams++ // what it gives; of those behind attention and MLP, what it sees
-		}
-	}
-	return N * (streams*int64(cfg.HiddenSize) + heads*D + 3*int64(s.Intermediate))
+	x := q.new(p.b.Rows() * p.cfg.HiddenSize)
+	before := be.Live()
+	q.layerForward(l, lw, x, x)
+	return be.Live() - before
 }
 
 // PassFLOPs counts the floating-point operations of the matrix products of one

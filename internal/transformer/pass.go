@@ -192,7 +192,7 @@ func (p *pass) keepFrom() int {
 		room -= p.logitsBytes()
 	}
 	for p.backwards && l > 0 {
-		if room -= 4 * actFloats(p.cfg, l-1, int64(p.b.Rows())); room < 0 {
+		if room -= p.actBytes(l - 1); room < 0 {
 			break
 		}
 		l--

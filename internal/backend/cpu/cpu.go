@@ -50,7 +50,7 @@ func NewWith(set string, threads int) (*Backend, error) {
 }
 
 func newBackend(k *kernels, threads int) *Backend {
-	b := &Backend{kernels: k, linear: full(k), workers: make([]*worker, threads)}
+	b := &Backend{kernels: k, linear: full(k), workers: make([]*worker, threads), memory: newPool()}
 	for i := range b.workers {
 		b.workers[i] = &worker{tile: make([]float32, k.mr*k.nr)}
 	}

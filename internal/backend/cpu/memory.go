@@ -51,6 +51,9 @@ func (b *Backend) Zero(buf backend.Buffer) {
 	}
 }
 
+// Peak is the most bytes taken at once: buffers, what ops work in, and what is kept for reuse.
+func (b *Backend) Peak() int64 { return 4 * int64(b.memory.Most()+len(b.packed[0])+len(b.packed[1])) }
+
 func (b *Backend) clear(data []float32) {
 	b.chunks(len(data), func(_ *worker, lo, hi int) { clear(data[lo:hi]) })
 }

@@ -3,6 +3,8 @@ package cpu
 import (
 	"testing"
 	"unsafe"
+
+	"moreau/internal/backend"
 )
 
 func TestAlignment(t *testing.T) {
@@ -17,16 +19,16 @@ func TestAlignment(t *testing.T) {
 
 func TestSizeClass(t *testing.T) {
 	for n := 1; n < 100_000; n++ {
-		if size := sizeClass(n); size < n || size > max(64, n+n/4) {
+		if size := backend.SizeClass(n); size < n || size > max(64, n+n/4) {
 			t.Fatalf("class of %d is %d", n, size)
 		}
 	}
 }
 
 // TestPool: reuse of the same size costs nothing, and what is kept stays within
-// the peak when sizes change.
+// the peak and an eighth when sizes change.
 func TestPool(t *testing.T) {
-	var p pool
+	p := newPool()
 	data, _ := p.take(1000)
 	p.put(data)
 	if again, used := p.take(1000); !used || unsafe.SliceData(again) != unsafe.SliceData(data) {
@@ -34,13 +36,18 @@ func TestPool(t *testing.T) {
 	} else {
 		p.put(again)
 	}
+	peak := 0
 	for n := 500; n < 5000; n += 100 {
 		x, _ := p.take(n)
 		y, _ := p.take(2 * n)
+		peak = max(peak, p.Live())
 		p.put(x)
 		p.put(y)
-		if p.live != 0 || p.kept > p.peak {
-			t.Fatalf("live %d, kept %d, peak %d", p.live, p.kept, p.peak)
+		if p.Live() != 0 || p.Taken() > peak+peak/8 {
+			t.Fatalf("live %d, taken %d, peak %d", p.Live(), p.Taken(), peak)
 		}
+	}
+	if p.Most() < peak || p.Most() > peak+peak/8 {
+		t.Errorf("at most %d taken, peak %d", p.Most(), peak)
 	}
 }
