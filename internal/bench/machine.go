@@ -40,7 +40,8 @@ func parse(info string) (name string, flags []string) {
 			fields[key] = strings.TrimSpace(value)
 		}
 	}
-	if name = fields["model name"]; name != "" && fields["cpu family"] != "" {
+	name = fields["model name"]
+	if name != "" && fields["cpu family"] != "" {
 		name += " (" + fields["vendor_id"] + ", family " + fields["cpu family"] + ", model " + fields["model"] + ")"
 	}
 	has := strings.Fields(fields["flags"] + " " + fields["Features"])

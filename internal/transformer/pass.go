@@ -192,7 +192,8 @@ func (p *pass) keepFrom() int {
 		room -= p.logitsBytes()
 	}
 	for p.backwards && l > 0 {
-		if room -= p.actBytes(l - 1); room < 0 {
+		room -= p.actBytes(l - 1)
+		if room < 0 {
 			break
 		}
 		l--

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"moreau/internal/backend"
+	"moreau/internal/backend/dry"
+	"moreau/internal/checkpoint"
 	"moreau/internal/goldentest"
 	"moreau/internal/model"
 	"moreau/internal/transformer"
@@ -144,6 +146,28 @@ func TestLayerAgainUnderOtherWeights(t *testing.T) {
 		if !slices.Equal(got[i].NLL, want) || slices.Equal(want, without) {
 			t.Errorf("part %d: the losses are not those of the changed weights", i)
 		}
+	}
+}
+
+// A walk takes two streams of all rows beside a layer at work, and gives all back.
+func TestWalkMemory(t *testing.T) {
+	g := goldentest.Open(t, "llama_mha")
+	parts := transformer.SomeTokens(40, 24).Parts(48)
+	be := dry.New()
+	w := transformer.NewDry(be, checkpoint.Memory{})
+	walk, err := transformer.New(be, g.Config).Walk(context.Background(), parts, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	walkAll(t, walk, nil, func(int) transformer.WeightSource { return w })
+	stream := int64(4 * 40 * 24 * g.Config.HiddenSize)
+	walk.Close()
+	one := transformer.PassBytes(g.Config, checkpoint.Memory{}, 2, 24)
+	if p := be.Peak(); p < 2*stream || p > (2*stream+one)*9/8 { // an eighth is kept for reuse
+		t.Errorf("%d bytes, want two streams of %d and a pass of %d at most", p, stream, one)
+	}
+	if tables := int64(4 * 24 * g.Config.HeadDim); be.Live() > tables {
+		t.Errorf("%d bytes are not given back, the tables take %d", be.Live(), tables)
 	}
 }
 
