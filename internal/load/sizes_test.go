@@ -4,9 +4,11 @@ import (
 	"errors"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"moreau/internal/checkpoint"
 	"moreau/internal/load"
 	"moreau/internal/tensor"
 )
@@ -92,5 +94,21 @@ func TestSizesOfHalfAFolder(t *testing.T) {
 	}
 	if _, err := load.OpenSizes(t.TempDir()); !errors.Is(err, load.ErrModel) {
 		t.Errorf("an empty folder: %v", err)
+	}
+}
+
+// The list of a bare configuration is sorted and the caller's to change.
+func TestListOfBareConfiguration(t *testing.T) {
+	m, err := load.OpenConfig(folder(t, llama, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := m.Weights.Tensors()
+	if !slices.IsSortedFunc(list, func(a, b checkpoint.Info) int { return strings.Compare(a.Name, b.Name) }) {
+		t.Errorf("not sorted: %v", list)
+	}
+	list[0].Name, list[0].Shape[0] = "changed", 99
+	if again := m.Weights.Tensors()[0]; again.Name == "changed" || again.Shape[0] == 99 {
+		t.Error("Tensors gives its own list away")
 	}
 }
