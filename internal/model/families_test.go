@@ -134,6 +134,7 @@ func TestUnits(t *testing.T) {
 		{"llama", false, heads, channel}, {"llama", true, heads + (2+1+1)*4, channel + 2},
 		{"qwen2", false, heads + (2+1+1)*4, channel}, {"qwen3", false, heads, channel},
 		{"phi3", false, heads, channel},
+		{"olmo2", false, heads + (2+1)*4, channel}, // but those over all heads
 	} {
 		cfg, err := FromHF(fmt.Appendf(nil, sizes, c.modelType, c.biases))
 		if err != nil {

@@ -1,8 +1,6 @@
 package model
 
-import (
-	"slices"
-)
+import "slices"
 
 // Metadata is the typed view of a GGUF file's keys that FromGGUF needs; every
 // method reports whether the key is there with a fitting type.
