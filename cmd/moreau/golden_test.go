@@ -105,7 +105,7 @@ func defaults(root *cobra.Command) string {
 
 // elsewhere is what differs from machine to machine: estimates of time, names that tell
 // folders apart, and perplexities, whose last digit depends on the kernels.
-var elsewhere = regexp.MustCompile(`(?m)(^estimate +|\.gguf-|^\| perplexity [^|]* )(?:.*moreau-scratch|.*$)`)
+var elsewhere = regexp.MustCompile(`(?m)(^estimate .* of RAM, |\.gguf-|^\| perplexity [^|]* )(?:.*moreau-scratch|.*$)`)
 
 // plan is what prune --dry-run prints, without measurements.
 func plan(model string, args ...string) func(t *testing.T) string {

@@ -28,12 +28,13 @@ func glance(run func()) (fast, slow time.Duration) {
 	return took, took
 }
 
-// look is a stopwatch of five runs or more, for 30 ms: the fastest, and the median and a
-// third, since a long run meets what short ones do not: other programs, page faults, throttling.
+// look is a stopwatch of five runs or more, for 30 ms, but no longer than 150: the fastest, and
+// the median and a third, since a long run meets what short ones do not: other programs, page
+// faults, throttling.
 func look(run func()) (fast, slow time.Duration) {
 	run()
 	var times []time.Duration
-	for start := time.Now(); len(times) < 5 || time.Since(start) < 30*time.Millisecond; {
+	for start, took := time.Now(), time.Duration(0); len(times) == 0 || took < 150*time.Millisecond && (len(times) < 5 || took < 30*time.Millisecond); took = time.Since(start) {
 		before := time.Now()
 		run()
 		times = append(times, time.Since(before))
@@ -47,7 +48,8 @@ type probe struct {
 	be         backend.Backend
 	time       stopwatch
 	fast, slow speeds
-	err        error // the first
+	most       float64 // operations of a run
+	err        error   // the first
 }
 
 // set measures run, of so many units, for a part of work.
@@ -75,6 +77,7 @@ func estimate(ctx context.Context, be backend.Backend, cfg *model.Config, weight
 
 // measure measures the parts that there are.
 func (p *probe) measure(ctx context.Context, cfg *model.Config, weights checkpoint.Checkpoint, w work) {
+	p.choose()
 	for kind, flops := range w.layers {
 		if flops > 0 {
 			p.layer(ctx, cfg, kind, w.tokens)
@@ -92,13 +95,19 @@ func (p *probe) measure(ctx context.Context, cfg *model.Config, weights checkpoi
 	}
 }
 
-// probeWork is about how many operations a run of a layer may have.
-const probeWork = 5e9
+// choose lets a run have as many operations as a product makes in 30 ms, within limits.
+func (p *probe) choose() {
+	product := bench.Linear(256, 256, 256)[0]
+	run, free := product.Prepare(p.be)
+	defer free()
+	fast, _ := p.time(run)
+	p.most = min(max(product.Work*float64(30*time.Millisecond)/float64(fast), 1e8), 5e9)
+}
 
 // layer is a layer of the model, with fewer heads and channels where it is large, forward
 // or with gradients.
 func (p *probe) layer(ctx context.Context, cfg *model.Config, kind, tokens int) {
-	c, B, T := smallStep(cfg, tokens)
+	c, B, T := smallStep(cfg, tokens, p.most)
 	gradients := []transformer.Gradients{transformer.NoGradients, transformer.LayerWeights}[kind]
 	batch, err := randomBatch(1, B, T, c.VocabSize)
 	if err != nil {
@@ -119,19 +128,19 @@ func (p *probe) layer(ctx context.Context, cfg *model.Config, kind, tokens int) 
 }
 
 // smallStep is one layer in the middle of a model, with a vocabulary that takes little beside
-// it, and a batch: so much smaller that a pass with gradients has about probeWork operations.
-func smallStep(cfg *model.Config, tokens int) (c *model.Config, B, T int) {
+// it, and a batch: so much smaller that a pass with gradients has about so many operations.
+func smallStep(cfg *model.Config, tokens int, most float64) (c *model.Config, B, T int) {
 	l := cfg.Layers[len(cfg.Layers)/2]
 	small := *cfg
 	c, T = &small, min(tokens, 128)
 	flops := func() float64 { return transformer.PassFLOPs(c, T, transformer.LayerWeights) }
 	c.Layers, c.VocabSize = []model.Layer{l}, min(cfg.VocabSize, 32)
-	shrink := math.Ceil(flops() / probeWork)
+	shrink := math.Ceil(flops() / most)
 	c.Layers[0].KVHeads = max(1, int(float64(l.KVHeads)/shrink))
 	c.Layers[0].Heads = c.Layers[0].KVHeads * l.Group()
 	c.Layers[0].Intermediate = max(1, int(float64(l.Intermediate)/shrink))
-	T = max(2, int(float64(T)*min(1, probeWork/flops()))) // one KV head may be too much
-	return c, max(1, min(tokens/T, int(probeWork/flops()))), T
+	T = max(2, int(float64(T)*min(1, most/flops()))) // one KV head may be too much
+	return c, max(1, min(tokens/T, int(most/flops()))), T
 }
 
 // decode reads the weights of that layer from where they are.

@@ -34,7 +34,7 @@ func TestProgressOfMeasuring(t *testing.T) {
 	}
 	defer j.Close()
 	p := j.Plan()
-	if n := len(p.Texts[0].Passes); len(p.Texts) != 1 || n != 3 || p.Texts[0].Name != "held-out" || p.RAM != EvalBytes(j.m.Config, 4, 512) {
+	if n := len(p.Texts[0].Passes); len(p.Texts) != 1 || n != 3 || p.Texts[0].Name != "held-out" || p.RAM != EvalBytes(j.m, 4, 512) {
 		t.Errorf("plan %+v", p)
 	}
 	h := &heard{}
