@@ -50,7 +50,7 @@ func roughly(s float64) string {
 		seconds, most float64
 	}{{"s", 1, 59.5}, {"min", 60, 59.5}, {"h", 3600, math.Inf(1)}} {
 		if v := s / u.seconds; v < u.most {
-			return strconv.FormatFloat(round(max(1, v)), 'f', -1, 64) + " " + u.name
+			return strings.TrimSuffix(strconv.FormatFloat(round(max(1, v)), 'f', 1, 64), ".0") + " " + u.name
 		}
 	}
 	return ""

@@ -15,6 +15,7 @@ func TestFormats(t *testing.T) {
 		{secondsRange(job.Seconds{Least: 0.1, Most: 0.4}), "about 1 s"},
 		{secondsRange(job.Seconds{Least: 41.4, Most: 60}), "41 s to 1 min"},
 		{secondsRange(job.Seconds{Least: 59.6, Most: 66}), "1 min to 1.1 min"},
+		{secondsRange(job.Seconds{Least: 114, Most: 174}), "1.9 min to 2.9 min"},
 		{secondsRange(job.Seconds{Least: 3599, Most: 9000}), "1 h to 2.5 h"},
 		{secondsRange(job.Seconds{Least: 40 * 3600, Most: 400 * 3600}), "40 h to 400 h"},
 		{job.Size(1023), "1023 B"}, {job.Size(1536), "1.5 KiB"}, {job.Size(5 << 40), "5.0 TiB"}, {job.Size(5000 << 40), "5000.0 TiB"},
