@@ -75,8 +75,15 @@ func TestScratchVanishes(t *testing.T) {
 		return &Journal{Path: filepath.Join(dir, "state"), Key: "a", Note: func(line string) { *notes = append(*notes, line) }}
 	}
 	for name, damage := range map[string]func() error{
-		"removed":   func() error { return os.Remove(path) },
-		"cut":       func() error { return os.Truncate(path, markBytes) },
+		"removed": func() error { return os.Remove(path) },
+		"cut":     func() error { return os.Truncate(path, markBytes) },
+		"cut a bit": func() error {
+			info, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			return os.Truncate(path, info.Size()-1)
+		},
 		"another's": func() error { return os.WriteFile(path, make([]byte, 1<<20), 0o666) },
 	} {
 		var notes []string
@@ -138,5 +145,38 @@ func TestScratchIsNotItsSuccessor(t *testing.T) {
 	}
 	if !same(got, want) {
 		t.Error("the run went on from a file that was never saved")
+	}
+}
+
+// Places that no array has are not taken, nor too few or too many.
+func TestAdoptChecksPlaces(t *testing.T) {
+	r := newToy(t)
+	store := r.scratch(t, t.TempDir(), true).(*scratch)
+	defer store.Free()
+	if err := store.begin(); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.file.Truncate(store.Bytes(r.moving)); err != nil {
+		t.Fatal(err)
+	}
+	n := 2 * len(r.moving)
+	with := func(n int, at ...int) []int {
+		places := make([]int, n)
+		copy(places, at)
+		return places
+	}
+	for name, c := range map[string]struct {
+		places []int
+		want   bool
+	}{
+		"all first": {with(n), true}, "none and second": {with(n, none, 1), true}, "a third": {with(n, 2), false}, "below none": {with(n, none-1), false},
+		"too few": {with(n - 1), false}, "too many": {with(n + 1), false},
+	} {
+		if got := store.adopt(store.mark, c.places); got != c.want {
+			t.Errorf("%s: taken %v", name, got)
+		}
+	}
+	if store.adopt("", with(n)) || store.adopt("x"+store.mark[1:], with(n)) {
+		t.Error("another mark is taken for this one's")
 	}
 }

@@ -130,3 +130,36 @@ func TestJournalIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// The state is saved no more often than asked, counted from the start of the run, and
+// never after the last step: nobody continues from there.
+func TestJournalEvery(t *testing.T) {
+	r := newToy(t)
+	for every, want := range map[time.Duration]int{0: 4, time.Hour: 0} {
+		path := filepath.Join(t.TempDir(), "state")
+		saves, last := 0, ""
+		store := &watched{Store: NewMemory(r.be), look: func() {
+			if data, err := os.ReadFile(path); err == nil && string(data) != last {
+				saves, last = saves+1, string(data)
+			}
+		}}
+		if _, _, err := r.run(t, store, None, &Journal{Path: path, Key: "a", Every: every}, -1); err != nil {
+			t.Fatal(err)
+		}
+		store.look()
+		if saves != want {
+			t.Errorf("every %v: %d saves in five steps, want %d", every, saves, want)
+		}
+	}
+}
+
+// watched looks at the state file whenever an array is opened.
+type watched struct {
+	Store
+	look func()
+}
+
+func (w *watched) Open(a Array, p model.Param) (backend.Buffer, error) {
+	w.look()
+	return w.Store.Open(a, p)
+}
