@@ -230,7 +230,11 @@ func TestScoresWithDroppedLayers(t *testing.T) {
 	must(t, append(common, "--scores", whole, "-o", file("c"))...)
 	must(t, append(common, "--method", "l1", "-o", file("d"))...)
 	sameFiles(t, "scores by l1 of the whole model", file("c"), file("d"))
-	refused(t, exitInput, []string{saved, "layers.1.mlp"}, "prune", stories, "--no-eval", "--ratio", "10%", "--scores", saved, "-o", file("e"))
+	for _, drop := range [][]string{nil, {"--drop-layers", "2"}} {
+		args := append([]string{"prune", stories, "--no-eval", "--ratio", "25%", "--layers", "0..4", "--scores", saved, "-o", file("e")}, drop...)
+		refused(t, exitInput, []string{saved, "without layers [1]", "--force-scores"}, args...)
+		refused(t, exitInput, []string{saved, "layers.", ".mlp"}, append(args, "--force-scores")...) // there are none to take
+	}
 }
 
 // --layers and what is protected count as in the model given; the first and last of what

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"moreau/internal/importance"
 	"moreau/internal/prune"
@@ -63,6 +64,9 @@ func (j *Prune) prepareScores() (err error) {
 	scores, manifest, err := importance.Decode(data, j.m.Config)
 	if err != nil {
 		return Input(fmt.Errorf("%s: %w", j.o.Scores, err))
+	}
+	if gone := manifest.Dropped; len(gone) > 0 && !slices.Equal(gone, j.drop) && !j.o.AnyWeights {
+		return Input(fmt.Errorf("%s: scores of the model without layers %v; drop the same layers, score this model, or take them with --force-scores", j.o.Scores, gone))
 	}
 	j.scores, j.manifest = j.drop.After(j.m.Config, scores), manifest
 	return nil
