@@ -8,6 +8,7 @@ import (
 	"moreau/internal/importance"
 	"moreau/internal/load"
 	"moreau/internal/model"
+	"moreau/internal/output"
 	"moreau/internal/tensor"
 	"moreau/internal/transformer"
 )
@@ -47,7 +48,7 @@ func (s *scoring) plan(out string) (*ScoringPlan, error) {
 	if p.State == nil {
 		return p, nil
 	}
-	return p, p.State.fit(out)
+	return p, p.State.fit(out, output.FreeBytes)
 }
 
 // scratchFolder is where the state goes whatever the memory, "" for nowhere.

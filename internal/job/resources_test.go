@@ -1,6 +1,7 @@
 package job
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"moreau/internal/importance"
 	"moreau/internal/model"
 	"moreau/internal/moreau"
+	"moreau/internal/output"
 	"moreau/internal/tensor"
 )
 
@@ -107,7 +109,7 @@ func TestStateFiles(t *testing.T) {
 	dir := t.TempDir()
 	s := newState([]model.Param{builtinModel(t).Config.LayerParams(0)[1]}, 0)
 	s.toDisk(dir, filepath.Join(dir, "s.json"), tensor.F32)
-	if err := s.fit(filepath.Join(dir, "s.json")); err != nil {
+	if err := s.fit(filepath.Join(dir, "s.json"), output.FreeBytes); err != nil {
 		t.Fatal(err)
 	}
 	if want := (moreau.ScratchFile{Path: s.Scratch, DType: tensor.F32, Keep: true}); *s.scratchFile() != want {
@@ -119,14 +121,14 @@ func TestStateFiles(t *testing.T) {
 		}
 	}
 	s.Bytes = 1 << 62
-	if err := s.fit(filepath.Join(dir, "s.json")); err != nil {
+	if err := s.fit(filepath.Join(dir, "s.json"), output.FreeBytes); err != nil {
 		t.Errorf("the file of an interrupted run: %v", err)
 	}
 	s.remove()
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
 	}
-	if err := s.fit(filepath.Join(dir, "s.json")); err == nil {
+	if err := s.fit(filepath.Join(dir, "s.json"), output.FreeBytes); err == nil {
 		t.Error("no disk has 4 EiB")
 	}
 }
@@ -158,5 +160,35 @@ func TestManifest(t *testing.T) {
 	o.State = tensor.BF16
 	if e := of(o).Envelope; e.State != "bf16" || e.Steps != 2 {
 		t.Errorf("bf16: %+v", e)
+	}
+}
+
+// In memory, a run is journaled where two states have room and a byte is over; on disk, where the file has.
+func TestRoomForTheState(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "s.json")
+	free := func(bytes int64, known bool) func(string) (int64, bool) {
+		return func(of string) (int64, bool) {
+			if of != dir {
+				t.Errorf("the room in %s was asked for", of)
+			}
+			return bytes, known
+		}
+	}
+	moving := []model.Param{builtinModel(t).Config.LayerParams(0)[1]}
+	for _, tt := range []struct {
+		scratch       bool
+		states, bytes int64 // of room
+		known         bool
+		journal       bool
+	}{{false, 2, 1, true, true}, {false, 2, 0, true, false}, {false, 0, 0, false, true}, {true, 1, 0, true, true}, {true, 1, -1, true, false}, {true, 0, 0, false, true}} {
+		s := newState(moving, 0)
+		if tt.scratch {
+			s.toDisk(dir, out, tensor.F32)
+		}
+		err := s.fit(out, free(tt.states*s.Bytes+tt.bytes, tt.known))
+		if refused := tt.scratch && !tt.journal; refused != errors.Is(err, ErrOutput) || (!refused && (err != nil || (s.Journal != "") != tt.journal)) {
+			t.Errorf("%+v: journal %q, %v", tt, s.Journal, err)
+		}
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/moreau"
-	"moreau/internal/output"
 	"moreau/internal/tensor"
 )
 
@@ -52,25 +51,25 @@ func (s *StatePlan) toDisk(dir, out string, dtype tensor.DType) {
 // fit checks the disk before the work. A run that has no room for continuing after a
 // crash had better go on without than stop: two states exist while one replaces the
 // other. A scratch file is its own second place.
-func (s *StatePlan) fit(out string) error {
+func (s *StatePlan) fit(out string, freeBytes func(dir string) (int64, bool)) error {
 	journal := filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".moreau-state")
 	if s.Scratch == "" {
-		free, known := output.FreeBytes(filepath.Dir(out))
+		free, known := freeBytes(filepath.Dir(out))
 		if !known || free > 2*s.Bytes {
 			s.Journal = journal
 		}
 		return nil
 	}
 	s.Journal = journal
-	return s.fitScratch(filepath.Dir(s.Scratch))
+	return s.fitScratch(filepath.Dir(s.Scratch), freeBytes)
 }
 
-func (s *StatePlan) fitScratch(dir string) error {
+func (s *StatePlan) fitScratch(dir string, freeBytes func(dir string) (int64, bool)) error {
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {
 		return Usage(fmt.Errorf("--scratch %s: there is no such folder", dir))
 	}
-	free, known := output.FreeBytes(dir)
+	free, known := freeBytes(dir)
 	if _, err := os.Stat(s.Scratch); err == nil || !known {
 		return nil // that of an interrupted run has its room already
 	}
