@@ -22,9 +22,10 @@ func newBF16(t testing.TB, threads int) backend.Backend {
 }
 
 // TestGoldenBF16: an input of a product is off by up to 2⁻⁹ of itself, errors of
-// random sign, through three layers and back: measured against float32, logits are
-// off by 0.6 %, gradients by 0.8 % on average and 1.2 % at most (relative L2), the
-// mean loss by less than 1e-4 of itself. Bounds are about twice that.
+// random sign, through two to four layers and back: measured against float32, logits are
+// off by 0.7 %, gradients by 2.0 % at most (relative L2), the mean loss by 1.3e-4 of itself.
+// Norms of q and k and behind attention and MLP bring what is off to the size of their outputs,
+// so that models with both, Gemma 3 and OLMo, have 1.2 % and 4.9 %. Bounds are up to twice that.
 func TestGoldenBF16(t *testing.T) {
 	be := newBF16(t, 2)
 	for _, family := range goldentest.Passes {
@@ -32,7 +33,7 @@ func TestGoldenBF16(t *testing.T) {
 			g := goldentest.Open(t, family)
 			wide := 1.
 			if g.Config.Has(model.PostAttnNorm) && g.Config.Has(model.QNorm) {
-				wide = 2 // norms around all that rounds bring its errors to the size of their outputs
+				wide = 3
 			}
 			tr, w := transformer.New(be, g.Config), transformer.NewStored(be, g.Weights)
 			var logits []float32
