@@ -11,7 +11,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"moreau/internal/tensor"
 )
@@ -54,6 +56,26 @@ func TestHash(t *testing.T) {
 				t.Errorf("%T: told %d bytes", c, last)
 			}
 		}
+	}
+}
+
+// Progress is told by one goroutine at a time, of as many as there are.
+func TestHashTellsOneAtATime(t *testing.T) {
+	m := Memory{}
+	for i := range 64 {
+		m[fmt.Sprint(i)] = tensor.FromFloat32(tensor.F32, []int{1}, []float32{float32(i)})
+	}
+	var inside atomic.Int32
+	var last int64
+	if _, err := Hash(context.Background(), m, mostHashers, func(done int64) {
+		if inside.Add(1) > 1 || done != last+4 {
+			t.Errorf("%d bytes are told after %d, by %d goroutines", done, last, inside.Load())
+		}
+		last = done
+		time.Sleep(100 * time.Microsecond) // the others come
+		inside.Add(-1)
+	}); err != nil || last != 64*4 {
+		t.Errorf("%d bytes, %v", last, err)
 	}
 }
 
