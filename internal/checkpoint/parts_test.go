@@ -121,3 +121,47 @@ func TestSplitNamesTheFirst(t *testing.T) {
 		}
 	}
 }
+
+// Every run of rows is the rows it says, from any kind of checkpoint.
+func TestEveryPart(t *testing.T) {
+	const rows, cols = 7, 3
+	values := make([]float32, rows*cols)
+	for i := range values {
+		values[i] = float32(i)
+	}
+	m := Memory{"w": tensor.FromFloat32(tensor.F16, []int{rows, cols}, values)}
+	var file bytes.Buffer
+	if err := WriteGGUF(&file, nil, m.Tensors(), m.Read); err != nil {
+		t.Fatal(err)
+	}
+	g, err := NewGGUF(bytes.NewReader(file.Bytes()), int64(file.Len()), "test.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := []int{3, 0, 6, 6, 1, 2, 5, 4}
+	views := map[string]map[string]Entry{"as it is": {"w": {Name: "w"}}, "more": {"w": {Name: "w", Add: 1}}, "reordered": {"w": {Name: "w", Rows: order}}}
+	for what, names := range views {
+		for _, base := range []Checkpoint{m, g} {
+			c, err := Rename(base, names)
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole, err := c.Read("w")
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := whole.Float32()
+			for first := range whole.Shape[0] {
+				for n := 1; first+n <= whole.Shape[0]; n++ {
+					v, err := Split(c, map[string]Part{"p": {"w", first, n}})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got, err := v.Read("p"); err != nil || !slices.Equal(got.Float32(), all[first*cols:(first+n)*cols]) {
+						t.Errorf("%s of %T: %d rows from %d are %v, %v", what, base, n, first, got.Float32(), err)
+					}
+				}
+			}
+		}
+	}
+}
