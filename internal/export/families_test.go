@@ -102,6 +102,7 @@ func TestFamilies(t *testing.T) {
 		{"ministral3", growth, 0, "mistral3", "Ministral3ForCausalLM", 0},
 		{"ministral3", growth, 2, "mistral3", "Ministral3ForCausalLM", 0},
 		{"ministral3", growth, 1, "", "PrunedMinistral3ForCausalLM", 0},
+		{"ministral3", strings.Replace(growth, `"factor"`, `"beta_fast": 4.0, "factor"`, 1), 0, "mistral3", "Ministral3ForCausalLM", 0},
 		{"ministral3", growth + sliding, 0, "mistral3", "Ministral3ForCausalLM", 0},
 	} {
 		t.Run(fmt.Sprintf("%s%s-%d-%d", c.modelType, c.more, c.cut, c.heads), func(t *testing.T) {
