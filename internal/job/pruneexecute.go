@@ -33,7 +33,7 @@ func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (Pr
 		return r, Blame(j.m, err)
 	}
 	if p.Scoring != nil {
-		p.Scoring.State.remove()
+		j.scoring.journal(j.be, p.Scoring, progress).Remove()
 	}
 	return r, nil
 }

@@ -124,7 +124,7 @@ func TestStateFiles(t *testing.T) {
 	if err := s.fit(filepath.Join(dir, "s.json"), output.FreeBytes); err != nil {
 		t.Errorf("the file of an interrupted run: %v", err)
 	}
-	s.remove()
+	s.journal(builtinModel(t), importance.Manifest{}, &heard{}).Remove()
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
 	}

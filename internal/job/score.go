@@ -97,7 +97,7 @@ func (j *Score) Execute(ctx context.Context, p *ScoringPlan, progress Progress) 
 	if err := writeScores(j.o.Out, j.o.Force, j.m.Config, scores, manifest); err != nil {
 		return ScoreReport{}, err
 	}
-	p.State.remove()
+	j.scoring.journal(j.be, p, progress).Remove()
 	return ScoreReport{j.o.Out, len(scores), manifest}, nil
 }
 

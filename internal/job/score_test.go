@@ -1,6 +1,8 @@
 package job
 
 import (
+	"context"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -80,6 +82,51 @@ func TestStatelessRunKeepsTheStateOfAnother(t *testing.T) {
 		if _, err := os.Stat(left); err == nil {
 			t.Errorf("the run with a state leaves %s", left)
 		}
+	}
+}
+
+// Nor does a run with a state that is over before it is saved.
+func TestShortRunKeepsTheStateOfAnother(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "s.json")
+	long := quick("moreau-gs")
+	long.JournalEvery, long.Envelope.Steps = 0, 50
+	j := newScore(t, long, out)
+	p, err := j.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	h := &stopping{cancel: cancel, after: 20}
+	if _, err := j.Execute(ctx, p, h); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	left := filepath.Join(dir, ".s.json.moreau-state")
+	before, err := os.ReadFile(left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, newScore(t, quick("moreau"), out))
+	if after, err := os.ReadFile(left); err != nil || string(after) != string(before) {
+		t.Errorf("the state of the interrupted run is gone or changed: %v", err)
+	}
+	run(t, newScore(t, long, out))
+	if _, err := os.Stat(left); err == nil {
+		t.Error("the run that went on from it leaves its state")
+	}
+}
+
+// stopping interrupts a job after so many calls.
+type stopping struct {
+	heard
+	cancel func()
+	after  int
+}
+
+func (s *stopping) At(done int64) {
+	s.heard.At(done)
+	if len(s.done) == s.after {
+		s.cancel()
 	}
 }
 

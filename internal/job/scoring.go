@@ -152,7 +152,15 @@ func (s *scoring) manifest() importance.Manifest {
 	return m
 }
 
-// execute computes the scores and completes the manifest.
+// journal is that of the run, nil for none. Other kernels make another run.
+func (s *scoring) journal(be backend.Backend, p *ScoringPlan, progress Progress) *moreau.Journal {
+	manifest := p.Manifest
+	manifest.Backend = be.Name()
+	return p.State.journal(s.m, manifest, progress)
+}
+
+// execute computes the scores and completes the manifest. The files of the journal stay,
+// until the caller has written what it makes of the scores.
 func (s *scoring) execute(ctx context.Context, be backend.Backend, p *ScoringPlan, progress Progress) (importance.Scores, importance.Manifest, error) {
 	manifest := p.Manifest
 	manifest.Backend = be.Name()
@@ -161,7 +169,7 @@ func (s *scoring) execute(ctx context.Context, be backend.Backend, p *ScoringPla
 	progress.Begin(Scoring, s.o.Method, total)
 	last := math.NaN()
 	run := importance.Run{Backend: be, Config: s.m.Config, Weights: transformer.NewStored(be, s.m.Weights), Options: s.run,
-		Keep: p.Keep, Scratch: p.State.scratchFile(), Journal: p.State.journal(s.m, manifest, progress),
+		Keep: p.Keep, Scratch: p.State.scratchFile(), Journal: s.journal(be, p, progress),
 		OnLayer: func() { at(done + 1) },
 		Progress: func(pass, passes int, loss float64) {
 			at(max(done, total*int64(pass)/int64(passes)))

@@ -100,15 +100,6 @@ func (s *StatePlan) journal(m *load.Model, manifest importance.Manifest, progres
 	return &moreau.Journal{Path: s.Journal, Every: s.Every, Scratch: s.Scratch, Key: hex.EncodeToString(sum[:]), Note: progress.Note}
 }
 
-// remove deletes what is kept of a run that is done. A run without a state leaves alone
-// what another left beside the same output.
-func (s *StatePlan) remove() {
-	if s == nil || s.Journal == "" {
-		return
-	}
-	(&moreau.Journal{Path: s.Journal, Scratch: s.Scratch}).Remove()
-}
-
 // identity is size and time of the model's files.
 func identity(m *load.Model) string {
 	var s strings.Builder

@@ -42,15 +42,30 @@ type journalHead struct {
 
 const journalFormat = "moreau-state 1"
 
-// Remove deletes the files of a run that is done. A nil journal has none.
+// Remove deletes the files of a run that is done, not those of another run that was to
+// go on from the same place. A nil journal has none.
 func (j *Journal) Remove() {
 	if j == nil {
 		return
 	}
-	os.Remove(j.Path)
+	if !j.others() {
+		os.Remove(j.Path)
+	}
 	if j.Scratch != "" {
 		os.Remove(j.Scratch)
 	}
+}
+
+// others says whether the state file is that of another run.
+func (j *Journal) others() bool {
+	f, err := os.Open(j.Path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	line, _ := bufio.NewReader(io.LimitReader(f, 1<<24)).ReadBytes('\n')
+	var head journalHead
+	return json.Unmarshal(line, &head) == nil && head.Format == journalFormat && head.Key != j.Key
 }
 
 // kept is the store if its arrays outlive the process by themselves, or nil.
