@@ -64,6 +64,7 @@ func TestReadText(t *testing.T) {
 	prompt := alpaca("Add.", "1 2", "3")
 	for path, want := range map[string][]string{
 		file(t, "a.txt", "one\n\ntwo\n"):                                                             {"one\n\ntwo\n"},
+		file(t, "a.raw", "{\"text\": \"one\"}\n"):                                                    {"{\"text\": \"one\"}\n"},
 		file(t, "a.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two\", \"id\": 3}\r\n"):              {"one", "two"},
 		file(t, "a.json", `[{"text": " "}, {"instruction": "Add.", "input": "1 2", "output": "3"}]`): {prompt},
 		file(t, "b.JSON", `[{"instruction": "Hi", "output": "Ho"}]`):                                 {alpaca("Hi", "", "Ho")},
@@ -74,8 +75,15 @@ func TestReadText(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", filepath.Base(path), docs, err, want)
 		}
 	}
-	if !strings.Contains(prompt, "### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### Response:\n3") {
-		t.Errorf("Alpaca prompt %q", prompt)
+	for got, want := range map[string]string{
+		prompt: "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n" +
+			"### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### Response:\n3",
+		alpaca("Hi", "", "Ho"): "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n" +
+			"### Instruction:\nHi\n\n### Response:\nHo",
+	} {
+		if got != want {
+			t.Errorf("Alpaca prompt %q, want %q", got, want)
+		}
 	}
 }
 
@@ -219,6 +227,34 @@ func TestEveryWindowIsDrawn(t *testing.T) {
 	}
 	if !first || !last {
 		t.Errorf("of a long text, the first byte is drawn %v, the last %v", first, last)
+	}
+}
+
+// pairs is a tokenizer for tests: a token for two bytes.
+type pairs struct{ words }
+
+func (pairs) Encode(text string) []int { return words{}.Encode(text)[:len(text)/2] }
+
+// Documents that are just long enough are taken; of those whose tokens turn out too few, as many
+// are passed over as 20 a row.
+func TestWhichDocuments(t *testing.T) {
+	exact := []string{"abcdefgh", "ijklmnop", "short"}
+	for seed := range uint64(5) {
+		rows, err := Calibration(exact, words{}, 2, 8, seed)
+		if err != nil || slices.ContainsFunc(rows, func(r []int32) bool { return slices.Contains(r, '\n') }) {
+			t.Errorf("seed %d: %v, %v", seed, rows, err)
+		}
+	}
+	few := make([]string, 57)
+	for i := range few {
+		few[i] = strings.Repeat("x", 50) // 25 tokens
+	}
+	docs := append(few, strings.Repeat("a", 80), strings.Repeat("b", 80), strings.Repeat("c", 80))
+	for seed := range uint64(5) {
+		rows, err := Calibration(docs, pairs{}, 3, 30, seed)
+		if err != nil || slices.ContainsFunc(rows, func(r []int32) bool { return r[0] == 'x' || r[0] == '\n' || r[0] != r[29] }) {
+			t.Errorf("seed %d: rows of other documents than the three that are long enough: %v, %v", seed, rows, err)
+		}
 	}
 }
 
