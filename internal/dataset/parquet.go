@@ -10,41 +10,52 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// readParquet reads the column "text". The library panics on some corrupt files; that becomes an
-// error too.
+// readParquet reads the column "text".
 func readParquet(path string) (docs []string, err error) {
+	err = openParquet(path, func(p *parquet.File) error {
+		leaf, ok := p.Schema().Lookup("text")
+		if !ok || leaf.Node.Type().Kind() != parquet.ByteArray {
+			return fmt.Errorf("no column \"text\" of strings (columns: %.200q)", p.Schema().Columns())
+		}
+		size := 0
+		for _, group := range p.RowGroups() {
+			if docs, err = readColumn(group.ColumnChunks()[leaf.ColumnIndex], docs, &size); err != nil {
+				return fmt.Errorf("column \"text\": %w", err)
+			}
+		}
+		return nil
+	})
+	return docs, err
+}
+
+// openParquet opens a file for read; errors name it. The library panics on some corrupt files;
+// that becomes an error too.
+func openParquet(path string, read func(p *parquet.File) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			docs, err = nil, fmt.Errorf("%s: corrupt Parquet file; download it again", path)
+			err = fmt.Errorf("%s: corrupt Parquet file; download it again", path)
 		}
 	}()
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := checkFooter(f, info.Size()); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	p, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return nil, fmt.Errorf("%s: corrupt Parquet file: %w; download it again", path, err)
+		return fmt.Errorf("%s: corrupt Parquet file: %w; download it again", path, err)
 	}
-	leaf, ok := p.Schema().Lookup("text")
-	if !ok || leaf.Node.Type().Kind() != parquet.ByteArray {
-		return nil, fmt.Errorf("%s: no column \"text\" of strings (columns: %.200q)", path, p.Schema().Columns())
+	if err := read(p); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	size := 0
-	for _, group := range p.RowGroups() {
-		if docs, err = readColumn(group.ColumnChunks()[leaf.ColumnIndex], docs, &size); err != nil {
-			return nil, fmt.Errorf("%s: column \"text\": %w", path, err)
-		}
-	}
-	return docs, nil
+	return nil
 }
 
 // checkFooter compares the length of the footer with that of the file before the library
