@@ -6,11 +6,12 @@ import (
 	"moreau/internal/dataset"
 	"moreau/internal/importance"
 	"moreau/internal/model"
+	"moreau/internal/task"
 )
 
 // A name stands once in each table.
 func TestNamesAreUnique(t *testing.T) {
-	tables := map[string][]string{"importance.Methods": importance.MethodNames(), "dataset.BuiltinNames": dataset.BuiltinNames}
+	tables := map[string][]string{"importance.Methods": importance.MethodNames(), "dataset.BuiltinNames": dataset.BuiltinNames, "task.Papers": task.Papers}
 	for _, f := range model.Families {
 		tables["model.Families"] = append(tables["model.Families"], f.Name)
 		tables["model types"] = append(tables["model types"], f.ModelTypes...)

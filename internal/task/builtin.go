@@ -1,0 +1,57 @@
+package task
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+//go:embed builtin/*.json
+var builtin embed.FS
+
+// Papers are the seven tasks that papers on structured pruning measure, in their usual order.
+// They are the built-in ones.
+var Papers = []string{"boolq", "piqa", "hellaswag", "winogrande", "arc_easy", "arc_challenge", "openbookqa"}
+
+// Builtin is a built-in task.
+func Builtin(name string) (*Task, error) {
+	if !slices.Contains(Papers, name) {
+		return nil, fmt.Errorf("%w %q is not known; known are %s, papers (these seven), or a file: NAME.json", ErrTask, name, strings.Join(Papers, ", "))
+	}
+	data, err := builtin.ReadFile("builtin/" + name + ".json")
+	if err != nil {
+		return nil, err
+	}
+	return Parse("built-in "+name, data)
+}
+
+// Load opens what names say, in order: built-in tasks, papers for all seven, files that end in
+// .json. Each may come once.
+func Load(names []string) (tasks []*Task, err error) {
+	var all []string
+	for _, name := range names {
+		if name == "papers" {
+			all = append(all, Papers...)
+		} else {
+			all = append(all, name)
+		}
+	}
+	seen := map[string]bool{}
+	for _, name := range all {
+		open := Builtin
+		if strings.HasSuffix(name, ".json") {
+			open = Open
+		}
+		t, err := open(name)
+		if err != nil {
+			return nil, err
+		}
+		if seen[t.Name] {
+			return nil, fmt.Errorf("%w %s is named twice", ErrTask, t.Name)
+		}
+		seen[t.Name] = true
+		tasks = append(tasks, t)
+	}
+	return tasks, nil
+}
