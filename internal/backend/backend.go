@@ -53,6 +53,8 @@ type Memory interface {
 	New(n int) Buffer
 	// Free gives a buffer from New back (not a Slice); using it afterwards is a mistake.
 	Free(b Buffer)
+	// Trim gives up memory that is kept for reuse: other work follows.
+	Trim()
 	// Zero sets every value to 0.
 	Zero(b Buffer)
 	// Copy copies src to dst (same length).

@@ -74,6 +74,12 @@ func (p *Pool[M]) trim() {
 	}
 }
 
+// Trim drops all that is kept for reuse.
+func (p *Pool[M]) Trim() {
+	clear(p.free)
+	p.kept = 0
+}
+
 // Live is the values in use, Taken those and what is kept for reuse, and Most the most that
 // were taken at once.
 func (p *Pool[M]) Live() int  { return p.live }

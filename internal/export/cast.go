@@ -76,6 +76,20 @@ func (c *cast) pair(cfg *model.Config) (err error) {
 	return err
 }
 
+// memory is the bytes of the largest tensor as it is stored and, where that is another type,
+// as it is written: one is read, encoded and written after the other.
+func (c *cast) memory() (most int64) {
+	for _, info := range c.Checkpoint.Tensors() {
+		n, _ := info.DType.Bytes(info.Shape) // newCast has checked both
+		if to, ok := c.dtypes[info.Name]; ok && to != info.DType {
+			out, _ := to.Bytes(info.Shape)
+			n += out
+		}
+		most = max(most, int64(n))
+	}
+	return most
+}
+
 // main is the type that was asked for, else that of most values.
 func (c *cast) main() tensor.DType {
 	if c.asked != nil {

@@ -63,6 +63,8 @@ type Plan struct {
 
 	Fallbacks []Fallback `json:"fallbacks,omitempty"` // matrices that block types do not fit
 
+	Memory int64 `json:"-"` // most bytes of tensors that writing holds at once
+
 	force bool
 }
 
@@ -117,6 +119,7 @@ func layOut(m Model, path string, o Options) (*Plan, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	p.Fallbacks = weights.fallbacks()
+	p.Memory = weights.memory()
 	for _, f := range p.Files {
 		p.Bytes += f.Bytes
 	}

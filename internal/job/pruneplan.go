@@ -66,7 +66,7 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 	if err := j.planOutput(&p); err != nil || j.sizesAlone() {
 		return p, err
 	}
-	p.RAM = max(resident(j.m.Config, 0), evalRAM(j.m, p.Texts))
+	p.RAM = max(resident(j.m.Config, p.Out.Memory*5/4), evalRAM(j.m, p.Texts)) // tensors are encoded in parts, whose memory waits to be collected
 	if p.Scoring != nil {
 		p.RAM = max(p.RAM, p.Scoring.RAM)
 	}

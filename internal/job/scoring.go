@@ -180,6 +180,7 @@ func (s *scoring) execute(ctx context.Context, be backend.Backend, p *ScoringPla
 		run.Batch = s.calib.batch
 	}
 	scores, err := s.method.Score(ctx, run)
+	be.Trim() // the writer's turn
 	if err != nil {
 		return nil, manifest, Blame(s.m, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"moreau/internal/checkpoint"
 	"moreau/internal/goldentest"
 	"moreau/internal/model"
+	"moreau/internal/tensor"
 	"moreau/internal/transformer"
 )
 
@@ -61,13 +62,27 @@ func TestDryPassesTakeWhatPassesTake(t *testing.T) {
 	}
 }
 
-// Keeping activations takes no more than it is allowed.
+// wide is a model whose head outweighs its layers.
+func wide(t *testing.T) *model.Config {
+	t.Helper()
+	cfg, err := model.FromHF([]byte(`{"model_type": "llama", "vocab_size": 6000, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
+		"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-5}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// Keeping logits and activations takes no more than it is allowed, and what fits is kept.
 func TestKeptBytesAreBounded(t *testing.T) {
+	configs := map[string]*model.Config{"wide": wide(t)}
 	for _, family := range goldentest.Passes {
-		g := goldentest.Open(t, family)
+		configs[family] = goldentest.Open(t, family).Config
+	}
+	for name, cfg := range configs {
 		peak := func(keep int64) int64 {
 			be := dry.New()
-			tr := transformer.New(be, g.Config)
+			tr := transformer.New(be, cfg)
 			tr.KeepBytes = keep
 			if _, err := tr.LossAndGrad(context.Background(), transformer.SomeTokens(5, 19), transformer.NewDry(be, checkpoint.Memory{}), discard{}); err != nil {
 				t.Fatal(err)
@@ -75,27 +90,41 @@ func TestKeptBytesAreBounded(t *testing.T) {
 			return be.Peak()
 		}
 		flat := peak(0)
-		for _, keep := range []int64{50 << 10, 100 << 10, 200 << 10, 400 << 10, 1 << 30} {
-			if p := peak(keep); p < flat || p > flat+keep {
-				t.Errorf("%s: keeping %d bytes takes %d, without them %d", family, keep, p, flat)
+		logits := int64(4 * 5 * 19 * cfg.VocabSize)
+		for _, keep := range []int64{logits / 2, logits - 1, logits, logits + 50<<10, logits + 200<<10, 1 << 30} {
+			if p := peak(keep); p < flat || p > flat+keep*9/8 { // an eighth is kept for reuse
+				t.Errorf("%s: keeping %d bytes takes %d, without them %d", name, keep, p, flat)
 			}
 		}
-		if peak(1<<30) == flat {
-			t.Errorf("%s: nothing is kept", family)
+		if p := peak(1 << 30); p == flat || p > flat+(logits+3*400<<10)*9/8 {
+			t.Errorf("%s: keeping all takes %d bytes, nothing %d", name, p, flat)
 		}
 	}
 }
 
-// Weights as they are stored are held for a layer that is read ahead, and for others while
-// they are decoded.
-func TestStoredBytesCount(t *testing.T) {
-	g := goldentest.Open(t, "llama_mha")
-	none, all := transformer.PassBytes(g.Config, checkpoint.Memory{}, 2, 8), transformer.PassBytes(g.Config, g.Weights, 2, 8)
-	var layer int64
-	for _, p := range g.Config.LayerParams(0) {
-		layer += 4 * int64(p.Len())
+// stored is a checkpoint of float32 weights that nobody reads.
+type stored struct{ checkpoint.Memory }
+
+func newStored(cfg *model.Config) stored {
+	m := stored{checkpoint.Memory{}}
+	for _, p := range cfg.Params() {
+		m.Memory[p.Name] = tensor.New(tensor.F32, p.Shape(), make([]byte, 4*p.Len()))
 	}
-	if all < none+layer || all > none+layer+4*int64(g.Config.HeadParam().Len()) {
-		t.Errorf("%d bytes with stored weights of %d a layer, %d without", all, layer, none)
+	return m
+}
+
+// Weights as they are stored are held for a layer that is read ahead, and those of embedding
+// and head while they are decoded.
+func TestStoredBytesCount(t *testing.T) {
+	for _, cfg := range []*model.Config{goldentest.Open(t, "llama_mha").Config, wide(t)} {
+		none, all := transformer.PassBytes(cfg, checkpoint.Memory{}, 2, 8), transformer.PassBytes(cfg, newStored(cfg), 2, 8)
+		var layer int64
+		for _, p := range cfg.LayerParams(0) {
+			layer += 4 * int64(p.Len())
+		}
+		head := 4 * int64(cfg.HeadParam().Len())
+		if all < none+layer || all < 2*head+layer || all > none+layer+head { // the head is there twice as it is decoded
+			t.Errorf("%d bytes with stored weights of %d a layer and %d of the head, %d without", all, layer, head, none)
+		}
 	}
 }

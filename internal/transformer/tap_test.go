@@ -100,6 +100,11 @@ func TestPaddingIsNotSeen(t *testing.T) {
 			if e := goldentest.RelL2(all.rows(key, i), alone.rows(key, 0)); !(e <= 1e-5) {
 				t.Errorf("sequence %d, %s: relative L2 error %g > 1e-5", i, key, e)
 			}
+			seen := all.seen[key]
+			seen.X, seen.DX = be.New(len(all.x[key])), be.New(len(all.x[key])) // those of the pass are freed
+			if x, dx, n := seen.Sequence(i); n != len(row) || x.Len() != n*seen.Width || dx.Len() != x.Len() {
+				t.Errorf("sequence %d, %s: %d rows of %d values, want %d", i, key, n, x.Len(), len(row))
+			}
 		}
 	}
 }

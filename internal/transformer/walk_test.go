@@ -171,6 +171,45 @@ func TestWalkMemory(t *testing.T) {
 	}
 }
 
+// lateBroken is a backend whose device fails after two calls of Sync.
+type lateBroken struct {
+	backend.Backend
+	calls *int
+}
+
+func (l lateBroken) Sync() error {
+	if *l.calls++; *l.calls > 2 {
+		return errLost
+	}
+	return nil
+}
+
+// Angles that depend on the length of a part are those of that part.
+func TestWalkOfSeveralLengths(t *testing.T) {
+	be := newBackend(t, 2)
+	for _, family := range []string{"llama_dynamic", "phi3_longrope"} {
+		g := goldentest.Open(t, family)
+		long := g.Batch(t).Sequence(0).Parts(1)[0]
+		short, err := transformer.NewBatch([][]int32{{1, 2, 3, 4, 5, 6}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := transformer.NewStored(be, g.Weights)
+		parts := []transformer.Batch{long, short, long}
+		walk, err := transformer.New(be, g.Config).Walk(context.Background(), parts, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := walkAll(t, walk, nil, func(int) transformer.WeightSource { return w })
+		walk.Close()
+		for i, b := range parts {
+			if _, p := watch(t, be, g, b, transformer.Unseen, 0); !slices.Equal(got[i].NLL, p.NLL) {
+				t.Errorf("%s: part %d has other losses", family, i)
+			}
+		}
+	}
+}
+
 func TestWalkEnds(t *testing.T) {
 	g := goldentest.Open(t, "llama_mha")
 	be := newBackend(t, 2)
@@ -189,6 +228,19 @@ func TestWalkEnds(t *testing.T) {
 	walk.Next()
 	if err := walk.Run(ctx, w, &refusing{*newWatcher(t, be, transformer.Forward), transformer.HeadsOut}); err != errRefused {
 		t.Errorf("%v, want that of the tap", err)
+	}
+	lost, err := transformer.New(lateBroken{Backend: be, calls: new(int)}, g.Config).Walk(ctx, parts, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lost.Close()
+	for lost.Next() && lost.Layer() < 1 {
+		if err := lost.Run(ctx, w, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := lost.Run(ctx, w, &refusing{*newWatcher(t, be, transformer.Forward), transformer.HeadsOut}); !errors.Is(err, errLost) {
+		t.Errorf("%v, want the failure of the backend, which may be behind that of the tap", err)
 	}
 	cancel()
 	if err := walk.Run(ctx, w, nil); err != context.Canceled {

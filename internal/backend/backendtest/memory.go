@@ -68,6 +68,11 @@ func recycling(s *suite) {
 			s.be.Normal(b, 7, 7)
 			s.be.Free(b)
 		}
+		b := s.buffer(s.values(n)) // in use, so that Trim leaves it
+		before := s.read(b)
+		s.be.Trim()
+		s.near("after Trim", s.read(b), before, exact)
+		s.release()
 	}
 }
 

@@ -42,6 +42,12 @@ func (b *Backend) Free(buf backend.Buffer) {
 	f.data = nil
 }
 
+// Trim gives up what the pool keeps, and the memory of packed operands.
+func (b *Backend) Trim() {
+	b.memory.Trim()
+	b.packed = [2][]float32{}
+}
+
 // Zero sets every value to 0.
 func (b *Backend) Zero(buf backend.Buffer) {
 	f := buf.(*buffer)

@@ -67,6 +67,9 @@ func (b *Backend) New(n int) backend.Buffer {
 // Free gives the values back.
 func (b *Backend) Free(buf backend.Buffer) { b.pool.Put(struct{}{}, buf.(*buffer).size) }
 
+// Trim drops what is kept.
+func (b *Backend) Trim() { b.pool.Trim() }
+
 // NewSums counts n sums.
 func (b *Backend) NewSums(n int) backend.Sums {
 	b.Hold(8 * int64(n))
