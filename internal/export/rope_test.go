@@ -112,3 +112,28 @@ func TestRopeKeys(t *testing.T) {
 		}
 	}
 }
+
+// What transformers 5 alone reads: how layers of both kinds turn, and how queries grow.
+func TestRopeParameters(t *testing.T) {
+	dir := t.TempDir()
+	write(t, tiny(t, "olmo3", sliding+yarnRope), filepath.Join(dir, "olmo3"), Options{})
+	write(t, tiny(t, "ministral3", growth), filepath.Join(dir, "ministral3"), Options{})
+	for name, want := range map[string]string{
+		"olmo3": `{"full_attention": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "rope_theta": 500000.0},
+			"sliding_attention": {"rope_type": "default", "rope_theta": 500000.0}}`,
+		"ministral3": `{"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "rope_theta": 100.0, "llama_4_scaling_beta": 0.25}`,
+	} {
+		var parameters any
+		if err := json.Unmarshal([]byte(want), &parameters); err != nil {
+			t.Fatal(err)
+		}
+		c := config(t, filepath.Join(dir, name))
+		if got := c["rope_parameters"]; !reflect.DeepEqual(got, parameters) {
+			t.Errorf("%s: rope_parameters %v, want %v", name, got, parameters)
+		}
+		_, pair := c["rope_scaling"]
+		if _, theta := c["rope_theta"]; pair != theta || pair == (name == "ministral3") {
+			t.Errorf("%s: the pair that transformers 4 reads is there: %t, %t", name, pair, theta)
+		}
+	}
+}
