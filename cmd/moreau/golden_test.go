@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func goldenTexts() []goldenText {
 			all = append(all, goldenText{"help/" + c.Name() + ".txt", help(c.Name())})
 		}
 	}
-	return append(append(all, goldenPlans...), goldenCards...)
+	return slices.Concat(all, goldenPlans, goldenCards, goldenOutputs)
 }
 
 var goldenPlans = []goldenText{
@@ -46,6 +47,21 @@ var goldenPlans = []goldenText{
 	{"plan/size.txt", plan(stories, "--size", "800KiB", "--method", "random", "-o", "OUT.gguf")},
 	{"plan/llama-7b.txt", plan(filepath.Join("..", "..", "testdata", "configs", "llama-7b"), "--layer-ratio", "0.25")},
 	{"plan/llama-7b-q4.txt", plan(filepath.Join("..", "..", "testdata", "configs", "llama-7b"), "--ratio", "20%", "-o", "OUT.gguf", "--dtype", "q4_k")},
+}
+
+// goldenOutputs are what other commands print, for people and for programs, where it is the same everywhere.
+var goldenOutputs = []goldenText{
+	{"output/plan.json", prints("prune", stories, "--ratio", "20%", "--dry-run", "--json")},
+	{"output/inspect.txt", prints("inspect", stories)},
+	{"output/inspect.json", prints("inspect", stories, "--json")},
+	{"output/inspect-llama3.txt", prints("inspect", "MODEL/llama3-8b")},
+	{"output/inspect-smollm2.json", prints("inspect", "MODEL/smollm2-135m", "--json")},
+	{"output/convert.txt", prints("convert", stories, "-o", "OUT.gguf", "--dtype", "q8_0")},
+	{"output/convert.json", prints("convert", stories, "-o", "OUT", "--json")},
+	{"output/synth.txt", prints("synth", "--like", stories, "-o", "OUT.gguf")},
+	{"output/logits.txt", prints("logits", stories, "--ids", "ids.json", "-o", "OUT")},
+	{"output/logits.json", prints("logits", stories, "--ids", "ids.json", "-o", "OUT", "--json")},
+	{"output/score.txt", prints("score", stories, "--method", "l1", "-o", "OUT")},
 }
 
 var goldenCards = []goldenText{
@@ -119,6 +135,20 @@ func plan(model string, args ...string) func(t *testing.T) string {
 			return strings.ReplaceAll(text, abs, "MODEL")
 		}
 		return elsewhere.ReplaceAllString(inFolder(t, append([]string{"prune", model, "--dry-run"}, args...)), "${1}...")
+	}
+}
+
+// prints is what a command says; MODEL is the folder of the published configurations.
+func prints(args ...string) func(t *testing.T) string {
+	return func(t *testing.T) string {
+		configs := filepath.Join(goldentest.Root(), "testdata", "configs")
+		command := slices.Clone(args)
+		for i := range command {
+			command[i] = strings.Replace(command[i], "MODEL", configs, 1)
+		}
+		t.Chdir(t.TempDir())
+		write(t, "ids.json", "[[1,2,3],[4,5]]")
+		return strings.ReplaceAll(must(t, command...).stdout, configs, "MODEL")
 	}
 }
 
