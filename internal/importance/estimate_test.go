@@ -37,7 +37,7 @@ func TestBytesAreThePeak(t *testing.T) {
 			if method.Check(o) != nil {
 				continue
 			}
-			for _, keep := range []int64{0, 200 << 10} {
+			for _, keep := range []int64{0, 1 << 20} {
 				estimate, peak := method.Bytes(g.Config, checkpoint.Memory{}, o, 4, 24, keep, nil), peakOf(t, g, method, o, keep, nil)
 				if float64(estimate) < 0.99*float64(peak) || float64(estimate) > 1.15*float64(peak) {
 					t.Errorf("%s, %s, keeping %d: %d bytes said, %d used: ratio %.3f", method.Name, salience, keep, estimate, peak, float64(estimate)/float64(peak))

@@ -62,10 +62,10 @@ func TestDryPassesTakeWhatPassesTake(t *testing.T) {
 	}
 }
 
-// wide is a model whose head outweighs its layers.
+// wide is a model whose head outweighs any of its layers, of which there are many.
 func wide(t *testing.T) *model.Config {
 	t.Helper()
-	cfg, err := model.FromHF([]byte(`{"model_type": "llama", "vocab_size": 6000, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
+	cfg, err := model.FromHF([]byte(`{"model_type": "llama", "vocab_size": 6000, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 40,
 		"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-5}`))
 	if err != nil {
 		t.Fatal(err)
@@ -74,31 +74,33 @@ func wide(t *testing.T) *model.Config {
 }
 
 // Keeping logits and activations takes no more than it is allowed, and what fits is kept.
+// The logits of wide's many rows are made in several blocks.
 func TestKeptBytesAreBounded(t *testing.T) {
-	configs := map[string]*model.Config{"wide": wide(t)}
+	keptBytesAreBounded(t, "wide", wide(t), transformer.SomeTokens(60, 40))
 	for _, family := range goldentest.Passes {
-		configs[family] = goldentest.Open(t, family).Config
+		keptBytesAreBounded(t, family, goldentest.Open(t, family).Config, transformer.SomeTokens(5, 19))
 	}
-	for name, cfg := range configs {
-		peak := func(keep int64) int64 {
-			be := dry.New()
-			tr := transformer.New(be, cfg)
-			tr.KeepBytes = keep
-			if _, err := tr.LossAndGrad(context.Background(), transformer.SomeTokens(5, 19), transformer.NewDry(be, checkpoint.Memory{}), discard{}); err != nil {
-				t.Fatal(err)
-			}
-			return be.Peak()
+}
+
+func keptBytesAreBounded(t *testing.T, name string, cfg *model.Config, b transformer.Batch) {
+	t.Helper()
+	peak := func(keep int64) int64 {
+		be := dry.New()
+		tr := transformer.New(be, cfg)
+		tr.KeepBytes = keep
+		if _, err := tr.LossAndGrad(context.Background(), b, transformer.NewDry(be, checkpoint.Memory{}), discard{}); err != nil {
+			t.Fatal(err)
 		}
-		flat := peak(0)
-		logits := int64(4 * 5 * 19 * cfg.VocabSize)
-		for _, keep := range []int64{logits / 2, logits - 1, logits, logits + 50<<10, logits + 200<<10, 1 << 30} {
-			if p := peak(keep); p < flat || p > flat+keep*9/8 { // an eighth is kept for reuse
-				t.Errorf("%s: keeping %d bytes takes %d, without them %d", name, keep, p, flat)
-			}
+		return be.Peak()
+	}
+	flat, logits := peak(0), int64(4*b.Rows()*cfg.VocabSize)
+	for _, keep := range []int64{logits / 2, logits - 1, logits, logits + logits/8, logits + logits/2, 20 * logits} {
+		if p := peak(keep); p < flat || p > flat+keep*9/8 { // an eighth is kept for reuse
+			t.Errorf("%s: keeping %d bytes takes %d, without them %d", name, keep, p, flat)
 		}
-		if p := peak(1 << 30); p == flat || p > flat+(logits+3*400<<10)*9/8 {
-			t.Errorf("%s: keeping all takes %d bytes, nothing %d", name, p, flat)
-		}
+	}
+	if p := peak(20 * logits); p == flat {
+		t.Errorf("%s: keeping all takes %d bytes, as much as keeping nothing", name, p)
 	}
 }
 
@@ -113,18 +115,35 @@ func newStored(cfg *model.Config) stored {
 	return m
 }
 
-// Weights as they are stored are held for a layer that is read ahead, and those of embedding
-// and head while they are decoded.
+// Weights as they are stored are held for a layer that is read ahead, whose memory the next
+// one takes over, and those of embedding and head while they are decoded.
 func TestStoredBytesCount(t *testing.T) {
-	for _, cfg := range []*model.Config{goldentest.Open(t, "llama_mha").Config, wide(t)} {
-		none, all := transformer.PassBytes(cfg, checkpoint.Memory{}, 2, 8), transformer.PassBytes(cfg, newStored(cfg), 2, 8)
-		var layer int64
-		for _, p := range cfg.LayerParams(0) {
-			layer += 4 * int64(p.Len())
+	cfg := wide(t)
+	be := dry.New()
+	w := transformer.NewDry(be, newStored(cfg))
+	bytes := func(params ...model.Param) (n int64) {
+		for _, p := range params {
+			n += 4 * int64(p.Len())
 		}
-		head := 4 * int64(cfg.HeadParam().Len())
-		if all < none+layer || all < 2*head+layer || all > none+layer+head { // the head is there twice as it is decoded
-			t.Errorf("%d bytes with stored weights of %d a layer and %d of the head, %d without", all, layer, head, none)
+		return n
+	}
+	head, layer := cfg.HeadParam(), cfg.LayerParams(0)
+	b, err := w.Weight(head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := be.Peak(); p < 2*bytes(head) || be.Live() < bytes(head) || be.Live() > bytes(head)*5/4 {
+		t.Errorf("%d bytes for a head of %d, then %d", p, bytes(head), be.Live())
+	}
+	w.Release(head, b)
+	for l := range 3 {
+		w.Ahead(cfg.LayerParams(l))
+		if be.Live() != bytes(layer...) {
+			t.Errorf("%d bytes after reading %d layers of %d ahead", be.Live(), l+1, bytes(layer...))
 		}
+	}
+	none, all := transformer.PassBytes(cfg, checkpoint.Memory{}, 2, 8), transformer.PassBytes(cfg, newStored(cfg), 2, 8)
+	if all < none+bytes(layer...) {
+		t.Errorf("%d bytes with stored weights of %d a layer, %d without", all, bytes(layer...), none)
 	}
 }
