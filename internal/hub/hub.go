@@ -131,20 +131,23 @@ func (c *Client) get(ctx context.Context, address string, from int64) (*http.Res
 	if from > 0 {
 		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", from))
 	}
-	client := http.Client{Transport: transport, CheckRedirect: func(to *http.Request, via []*http.Request) error {
-		if to.URL.Host != via[0].URL.Host || to.URL.Scheme != via[0].URL.Scheme {
-			to.Header.Del("Authorization")
-		}
-		if len(via) >= 10 {
-			return errors.New("too many redirects")
-		}
-		return nil
-	}}
+	client := http.Client{Transport: transport, CheckRedirect: redirected}
 	r, err := client.Do(request)
 	if err != nil {
 		return nil, &broken{err}
 	}
 	return r, nil
+}
+
+// redirected keeps the token from other hosts, and from one that is no longer asked in secret.
+func redirected(to *http.Request, via []*http.Request) error {
+	if to.URL.Host != via[0].URL.Host || to.URL.Scheme != via[0].URL.Scheme {
+		to.Header.Del("Authorization")
+	}
+	if len(via) >= 10 {
+		return errors.New("too many redirects")
+	}
+	return nil
 }
 
 var transport = func() http.RoundTripper {

@@ -35,6 +35,7 @@ type fake struct {
 	cut         int   // bytes after which a transfer breaks off; 0: never
 	answers     []int // status codes given before the right answer
 	ranges      []string
+	sent        int  // files, or what is left of them
 	leaked      bool // a token reached the other host
 	denied      bool // without the right token
 }
@@ -107,6 +108,7 @@ func (f *fake) send(w http.ResponseWriter, r *http.Request, name string) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
+	f.sent++
 	from := 0
 	if asked := r.Header.Get("Range"); asked != "" && !f.ignoreRange {
 		f.ranges = append(f.ranges, asked)
@@ -287,8 +289,8 @@ func TestPartOfTooMuch(t *testing.T) {
 		t.Fatal(err)
 	}
 	arrived(t, f, dir)
-	if len(f.ranges) > 0 {
-		t.Errorf("a part longer than the file is gone on from: %q", f.ranges)
+	if len(f.ranges) > 0 || f.sent != 1 {
+		t.Errorf("a part longer than the file is gone on from, or all is fetched twice: %d times, ranges %q", f.sent, f.ranges)
 	}
 }
 
@@ -338,6 +340,33 @@ func TestRetries(t *testing.T) {
 	f.hub.Close()
 	if _, err := f.client(nil).Resolve(t.Context(), "o/n", "main"); !errors.Is(err, ErrHub) {
 		t.Errorf("no server: error %v", err)
+	}
+}
+
+// The token goes on to the same host in the same way, and nowhere else; redirects end.
+func TestRedirects(t *testing.T) {
+	request := func(address string) *http.Request {
+		r, err := http.NewRequest(http.MethodGet, address, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer secret")
+		return r
+	}
+	for address, keeps := range map[string]bool{
+		"https://hub.example/b": true, "http://hub.example/b": false, "https://cdn.hub.example/b": false, "https://hub.example:8443/b": false, "https://other.example/b": false,
+	} {
+		to := request(address)
+		if err := redirected(to, []*http.Request{request("https://hub.example/a"), request("https://other.example/a")}); err != nil || (to.Header.Get("Authorization") != "") != keeps {
+			t.Errorf("%s: %v, token %q", address, err, to.Header.Get("Authorization"))
+		}
+	}
+	via := make([]*http.Request, 10)
+	for i := range via {
+		via[i] = request("https://hub.example/a")
+	}
+	if redirected(request("https://hub.example/b"), via[:9]) != nil || redirected(request("https://hub.example/b"), via) == nil {
+		t.Error("ten redirects are followed, or nine are not")
 	}
 }
 

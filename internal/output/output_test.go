@@ -87,6 +87,34 @@ func TestFileThatAppearsMeanwhile(t *testing.T) {
 	contents(t, path, "other")
 }
 
+// A folder that appears meanwhile is not replaced, unless that is asked for; what is no model
+// is not in any case.
+func TestDirThatAppearsMeanwhile(t *testing.T) {
+	for _, c := range []struct {
+		force bool
+		file  string
+		want  error
+	}{{false, "config.json", ErrExists}, {true, "config.json", nil}, {true, "cat.jpg", ErrWrite}, {false, "cat.jpg", ErrExists}} {
+		path := filepath.Join(t.TempDir(), "m")
+		err := Dir(path, c.force, func(dir string) error {
+			if err := os.Mkdir(path, 0o777); err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(path, c.file), []byte(`{"model_type":"llama"}`), 0o666); err != nil {
+				return err
+			}
+			return File(filepath.Join(dir, "weights"), false, text("new"))
+		})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%+v: error %v", c, err)
+		}
+		if _, err := os.Stat(filepath.Join(path, c.file)); (err == nil) != (c.want != nil) {
+			t.Errorf("%+v: what appeared is there: %v", c, err)
+		}
+		only(t, filepath.Dir(path), "m")
+	}
+}
+
 // model fills a folder as Dir's callers do.
 func model(weights string) func(string) error {
 	return func(dir string) error {
