@@ -3,10 +3,19 @@ package main
 import (
 	"crypto/sha256"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"moreau/internal/eval"
+	"moreau/internal/job"
+	"moreau/internal/load"
+	"moreau/internal/model"
+	"moreau/internal/prune"
+	"moreau/internal/stage"
 )
 
 const commit = "0123456789abcdef0123456789abcdef01234567"
@@ -106,4 +115,38 @@ func TestShardSize(t *testing.T) {
 	mentions(t, card(t, out, "--ratio", "10%"), "SHA-256 of its safetensors files one after the other: `")
 	refused(t, exitUsage, []string{"--shard-size", "one file"}, "convert", stories, "--shard-size", "1GB", "-o", filepath.Join(dir, "x.gguf"))
 	refused(t, exitUsage, []string{"--shard-size", "want a size"}, "convert", stories, "--shard-size", "big", "-o", filepath.Join(dir, "x"))
+}
+
+// What a card says more at the end than in the plan fits the room that is left for it, of a
+// large model whose layers all come out different, with results on several texts.
+func TestCardKeepsToItsRoom(t *testing.T) {
+	m, err := load.Open(stories)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	cfg := m.Config.WithLayers(slices.Repeat(m.Config.Layers[:1], 126))
+	report := func(scores map[model.Dim][]float64) (r job.PruneReport) {
+		cut, err := prune.NewPlan(cfg, scores, prune.Budget{Ratio: 0.3, Selection: prune.Global, Layers: cfg.AllLayers(), Kinds: cfg.Kinds()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Plan = job.PrunePlan{Before: cfg, After: cut.After, Cut: cut, Stages: stage.Sequence{cut}}
+		return r
+	}
+	scores, random := map[model.Dim][]float64{}, rand.New(rand.NewPCG(1, 1))
+	for _, d := range cfg.Dims() {
+		for range d.Units {
+			scores[d] = append(scores[d], random.Float64()*float64(d.Layer%7+1)+10)
+		}
+	}
+	planned, done := report(nil), report(scores)
+	for i := range 8 {
+		text := job.Measured{Text: fmt.Sprintf("a text of some name %d", i), Result: eval.Result{Perplexity: 12345.67}}
+		done.Before, done.After = append(done.Before, text), append(done.After, text)
+	}
+	done.Source.SHA256 = strings.Repeat("a", 64)
+	if more := len(cardText(done)) - len(cardText(planned)); more < 1000 || more > job.CardRoom {
+		t.Errorf("the card grows by %d bytes, there is room for %d", more, job.CardRoom)
+	}
 }

@@ -105,7 +105,7 @@ func TestSizeLeavesRoomForTheCard(t *testing.T) {
 		if r.Source.SHA256 == "" && r.After == nil && !r.Plan.Decided {
 			return "short"
 		}
-		return string(make([]byte, cardRoom-100))
+		return string(make([]byte, CardRoom-100))
 	}
 	j := newPrune(t, PruneOptions{Budget: BudgetOptions{Size: most}, Out: OutOptions{Path: out}, Card: card})
 	p, err := j.Plan(t.Context())
@@ -127,7 +127,7 @@ func TestSizeLeavesRoomForTheCard(t *testing.T) {
 		}
 		bytes += info.Size()
 	}
-	if bytes > most || p.BytesAfter > most-cardRoom || bytes < p.BytesAfter {
+	if bytes > most || p.BytesAfter > most-CardRoom || bytes < p.BytesAfter {
 		t.Errorf("%d bytes, planned %d, want at most %d with the whole card", bytes, p.BytesAfter, most)
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"moreau/internal/tensor"
 )
 
-// cardRoom is kept for what the model card of a folder says more once results, and
+// CardRoom is the bytes kept for what the model card of a folder says more once results, and
 // with global selection the sizes of layers, are known.
-const cardRoom = 8 << 10
+const CardRoom = 8 << 10
 
 // fit is the plan of the most parameters whose output is within the bound of bytes. The
 // size of an output is known exactly from a plan.
@@ -30,7 +30,7 @@ func (j *Prune) fit(scores importance.Scores) (*prune.Plan, error) {
 		return nil, Usage(fmt.Errorf("--size %d: the model fits as it is, %d bytes; use convert", most, dense))
 	}
 	if !isGGUF(j.o.Out.Path) {
-		most -= cardRoom
+		most -= CardRoom
 	}
 	if p := uncut(j.rest.Config); len(j.drop) > 0 {
 		bytes, err := j.outputBytes(p)
