@@ -33,7 +33,7 @@ func WriteGGUF(w io.Writer, kv []KeyValue, tensors []Info, read ReadFunc) error 
 
 // ggufHeader is everything before the data, padded.
 func ggufHeader(kv []KeyValue, tensors []Info) ([]byte, error) {
-	offsets, _, err := layout(tensors, ggufAlign)
+	offsets, _, err := place(tensors, ggufAlign)
 	if err != nil {
 		return nil, err
 	}

@@ -8,9 +8,9 @@ import (
 	"io"
 )
 
-// object walks one JSON object and calls value for each key, which must read
+// eachKey walks one JSON object and calls value for each key, which must read
 // the value from d. Unlike json.Unmarshal it refuses a key that occurs twice.
-func object(d *json.Decoder, value func(key string) error) error {
+func eachKey(d *json.Decoder, value func(key string) error) error {
 	t, err := d.Token()
 	if err != nil {
 		return err
@@ -37,11 +37,11 @@ func object(d *json.Decoder, value func(key string) error) error {
 	return err
 }
 
-// parseObject is object for a text that holds nothing else.
+// parseObject is eachKey for a text that holds nothing else.
 func parseObject(text []byte, value func(d *json.Decoder, key string) error) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := object(d, func(key string) error { return value(d, key) }); err != nil {
+	if err := eachKey(d, func(key string) error { return value(d, key) }); err != nil {
 		return err
 	}
 	if _, err := d.Token(); err != io.EOF {
@@ -53,7 +53,7 @@ func parseObject(text []byte, value func(d *json.Decoder, key string) error) err
 // parseStrings reads an object whose values are strings.
 func parseStrings(d *json.Decoder) (map[string]string, error) {
 	m := map[string]string{}
-	return m, object(d, func(key string) error {
+	return m, eachKey(d, func(key string) error {
 		t, err := d.Token()
 		if err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 // time. metadata becomes `__metadata__`; transformers 4 wants {"format": "pt"}
 // there. Block types have no place in the format and are an error.
 func WriteSafetensors(w io.Writer, infos []Info, read ReadFunc, metadata map[string]string) error {
-	offsets, sizes, err := layout(infos, 1)
+	offsets, sizes, err := place(infos, 1)
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,9 @@ import (
 // ReadFunc gives the tensor of a name; Checkpoint.Read is one.
 type ReadFunc func(name string) (tensor.Tensor, error)
 
-// layout computes the offset of every tensor when each starts at a multiple of
+// place computes the offset of every tensor when each starts at a multiple of
 // align, and the end of the last one. It refuses a name that occurs twice.
-func layout(infos []Info, align int) (offsets []int, sizes []int, err error) {
+func place(infos []Info, align int) (offsets []int, sizes []int, err error) {
 	seen := map[string]bool{}
 	at := 0
 	for _, info := range infos {

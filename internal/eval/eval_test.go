@@ -43,7 +43,7 @@ func measure(t *testing.T, rows [][]int32) measured {
 	cfg.MaxPositions = 4096
 	c := &counting{Backend: be}
 	var m measured
-	m.Result, err = eval.Perplexity(context.Background(), transformer.New(c, &cfg), transformer.NewStored(c, g.Weights), rows,
+	m.Result, err = eval.Perplexity(context.Background(), transformer.New(c, &cfg), transformer.NewStreamed(c, g.Weights), rows,
 		func(done int) { m.done = append(m.done, done) })
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestNoPerplexity(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := goldentest.Open(t, "llama_mha")
-	tr, w := transformer.New(be, g.Config), transformer.NewStored(be, g.Weights)
+	tr, w := transformer.New(be, g.Config), transformer.NewStreamed(be, g.Weights)
 	for _, rows := range [][][]int32{nil, {{1}, {2}}} {
 		if _, err := eval.Perplexity(context.Background(), tr, w, rows, nil); err == nil {
 			t.Errorf("%v has a perplexity", rows)

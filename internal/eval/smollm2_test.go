@@ -56,7 +56,7 @@ func TestSmolLM2Perplexity(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	tr, w := transformer.New(be, m.Config), transformer.NewStored(be, m.Weights)
+	tr, w := transformer.New(be, m.Config), transformer.NewStreamed(be, m.Weights)
 	tok, err := m.Tokenizer()
 	if err != nil {
 		t.Fatal(err)

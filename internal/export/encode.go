@@ -108,14 +108,14 @@ func encode(d tensor.DType, vals []float32) ([]byte, error) {
 	return data, nil
 }
 
-// most is beyond every block type: 65504, the largest F16, times 128 scales
+// mostInBlocks is beyond every block type: 65504, the largest F16, times 128 scales
 // times 32 quants of Q6_K. The search for scales overflows far above.
-const most = 1 << 28
+const mostInBlocks = 1 << 28
 
 // notInBlocks is the index of a value that is not finite or too large for the
 // scale of its block, an F16; else -1.
 func notInBlocks(d tensor.DType, vals []float32, data []byte) int {
-	if i := slices.IndexFunc(vals, func(v float32) bool { return !(v > -most && v < most) }); i >= 0 {
+	if i := slices.IndexFunc(vals, func(v float32) bool { return !(v > -mostInBlocks && v < mostInBlocks) }); i >= 0 {
 		return i
 	}
 	back := tensor.New(d, []int{len(vals)}, data).Float32()

@@ -20,7 +20,7 @@ func shards(weights *cast, most int64) ([]File, error) {
 	if most <= 0 {
 		most = defaultShard
 	}
-	groups := split(weights.infos(), most)
+	groups := shardsOf(weights.infos(), most)
 	if len(groups) == 1 {
 		f, err := shard("model.safetensors", groups[0], weights.Read)
 		return []File{f}, err
@@ -42,9 +42,9 @@ func shards(weights *cast, most int64) ([]File, error) {
 	return append(files, contents("model.safetensors.index.json", index)), err
 }
 
-// split fills one shard after the other in storage order; a larger tensor has a
+// shardsOf fills one shard after the other in storage order; a larger tensor has a
 // shard of its own.
-func split(infos []checkpoint.Info, most int64) [][]checkpoint.Info {
+func shardsOf(infos []checkpoint.Info, most int64) [][]checkpoint.Info {
 	var groups [][]checkpoint.Info
 	var used int64
 	for _, info := range infos {

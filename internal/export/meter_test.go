@@ -75,7 +75,7 @@ func TestSplit(t *testing.T) {
 		1:    {{10}, {20}, {5}, {100}, {1}, {1}},
 	} {
 		var got [][]int
-		for _, group := range split(infos, most) {
+		for _, group := range shardsOf(infos, most) {
 			var sizes []int
 			for _, i := range group {
 				sizes = append(sizes, i.Shape[0])

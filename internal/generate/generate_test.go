@@ -25,7 +25,7 @@ func tiny(t *testing.T, context int) (*transformer.Transformer, transformer.Weig
 	g := goldentest.Open(t, "llama_mha")
 	cfg := *g.Config
 	cfg.MaxPositions = context
-	return transformer.New(be, &cfg), transformer.NewStored(be, g.Weights), be
+	return transformer.New(be, &cfg), transformer.NewStreamed(be, g.Weights), be
 }
 
 // Greedy continuation takes the largest logit of the whole text so far, each time.

@@ -34,7 +34,7 @@ func TestDeadChannel(t *testing.T) {
 	}
 	for _, eta := range []float64{0, 0.003} {
 		run := goldenRun(t, be, g, "element1")
-		run.Weights, run.Options.Moreau.Eta = transformer.NewStored(be, weights), eta
+		run.Weights, run.Options.Moreau.Eta = transformer.NewStreamed(be, weights), eta
 		scores, err := method.Score(context.Background(), run)
 		if err != nil {
 			t.Fatal(err)

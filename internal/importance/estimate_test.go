@@ -19,7 +19,7 @@ import (
 func peakOf(t *testing.T, g *goldentest.Golden, method Method, o Options, keep int64, scratch *moreau.ScratchFile) int64 {
 	t.Helper()
 	be := newBackend(t).(*cpu.Backend)
-	run := Run{Backend: be, Config: g.Config, Weights: transformer.NewStored(be, g.Weights), Options: o, Keep: keep, Scratch: scratch,
+	run := Run{Backend: be, Config: g.Config, Weights: transformer.NewStreamed(be, g.Weights), Options: o, Keep: keep, Scratch: scratch,
 		Batch: func(int) (transformer.Batch, error) { return transformer.SomeTokens(4, 24), nil }}
 	if _, err := method.Score(context.Background(), run); err != nil {
 		t.Fatal(err)

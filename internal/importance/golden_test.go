@@ -27,7 +27,7 @@ func newBackend(t testing.TB) backend.Backend {
 func goldenRun(t testing.TB, be backend.Backend, g *goldentest.Golden, salience string) Run {
 	batch := g.Batch(t)
 	return Run{
-		Backend: be, Config: g.Config, Weights: transformer.NewStored(be, g.Weights),
+		Backend: be, Config: g.Config, Weights: transformer.NewStreamed(be, g.Weights),
 		Batch: func(int) (transformer.Batch, error) { return batch, nil },
 		Options: Options{Salience: salience, Layers: g.Config.AllLayers(), Moreau: moreau.Options{
 			Steps: 4, Avg: 2, Std: 0.05, LR: 0.05, Rho: 0.5,

@@ -82,7 +82,7 @@ func TestOriginalProgram(t *testing.T) {
 	}
 	batch := g.Batch(t)
 	opts := moreau.Options{Steps: 4, Avg: 5, Std: 0.05, LR: 2e-4, Rho: 0.2, Eta: 5e-6, Noise: noise.noise(be)}
-	run := Run{Backend: be, Config: g.Config, Weights: transformer.NewStored(be, g.Weights),
+	run := Run{Backend: be, Config: g.Config, Weights: transformer.NewStreamed(be, g.Weights),
 		Batch:   func(int) (transformer.Batch, error) { return batch, nil },
 		Options: Options{Salience: "element1", Layers: model.Range{First: 1, Last: 3}, Moreau: opts}}
 

@@ -70,7 +70,7 @@ func timeStep(ctx context.Context, be backend.Backend, cfg *model.Config, p Benc
 
 // randomWeights are those of a random model, in memory where they fit.
 func randomWeights(be backend.Backend, cfg *model.Config, p BenchOptions) (transformer.WeightSource, error) {
-	stored := transformer.NewStored(be, synth.New(cfg, tensor.F32, p.Seed, p.Threads))
+	stored := transformer.NewStreamed(be, synth.New(cfg, tensor.F32, p.Seed, p.Threads))
 	if cfg.ParamCount() > residentMost {
 		return stored, nil
 	}

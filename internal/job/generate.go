@@ -93,7 +93,7 @@ func (j *Generate) fromText() (err error) {
 
 // Execute generates with weights kept as float32; emit hears each piece of text.
 func (j *Generate) Execute(ctx context.Context, emit func(piece string)) (Continuation, error) {
-	w := transformer.NewResident(transformer.NewStored(j.be, j.m.Weights))
+	w := transformer.NewResident(transformer.NewStreamed(j.be, j.m.Weights))
 	defer w.Free()
 	var c Continuation
 	var text strings.Builder

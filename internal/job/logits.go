@@ -102,7 +102,7 @@ func (j *Logits) logits(ctx context.Context, rows dataset.Rows, shape []int) (te
 		return tensor.Tensor{}, err
 	}
 	values := make([]float32, 0, tensor.Count(shape))
-	err = transformer.New(j.be, j.m.Config).Logits(ctx, b, transformer.NewStored(j.be, j.m.Weights), func(part []float32) error {
+	err = transformer.New(j.be, j.m.Config).Logits(ctx, b, transformer.NewStreamed(j.be, j.m.Weights), func(part []float32) error {
 		values = append(values, part...)
 		return nil
 	})

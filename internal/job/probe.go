@@ -114,7 +114,7 @@ func (p *probe) layer(ctx context.Context, cfg *model.Config, kind, tokens int) 
 		p.err = err
 		return
 	}
-	w := transformer.NewResident(transformer.NewStored(p.be, synth.New(c, tensor.F32, 1, 1)))
+	w := transformer.NewResident(transformer.NewStreamed(p.be, synth.New(c, tensor.F32, 1, 1)))
 	defer w.Free()
 	tr := transformer.New(p.be, c)
 	p.set(func(s *speeds) *float64 { return &s.layers[kind] }, transformer.PassFLOPs(c, batch.Rows(), gradients), func() error {
@@ -146,7 +146,7 @@ func smallStep(cfg *model.Config, tokens int, most float64) (c *model.Config, B,
 // decode reads the weights of that layer from where they are.
 func (p *probe) decode(cfg *model.Config, weights checkpoint.Checkpoint) {
 	const most = 1 << 22 // scalars, beyond which a tensor less is read
-	stored, values := transformer.NewStored(p.be, weights), 0
+	stored, values := transformer.NewStreamed(p.be, weights), 0
 	var params []model.Param
 	for _, param := range cfg.LayerParams(len(cfg.Layers) / 2) {
 		if values == 0 || values+param.Len() <= most {

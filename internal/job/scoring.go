@@ -168,7 +168,7 @@ func (s *scoring) execute(ctx context.Context, be backend.Backend, p *ScoringPla
 	at := func(n int64) { done = min(n, total); progress.At(done) }
 	progress.Begin(Scoring, s.o.Method, total)
 	last := math.NaN()
-	run := importance.Run{Backend: be, Config: s.m.Config, Weights: transformer.NewStored(be, s.m.Weights), Options: s.run,
+	run := importance.Run{Backend: be, Config: s.m.Config, Weights: transformer.NewStreamed(be, s.m.Weights), Options: s.run,
 		Keep: p.Keep, Scratch: p.State.scratchFile(), Journal: s.journal(be, p, progress),
 		OnLayer: func() { at(done + 1) },
 		Progress: func(pass, passes int, loss float64) {

@@ -111,7 +111,7 @@ type Measured struct {
 // measure evaluates weights of a configuration on each text.
 func measure(ctx context.Context, be backend.Backend, cfg *model.Config, weights checkpoint.Checkpoint, texts []text, phase Phase, progress Progress) ([]Measured, error) {
 	tr := transformer.New(be, cfg)
-	w := transformer.NewStored(be, weights)
+	w := transformer.NewStreamed(be, weights)
 	var results []Measured
 	for _, t := range texts {
 		m, err := measureText(ctx, tr, w, t, phase, t.name, progress)

@@ -111,7 +111,7 @@ func checked(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpo
 	if err := sameShapes(cfg, func(s model.Stored) checkpoint.Info { return infos[s.Name] }); err != nil {
 		return nil, err
 	}
-	return split(cfg, files)
+	return unfuse(cfg, files)
 }
 
 func byName(c checkpoint.Checkpoint) map[string]checkpoint.Info {
@@ -151,8 +151,8 @@ func sameShapes(cfg *model.Config, info func(model.Stored) checkpoint.Info) erro
 	return nil
 }
 
-// split gives each parameter of a fused tensor a tensor of its own: its rows.
-func split(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpoint, error) {
+// unfuse gives each parameter of a fused tensor a tensor of its own: its rows.
+func unfuse(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpoint, error) {
 	if !cfg.Family.Fuses() {
 		return files, nil
 	}

@@ -51,7 +51,7 @@ func fromGGUF(path string, g *checkpoint.GGUF) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	weights, err := split(cfg, renamed)
+	weights, err := unfuse(cfg, renamed)
 	if err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func checkSizes(t *testing.T, c *Config) {
 
 func checkRope(t *testing.T, r Rope, rotary int) {
 	t.Helper()
-	for _, tokens := range []int{1, most} {
+	for _, tokens := range []int{1, mostSize} {
 		for i, freq := range r.InvFreq(rotary, tokens) {
 			if !(freq >= 0) || math.IsInf(freq, 0) {
 				t.Errorf("frequency %d of %+v is %g", i, r, freq)

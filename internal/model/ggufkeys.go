@@ -17,7 +17,7 @@ func (k *keys) fail(key, what string) {
 
 func (k *keys) size(key string) int {
 	n, ok := k.m.Uint(k.arch + "." + key)
-	if !ok || n > most {
+	if !ok || n > mostSize {
 		k.fail(key, "is missing or no size")
 		return 0
 	}
@@ -58,7 +58,7 @@ func (k *keys) perLayer(key string, layers int) []int {
 	}
 	for i := range out {
 		n := v[min(i, len(v)-1)]
-		if n > most {
+		if n > mostSize {
 			k.fail(key, "is too large")
 			return out
 		}

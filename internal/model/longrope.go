@@ -27,5 +27,5 @@ func (s *RopeScaling) longInRange(headDim int) bool {
 	all := func(factors []float64) bool {
 		return len(factors) == headDim/2 && !slices.ContainsFunc(factors, func(x float64) bool { return !positive(x) })
 	}
-	return all(s.Short) && all(s.Long) && s.OriginalPosition >= 2 && s.OriginalPosition <= most && positive(Rope{Scaling: s}.Attention())
+	return all(s.Short) && all(s.Long) && s.OriginalPosition >= 2 && s.OriginalPosition <= mostSize && positive(Rope{Scaling: s}.Attention())
 }

@@ -95,13 +95,13 @@ func (c *Config) validateMath() error {
 		{"the scale of the embedding", float64(c.EmbeddingScale)}, {"the scale of the residual stream", float64(c.ResidualScale)},
 		{"the divisor of logits", float64(c.LogitDivisor)}, {"the growth of queries", c.Growth.Beta},
 	} {
-		if !(x.v >= 0 && x.v <= most) {
+		if !(x.v >= 0 && x.v <= mostSize) {
 			return fmt.Errorf("%s is %v, want more than 0", x.name, x.v)
 		}
 	}
 	switch {
-	case c.Growth.Beta > 0 && !(c.Growth.Original >= 1 && c.Growth.Original <= most):
-		return fmt.Errorf("queries grow beyond a context of %v, want 1 to %d", c.Growth.Original, most)
+	case c.Growth.Beta > 0 && !(c.Growth.Original >= 1 && c.Growth.Original <= mostSize):
+		return fmt.Errorf("queries grow beyond a context of %v, want 1 to %d", c.Growth.Original, mostSize)
 	case c.Growth.Beta > 0 && (c.Rotary() != c.HeadDim || c.HasPositions(NoRope)):
 		return fmt.Errorf("queries grow as they turn, but not all of them turns")
 	case c.RotaryDim < 0 || c.RotaryDim > c.HeadDim || c.RotaryDim%2 != 0:

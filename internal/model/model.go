@@ -65,7 +65,7 @@ func (c *Config) KVBytes() int64 {
 
 // Limits of any single size, so that products of two stay far below overflow, and of the layers.
 const (
-	most       = 1 << 24
+	mostSize   = 1 << 24
 	mostLayers = 4096
 )
 
@@ -79,8 +79,8 @@ func (c *Config) Validate() error {
 		name string
 		n    int
 	}{{"vocabulary", c.VocabSize}, {"hidden size", c.HiddenSize}, {"head size", c.HeadDim}, {"context length", c.MaxPositions}} {
-		if size.n < 1 || size.n > most {
-			return fmt.Errorf("%s is %d, want 1 to %d", size.name, size.n, most)
+		if size.n < 1 || size.n > mostSize {
+			return fmt.Errorf("%s is %d, want 1 to %d", size.name, size.n, mostSize)
 		}
 	}
 	if c.HeadDim%2 != 0 {
@@ -102,12 +102,12 @@ func (c *Config) Validate() error {
 
 func (l Layer) validate(headDim int) error {
 	switch {
-	case l.KVHeads < 1 || l.Heads < l.KVHeads || l.Heads%l.KVHeads != 0 || l.Heads > most || l.Heads*headDim > most:
+	case l.KVHeads < 1 || l.Heads < l.KVHeads || l.Heads%l.KVHeads != 0 || l.Heads > mostSize || l.Heads*headDim > mostSize:
 		return fmt.Errorf("%d query heads and %d KV heads, want a positive multiple", l.Heads, l.KVHeads)
-	case l.Intermediate < 1 || l.Intermediate > most:
-		return fmt.Errorf("%d MLP channels, want 1 to %d", l.Intermediate, most)
-	case l.Window < 0 || l.Window > most:
-		return fmt.Errorf("a sliding window of %d, want 1 to %d", l.Window, most)
+	case l.Intermediate < 1 || l.Intermediate > mostSize:
+		return fmt.Errorf("%d MLP channels, want 1 to %d", l.Intermediate, mostSize)
+	case l.Window < 0 || l.Window > mostSize:
+		return fmt.Errorf("a sliding window of %d, want 1 to %d", l.Window, mostSize)
 	}
 	return nil
 }

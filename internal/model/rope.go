@@ -149,7 +149,7 @@ func (r Rope) validate(headDim int) error {
 		return nil
 	}
 	factor := s.Factor >= 1 && !math.IsInf(s.Factor, 0)
-	original := s.OriginalPosition > 0 && s.OriginalPosition <= most
+	original := s.OriginalPosition > 0 && s.OriginalPosition <= mostSize
 	var ok bool
 	switch s.Type {
 	case "linear":

@@ -24,7 +24,7 @@ func (s *scratch) begin() error {
 		return &output.Error{Path: s.Path, Err: err}
 	}
 	for _, r := range s.arrays {
-		r.place = none
+		r.place = unwritten
 	}
 	return nil
 }
@@ -50,12 +50,12 @@ func (s *scratch) adopt(mark string, places []int) bool {
 		return false
 	}
 	for i, place := range places {
-		if place < none || place >= s.places() {
+		if place < unwritten || place >= s.places() {
 			return false
 		}
 		r := list[i]
 		r.place = place
-		if place != none && s.offset(r)+r.size > info.Size() {
+		if place != unwritten && s.offset(r)+r.size > info.Size() {
 			return false
 		}
 	}

@@ -43,7 +43,7 @@ func (w *witness) look() {
 	}
 	w.places = map[int64]int64{}
 	for i, r := range w.s.inOrder() {
-		if place := head.Places[i]; place != none {
+		if place := head.Places[i]; place != unwritten {
 			at := r.at + int64(place)*w.s.stride
 			w.places[at] = at + r.size
 		}

@@ -55,7 +55,7 @@ func testIterates(t *testing.T, g *goldentest.Golden, moving []model.Param, vari
 		return tr.LossAndGrad(ctx, batch, w, sink)
 	}
 	opts.Store = NewMemory(be)
-	trace, err := Run(context.Background(), be, g.Config, transformer.NewStored(be, g.Weights), moving, objective, opts, nil)
+	trace, err := Run(context.Background(), be, g.Config, transformer.NewStreamed(be, g.Weights), moving, objective, opts, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"moreau/internal/tensor"
 )
 
-// none is the place of an array that was never written: it is zero.
-const none = -1
+// unwritten is the place of an array that was never written: it is zero.
+const unwritten = -1
 
 // scratch is a Store in a file. Reads of announced arrays and all writes are made
 // beside the computation.
@@ -54,12 +54,12 @@ type disk interface {
 type array struct {
 	at     int64 // of its first place
 	size   int64
-	place  int       // of the current values
-	fresh  bool      // changed since the last commit
-	coming chan read // being read ahead, else nil
+	place  int          // of the current values
+	fresh  bool         // changed since the last commit
+	coming chan arrival // being read ahead, else nil
 }
 
-type read struct {
+type arrival struct {
 	data []byte
 	err  error
 }
@@ -88,7 +88,7 @@ func NewScratch(be backend.Backend, f ScratchFile, moving []model.Param) (Store,
 	at := int64(markBytes)
 	for _, a := range []Array{Delta, Mean} {
 		for _, p := range moving {
-			s.arrays[arrayOf{a, p.Name}] = &array{at: at, size: f.size(p), place: none}
+			s.arrays[arrayOf{a, p.Name}] = &array{at: at, size: f.size(p), place: unwritten}
 			at += f.size(p)
 		}
 		at += int64(f.places()-1) * s.stride
@@ -103,22 +103,22 @@ func (s *scratch) offset(r *array) int64 { return r.at + int64(r.place)*s.stride
 // Ahead implements Store.
 func (s *scratch) Ahead(a Array, p model.Param) {
 	r := s.arrays[arrayOf{a, p.Name}]
-	if r.place == none || r.coming != nil || s.onItsWay(r) {
+	if r.place == unwritten || r.coming != nil || s.onItsWay(r) {
 		return
 	}
-	r.coming = make(chan read, 1)
+	r.coming = make(chan arrival, 1)
 	at, coming := s.offset(r), r.coming
 	go func() {
 		data := s.memory.Take(int(r.size))
 		_, err := s.file.ReadAt(data, at)
-		coming <- read{data, err}
+		coming <- arrival{data, err}
 	}()
 }
 
 // Open implements Store.
 func (s *scratch) Open(a Array, p model.Param) (backend.Buffer, error) {
 	r, b := s.arrays[arrayOf{a, p.Name}], s.be.New(p.Len())
-	if r.place == none {
+	if r.place == unwritten {
 		return b, s.failed()
 	}
 	if s.uploadWaiting(b, r) {
@@ -147,7 +147,7 @@ func (s *scratch) uploadWaiting(b backend.Buffer, r *array) bool {
 }
 
 // arrived waits for what is being read ahead.
-func (r *array) arrived() read {
+func (r *array) arrived() arrival {
 	got := <-r.coming
 	r.coming = nil
 	return got
@@ -167,7 +167,7 @@ func (s *scratch) Close(a Array, p model.Param, b backend.Buffer, changed bool) 
 	if r.coming != nil { // of the values before
 		s.memory.Put(r.arrived().data)
 	}
-	if !r.fresh || r.place == none {
+	if !r.fresh || r.place == unwritten {
 		r.place, r.fresh = (r.place+1)%s.places(), true
 	}
 	w := write{to: r, at: s.offset(r), data: s.memory.Take(int(r.size))}

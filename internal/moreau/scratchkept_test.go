@@ -169,7 +169,7 @@ func TestAdoptChecksPlaces(t *testing.T) {
 		places []int
 		want   bool
 	}{
-		"all first": {with(n), true}, "none and second": {with(n, none, 1), true}, "a third": {with(n, 2), false}, "below none": {with(n, none-1), false},
+		"all first": {with(n), true}, "none and second": {with(n, unwritten, 1), true}, "a third": {with(n, 2), false}, "below none": {with(n, unwritten-1), false},
 		"too few": {with(n - 1), false}, "too many": {with(n + 1), false},
 	} {
 		if got := store.adopt(store.mark, c.places); got != c.want {

@@ -50,7 +50,7 @@ func (r *toy) run(t *testing.T, store Store, threshold Threshold, journal *Journ
 		}
 		return tr.LossAndGrad(ctx, r.batch, w, sink)
 	}
-	trace, err := Run(context.Background(), r.be, r.g.Config, transformer.NewStored(r.be, r.g.Weights), r.moving, objective, opts, nil)
+	trace, err := Run(context.Background(), r.be, r.g.Config, transformer.NewStreamed(r.be, r.g.Weights), r.moving, objective, opts, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -115,11 +115,11 @@ func (b Budget) aligned(d model.Dim, n int) int {
 	if left := (d.Units - n) / multiple * multiple; left > 0 {
 		return d.Units - left
 	}
-	return b.most(d)
+	return b.mostCut(d)
 }
 
-// most is how many units d can lose: one stays, or a multiple.
-func (b Budget) most(d model.Dim) int { return max(0, d.Units-b.multiple(d)) }
+// mostCut is how many units d can lose: one stays, or a multiple.
+func (b Budget) mostCut(d model.Dim) int { return max(0, d.Units-b.multiple(d)) }
 
 // multiple is what the units that stay of d are a multiple of: Align channels, one
 // query head of every KV group.
@@ -153,8 +153,8 @@ func (b Budget) byParams(cfg *model.Config) (counts, error) {
 	for extra := 0; ; extra++ {
 		cut, more := counts{}, false
 		for _, d := range heads {
-			n := min(b.most(d), share(cfg, d, ratio)+extra*d.Groups)
-			more = more || n < b.most(d)
+			n := min(b.mostCut(d), share(cfg, d, ratio)+extra*d.Groups)
+			more = more || n < b.mostCut(d)
 			cut[d] = n
 		}
 		if b.fill(cfg, cut, channels, target) {
@@ -175,11 +175,11 @@ func (b Budget) byParams(cfg *model.Config) (counts, error) {
 func (b Budget) fill(cfg *model.Config, cut counts, channels []model.Dim, target int64) bool {
 	most := 0
 	for _, d := range channels {
-		most = max(most, b.most(d))
+		most = max(most, b.mostCut(d))
 	}
 	reaches := func(n int) bool {
 		for _, d := range channels {
-			cut[d] = min(b.aligned(d, n), b.most(d))
+			cut[d] = min(b.aligned(d, n), b.mostCut(d))
 		}
 		return removed(cfg, cut) >= target
 	}
@@ -235,7 +235,7 @@ func (b Budget) unreachable(cfg *model.Config, dims ...[]model.Dim) error {
 	var most int64
 	for _, ds := range dims {
 		for _, d := range ds {
-			most += cfg.UnitParams(d) * int64(b.most(d))
+			most += cfg.UnitParams(d) * int64(b.mostCut(d))
 		}
 	}
 	return fmt.Errorf("%w: ratio %.4g cannot be reached in layers %s: at most %.4g of the parameters can go (one unit stays everywhere); lower --ratio or widen --layers",

@@ -53,7 +53,7 @@ func TestGoldenPrunedLogits(t *testing.T) {
 				t.Fatal(err)
 			}
 			var logits []float32
-			err = transformer.New(be, plan.After).Logits(context.Background(), g.Batch(t), transformer.NewStored(be, pruned.Weights), func(rows []float32) error {
+			err = transformer.New(be, plan.After).Logits(context.Background(), g.Batch(t), transformer.NewStreamed(be, pruned.Weights), func(rows []float32) error {
 				logits = append(logits, rows...)
 				return nil
 			})

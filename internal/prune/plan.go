@@ -175,8 +175,8 @@ func (b Budget) ranked(dims []model.Dim, scores map[model.Dim][]float64) []group
 			mean = 1 // all scores are 0, and stay so
 		}
 		order := ascending(d, scores[d])
-		for done := 0; done < b.most(d); {
-			next := min(b.aligned(d, done+1), b.most(d))
+		for done := 0; done < b.mostCut(d); {
+			next := min(b.aligned(d, done+1), b.mostCut(d))
 			g := group{dim: d, units: order[done:next:next]}
 			for _, u := range g.units {
 				g.score += scores[d][u] / mean / float64(len(g.units))

@@ -156,7 +156,7 @@ func TestQueryHeadsCutAsMasked(t *testing.T) {
 
 func logitsOf(t *testing.T, be backend.Backend, cfg *model.Config, w checkpoint.Checkpoint, g *goldentest.Golden) (logits []float32) {
 	t.Helper()
-	if err := transformer.New(be, cfg).Logits(context.Background(), g.Batch(t), transformer.NewStored(be, w), func(rows []float32) error {
+	if err := transformer.New(be, cfg).Logits(context.Background(), g.Batch(t), transformer.NewStreamed(be, w), func(rows []float32) error {
 		logits = append(logits, rows...)
 		return nil
 	}); err != nil {

@@ -37,7 +37,7 @@ func BenchmarkSmolLM2Step(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			batch := randomBatch(b, c.B, c.T, m.Config.VocabSize)
-			tr, w := transformer.New(c.be, m.Config), transformer.NewStored(c.be, m.Weights)
+			tr, w := transformer.New(c.be, m.Config), transformer.NewStreamed(c.be, m.Weights)
 			tr.KeepBytes = c.keep
 			step := func() {
 				if _, err := tr.LossAndGrad(context.Background(), batch, w, discard{}); err != nil {

@@ -35,7 +35,7 @@ func TestGoldenBF16(t *testing.T) {
 			if g.Config.Has(model.PostAttnNorm) && g.Config.Has(model.QNorm) {
 				wide = 3
 			}
-			tr, w := transformer.New(be, g.Config), transformer.NewStored(be, g.Weights)
+			tr, w := transformer.New(be, g.Config), transformer.NewStreamed(be, g.Weights)
 			var logits []float32
 			keep := func(rows []float32) error { logits = append(logits, rows...); return nil }
 			if err := tr.Logits(context.Background(), g.Batch(t), w, keep); err != nil {

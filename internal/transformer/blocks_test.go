@@ -31,7 +31,7 @@ func gradientsInBlocks(t *testing.T, be backend.Backend, g *goldentest.Golden, b
 	t.Helper()
 	sink, tr := &collect{be: be, grads: map[string][]float32{}}, transformer.New(be, g.Config)
 	tr.Blocks = blocks
-	if _, err := tr.LossAndGrad(context.Background(), b, transformer.NewStored(be, g.Weights), sink); err != nil {
+	if _, err := tr.LossAndGrad(context.Background(), b, transformer.NewStreamed(be, g.Weights), sink); err != nil {
 		t.Fatal(err)
 	}
 	return sink.grads
@@ -132,7 +132,7 @@ func (s *sharing) Share(p model.Param, sequence int, grad backend.Buffer) error 
 func sharesOf(t *testing.T, be backend.Backend, g *goldentest.Golden, b transformer.Batch) []map[string][]float32 {
 	t.Helper()
 	sink := &sharing{collect: collect{be: be, grads: map[string][]float32{}, wants: model.Param.Projection}}
-	if _, err := transformer.New(be, g.Config).LossAndGrad(context.Background(), b, transformer.NewStored(be, g.Weights), sink); err != nil {
+	if _, err := transformer.New(be, g.Config).LossAndGrad(context.Background(), b, transformer.NewStreamed(be, g.Weights), sink); err != nil {
 		t.Fatal(err)
 	}
 	if len(sink.shares) != b.B || len(sink.shares[0]) != 7*len(g.Config.Layers) {

@@ -41,7 +41,7 @@ func SomeTokens(B, T int) Batch {
 	return b
 }
 
-// Dry is a weight source that takes the memory of Stored and reads nothing.
+// Dry is a weight source that takes the memory of Streamed and reads nothing.
 type Dry struct {
 	be     *dry.Backend
 	stored map[string]int64 // bytes, by name

@@ -53,7 +53,7 @@ func TestDryPassesTakeWhatPassesTake(t *testing.T) {
 			}
 			counts, used := dry.New(), newBackend(t, 2).(*cpu.Backend)
 			pass(counts, transformer.NewDry(counts, checkpoint.Memory{}))
-			pass(used, transformer.NewStored(used, g.Weights))
+			pass(used, transformer.NewStreamed(used, g.Weights))
 			within(t, family+" "+what, counts.Peak(), used.Peak())
 			if what != "kept" && what != "blocks" && counts.Live() > 4*64*1024 {
 				t.Errorf("%s %s: %d bytes are not given back", family, what, counts.Live())

@@ -73,7 +73,7 @@ func TestLayersAreForetold(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := &foretold{WeightSource: transformer.NewStored(be, g.Weights), t: t, announced: map[string]int{}, last: len(g.Config.Layers) - 1}
+			f := &foretold{WeightSource: transformer.NewStreamed(be, g.Weights), t: t, announced: map[string]int{}, last: len(g.Config.Layers) - 1}
 			tr.OnLayer = func() { f.done++ }
 			if err := run(f); err != nil {
 				t.Fatal(err)

@@ -51,7 +51,7 @@ func TestGoldenLogits(t *testing.T) {
 			g := goldentest.Open(t, family)
 			tr := transformer.New(be, g.Config)
 			var logits []float32
-			err := tr.Logits(context.Background(), g.Batch(t), transformer.NewStored(be, g.Weights), func(rows []float32) error {
+			err := tr.Logits(context.Background(), g.Batch(t), transformer.NewStreamed(be, g.Weights), func(rows []float32) error {
 				logits = append(logits, rows...)
 				return nil
 			})
@@ -71,7 +71,7 @@ func TestGoldenGradients(t *testing.T) {
 		t.Run(family, func(t *testing.T) {
 			g := goldentest.Open(t, family)
 			sink := &collect{be: be, grads: map[string][]float32{}}
-			loss, err := transformer.New(be, g.Config).LossAndGrad(context.Background(), g.Batch(t), transformer.NewStored(be, g.Weights), sink)
+			loss, err := transformer.New(be, g.Config).LossAndGrad(context.Background(), g.Batch(t), transformer.NewStreamed(be, g.Weights), sink)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,7 +94,7 @@ func TestUnwantedGradientsAreNotComputed(t *testing.T) {
 	g := goldentest.Open(t, "llama_gqa_rope3")
 	name := "model.layers.2.mlp.up_proj.weight"
 	sink := &collect{be: be, grads: map[string][]float32{}, wants: func(p model.Param) bool { return p.Name == name }}
-	if _, err := transformer.New(be, g.Config).LossAndGrad(context.Background(), g.Batch(t), transformer.NewStored(be, g.Weights), sink); err != nil {
+	if _, err := transformer.New(be, g.Config).LossAndGrad(context.Background(), g.Batch(t), transformer.NewStreamed(be, g.Weights), sink); err != nil {
 		t.Fatal(err)
 	}
 	if len(sink.grads) != 1 {
@@ -129,7 +129,7 @@ func keptGradients(t *testing.T, be backend.Backend, g *goldentest.Golden, keep 
 	sink := &collect{be: be, grads: map[string][]float32{}}
 	tr := transformer.New(be, g.Config)
 	tr.KeepBytes = keep
-	if _, err := tr.LossAndGrad(context.Background(), g.Batch(t), transformer.NewStored(be, g.Weights), sink); err != nil {
+	if _, err := tr.LossAndGrad(context.Background(), g.Batch(t), transformer.NewStreamed(be, g.Weights), sink); err != nil {
 		t.Fatal(err)
 	}
 	return sink.grads
@@ -140,7 +140,7 @@ func TestCancelStopsAPass(t *testing.T) {
 	g := goldentest.Open(t, "llama_mha")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := transformer.New(be, g.Config).Loss(ctx, g.Batch(t), transformer.NewStored(be, g.Weights)); err != context.Canceled {
+	if _, err := transformer.New(be, g.Config).Loss(ctx, g.Batch(t), transformer.NewStreamed(be, g.Weights)); err != context.Canceled {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }

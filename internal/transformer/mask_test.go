@@ -49,7 +49,7 @@ func (m *masks) See(s transformer.Seen) error {
 func maskGrads(t *testing.T, be backend.Backend, g *goldentest.Golden, b transformer.Batch, from int) map[model.Dim][][]float64 {
 	t.Helper()
 	m := &masks{be: be, cfg: g.Config, from: from, grads: map[model.Dim][][]float64{}}
-	if _, err := transformer.New(be, g.Config).Pass(context.Background(), b, transformer.NewStored(be, g.Weights), transformer.Watch{Tap: m}); err != nil {
+	if _, err := transformer.New(be, g.Config).Pass(context.Background(), b, transformer.NewStreamed(be, g.Weights), transformer.Watch{Tap: m}); err != nil {
 		t.Fatal(err)
 	}
 	return m.grads
@@ -200,7 +200,7 @@ func steepest(grad []float32) (unit int) {
 // scaledLoss is the loss with a unit's columns of down_proj or o_proj scaled.
 func scaledLoss(t *testing.T, be backend.Backend, g *goldentest.Golden, d model.Dim, unit int, factor float32) float64 {
 	t.Helper()
-	w := &scaledUnit{WeightSource: transformer.NewStored(be, g.Weights), be: be, dim: d, unit: unit, factor: factor}
+	w := &scaledUnit{WeightSource: transformer.NewStreamed(be, g.Weights), be: be, dim: d, unit: unit, factor: factor}
 	l, err := transformer.New(be, g.Config).Loss(context.Background(), g.Batch(t), w)
 	if err != nil {
 		t.Fatal(err)

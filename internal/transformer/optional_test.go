@@ -49,7 +49,7 @@ func TestOptionalGradients(t *testing.T) {
 		cfg, w := random(t, c[0], c[1])
 		tr := transformer.New(be, cfg)
 		sink := &collect{be: be, grads: map[string][]float32{}}
-		if _, err := tr.LossAndGrad(context.Background(), b, transformer.NewStored(be, w), sink); err != nil {
+		if _, err := tr.LossAndGrad(context.Background(), b, transformer.NewStreamed(be, w), sink); err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range cfg.Params() {
@@ -64,7 +64,7 @@ func TestOptionalGradients(t *testing.T) {
 					vals[i] += float32(step * float64(g) / norm)
 				}
 				w[p.Name] = tensor.FromFloat32(tensor.F32, p.Shape(), vals)
-				loss, err := tr.Loss(context.Background(), b, transformer.NewStored(be, w))
+				loss, err := tr.Loss(context.Background(), b, transformer.NewStreamed(be, w))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -30,7 +30,7 @@ func sessionMatches(t *testing.T, be backend.Backend, g *goldentest.Golden) {
 	}
 	T, V := ids.Shape[1], g.Config.VocabSize
 	want := g.Float32(t, "logits")
-	s := transformer.New(be, g.Config).NewSession(transformer.NewResident(transformer.NewStored(be, g.Weights)), T)
+	s := transformer.New(be, g.Config).NewSession(transformer.NewResident(transformer.NewStreamed(be, g.Weights)), T)
 	defer s.Close()
 	for lo, n := 0, 5; lo < T; lo, n = lo+n, 1 {
 		var piece []int32

@@ -25,7 +25,7 @@ func TestTablesFollowTheLength(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := tr.Logits(context.Background(), b, transformer.NewStored(be, g.Weights), func(rows []float32) error {
+			if err := tr.Logits(context.Background(), b, transformer.NewStreamed(be, g.Weights), func(rows []float32) error {
 				all = append(all, rows...)
 				return nil
 			}); err != nil {

@@ -53,7 +53,7 @@ func watch(t *testing.T, be backend.Backend, g *goldentest.Golden, b transformer
 	t.Helper()
 	w, tr := newWatcher(t, be, sight), transformer.New(be, g.Config)
 	tr.KeepBytes = keep
-	p, err := tr.Pass(context.Background(), b, transformer.NewStored(be, g.Weights), transformer.Watch{Tap: w})
+	p, err := tr.Pass(context.Background(), b, transformer.NewStreamed(be, g.Weights), transformer.Watch{Tap: w})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestPartsAddUp(t *testing.T) {
 	b := g.Batch(t)
 	grads := func(b transformer.Batch) (float64, map[string][]float32) {
 		sink := &collect{be: be, grads: map[string][]float32{}}
-		loss, err := transformer.New(be, g.Config).LossAndGrad(context.Background(), b, transformer.NewStored(be, g.Weights), sink)
+		loss, err := transformer.New(be, g.Config).LossAndGrad(context.Background(), b, transformer.NewStreamed(be, g.Weights), sink)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +235,7 @@ func TestTapFails(t *testing.T) {
 	for _, sight := range []transformer.Sight{transformer.Forward, transformer.WithGradient} {
 		for _, site := range []transformer.Site{transformer.Residual, transformer.AttnIn, transformer.HeadsOut, transformer.MLPIn, transformer.Channels} {
 			tap := &refusing{*newWatcher(t, be, sight), site}
-			_, err := transformer.New(be, g.Config).Pass(context.Background(), g.Batch(t), transformer.NewStored(be, g.Weights), transformer.Watch{Tap: tap})
+			_, err := transformer.New(be, g.Config).Pass(context.Background(), g.Batch(t), transformer.NewStreamed(be, g.Weights), transformer.Watch{Tap: tap})
 			if err != errRefused {
 				t.Errorf("site %d: %v, want that of the tap", site, err)
 			}
@@ -254,7 +254,7 @@ func (broken) Sync() error { return errLost }
 func TestBackendFails(t *testing.T) {
 	g := goldentest.Open(t, "llama_mha")
 	be := broken{newBackend(t, 2)}
-	tr, w, ctx := transformer.New(be, g.Config), transformer.NewStored(be, g.Weights), context.Background()
+	tr, w, ctx := transformer.New(be, g.Config), transformer.NewStreamed(be, g.Weights), context.Background()
 	if _, err := tr.Loss(ctx, g.Batch(t), w); !errors.Is(err, errLost) {
 		t.Errorf("Loss: %v", err)
 	}

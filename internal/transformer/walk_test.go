@@ -79,7 +79,7 @@ func TestWalkIsThePass(t *testing.T) {
 		if len(parts) != 3 {
 			t.Fatalf("%d parts, want 3", len(parts))
 		}
-		w := &counting{WeightSource: transformer.NewStored(be, g.Weights), asked: map[string]int{}}
+		w := &counting{WeightSource: transformer.NewStreamed(be, g.Weights), asked: map[string]int{}}
 		tr := transformer.New(be, g.Config)
 		layers := 0
 		tr.OnLayer = func() { layers++ }
@@ -113,7 +113,7 @@ func TestLayerAgainUnderOtherWeights(t *testing.T) {
 	be, g := newBackend(t, 2), goldentest.Open(t, "llama_gqa_rope3")
 	parts := fiveRows(t, g).Parts(20)
 	dim := g.Config.Dim(1, model.MLP)
-	plain := transformer.NewStored(be, g.Weights)
+	plain := transformer.NewStreamed(be, g.Weights)
 	changed := &scaledUnit{WeightSource: plain, be: be, dim: dim, unit: 3, factor: 0}
 	walk, err := transformer.New(be, g.Config).Walk(context.Background(), parts, plain)
 	if err != nil {
@@ -194,7 +194,7 @@ func TestWalkOfSeveralLengths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := transformer.NewStored(be, g.Weights)
+		w := transformer.NewStreamed(be, g.Weights)
 		parts := []transformer.Batch{long, short, long}
 		walk, err := transformer.New(be, g.Config).Walk(context.Background(), parts, w)
 		if err != nil {
@@ -214,7 +214,7 @@ func TestWalkEnds(t *testing.T) {
 	g := goldentest.Open(t, "llama_mha")
 	be := newBackend(t, 2)
 	parts := fiveRows(t, g).Parts(20)
-	w := transformer.NewStored(be, g.Weights)
+	w := transformer.NewStreamed(be, g.Weights)
 	ctx, cancel := context.WithCancel(context.Background())
 	walk, err := transformer.New(be, g.Config).Walk(ctx, parts, w)
 	if err != nil {

@@ -7,34 +7,34 @@ import (
 	"moreau/internal/tensor"
 )
 
-// Stored reads weights from a checkpoint each time they are asked for: memory
+// Streamed reads weights from a checkpoint each time they are asked for: memory
 // holds no more than what is in use and what was announced.
-type Stored struct {
+type Streamed struct {
 	be     backend.Backend
 	ck     checkpoint.Checkpoint
-	coming map[string]chan read // announced and not yet asked for, by name
-	memory tensor.Recycler      // of the layers' stored bytes
+	coming map[string]chan arrival // announced and not yet asked for, by name
+	memory tensor.Recycler         // of the layers' stored bytes
 }
 
-// read is a tensor as stored.
-type read struct {
+// arrival is a tensor as stored.
+type arrival struct {
 	tensor.Tensor
 	err error
 }
 
-// NewStored serves the tensors of ck, which has Hugging Face names and layout.
-func NewStored(be backend.Backend, ck checkpoint.Checkpoint) *Stored {
-	return &Stored{be: be, ck: ck, coming: map[string]chan read{}}
+// NewStreamed serves the tensors of ck, which has Hugging Face names and layout.
+func NewStreamed(be backend.Backend, ck checkpoint.Checkpoint) *Streamed {
+	return &Streamed{be: be, ck: ck, coming: map[string]chan arrival{}}
 }
 
 // Ahead implements Foreseeing: it reads while the caller computes. What is never
 // asked for stays in memory.
-func (s *Stored) Ahead(params []model.Param) {
-	wanted := map[string]chan read{}
+func (s *Streamed) Ahead(params []model.Param) {
+	wanted := map[string]chan arrival{}
 	var names []string
 	for _, p := range params {
 		if s.coming[p.Name] == nil {
-			s.coming[p.Name] = make(chan read, 1)
+			s.coming[p.Name] = make(chan arrival, 1)
 			wanted[p.Name] = s.coming[p.Name]
 			names = append(names, p.Name)
 		}
@@ -42,13 +42,13 @@ func (s *Stored) Ahead(params []model.Param) {
 	go func() {
 		for _, name := range names {
 			t, err := checkpoint.ReadInto(s.ck, name, s.memory.Take)
-			wanted[name] <- read{t, err}
+			wanted[name] <- arrival{t, err}
 		}
 	}()
 }
 
 // Weight implements WeightSource.
-func (s *Stored) Weight(p model.Param) (backend.Buffer, error) {
+func (s *Streamed) Weight(p model.Param) (backend.Buffer, error) {
 	if s.coming[p.Name] == nil {
 		s.Ahead([]model.Param{p})
 	}
@@ -66,7 +66,7 @@ func (s *Stored) Weight(p model.Param) (backend.Buffer, error) {
 }
 
 // Release implements WeightSource.
-func (s *Stored) Release(_ model.Param, b backend.Buffer) { s.be.Free(b) }
+func (s *Streamed) Release(_ model.Param, b backend.Buffer) { s.be.Free(b) }
 
 // Resident keeps every weight it was ever asked for, as float32: 4 bytes a
 // parameter, for generation with models that fit.

@@ -16,7 +16,7 @@ import (
 // What was announced, or not, or more often than asked for, has the stored values.
 func TestAheadGivesTheSame(t *testing.T) {
 	be, g := newBackend(t, 2), goldentest.Open(t, "llama_mha")
-	s, params := transformer.NewStored(be, g.Weights), g.Config.LayerParams(0)
+	s, params := transformer.NewStreamed(be, g.Weights), g.Config.LayerParams(0)
 	for range 3 {
 		s.Ahead(params)
 		s.Ahead(params[:3])
@@ -45,7 +45,7 @@ func TestAheadFails(t *testing.T) {
 	for _, p := range params[1:] {
 		some[p.Name] = tensor.FromFloat32(tensor.F32, p.Shape(), make([]float32, p.Len()))
 	}
-	s := transformer.NewStored(be, some)
+	s := transformer.NewStreamed(be, some)
 	s.Ahead(params)
 	for _, p := range []model.Param{params[1], params[0], params[2]} {
 		_, err := s.Weight(p)

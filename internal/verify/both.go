@@ -17,7 +17,7 @@ func both(be backend.Backend, dense, pruned Model, d, p model.Param, f func(dw, 
 }
 
 func with(be backend.Backend, which string, m Model, p model.Param, f func(w backend.Buffer) error) error {
-	source := transformer.NewStored(be, m.Weights)
+	source := transformer.NewStreamed(be, m.Weights)
 	w, err := source.Weight(p)
 	if err != nil {
 		return fmt.Errorf("the %s model: %w", which, err)

@@ -40,7 +40,7 @@ func TestMaskedChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := &lent{transformer.NewStored(p.be, p.dense.Weights), p.be, map[string]backend.Buffer{}, map[string][]float32{}}
+	source := &lent{transformer.NewStreamed(p.be, p.dense.Weights), p.be, map[string]backend.Buffer{}, map[string][]float32{}}
 	s := &masked{source, p.be, m}
 	for _, param := range p.dense.Config.ByQueryHead().Params() {
 		w, err := s.Weight(param)

@@ -29,11 +29,11 @@ func Compare(ctx context.Context, be backend.Backend, dense, pruned Model, m *Ma
 	if err != nil {
 		return Difference{}, err
 	}
-	want, err := logits(ctx, be, dense.Config.ByQueryHead(), &masked{transformer.NewStored(be, dense.Weights), be, m}, b)
+	want, err := logits(ctx, be, dense.Config.ByQueryHead(), &masked{transformer.NewStreamed(be, dense.Weights), be, m}, b)
 	if err != nil {
 		return Difference{}, err
 	}
-	got, err := logits(ctx, be, pruned.Config, transformer.NewStored(be, pruned.Weights), b)
+	got, err := logits(ctx, be, pruned.Config, transformer.NewStreamed(be, pruned.Weights), b)
 	if err != nil {
 		return Difference{}, err
 	}

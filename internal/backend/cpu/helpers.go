@@ -38,8 +38,8 @@ func (t *tasks) wait() {
 	t.last.Wait()
 }
 
-// none is posted where a helper listens.
-var none = new(tasks)
+// listening is posted where a helper listens.
+var listening = new(tasks)
 
 // help has the worker's own goroutine take part in t, starting it where it sleeps.
 // Tasks that it has not come to yet are forgotten: others have ended them.
@@ -53,12 +53,12 @@ func (w *worker) help(t *tasks) {
 func (w *worker) listen() {
 	for idle := 0; ; idle++ {
 		switch t := w.posted.Load(); {
-		case t != none:
-			if w.posted.CompareAndSwap(t, none) {
+		case t != listening:
+			if w.posted.CompareAndSwap(t, listening) {
 				t.take(w)
 			}
 			idle = 0
-		case idle >= spins && w.posted.CompareAndSwap(none, nil):
+		case idle >= spins && w.posted.CompareAndSwap(listening, nil):
 			return
 		}
 	}

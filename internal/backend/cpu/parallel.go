@@ -11,7 +11,7 @@ type worker struct {
 	tile []float32 // a micro-tile, for the ragged edges of a product
 	area []float32
 
-	posted atomic.Pointer[tasks] // what it is to do next; none: it listens; nil: it has no goroutine
+	posted atomic.Pointer[tasks] // what it is to do next; listening: nothing yet; nil: it has no goroutine
 }
 
 // scratch is n values of undefined content, valid until the next call.

@@ -8,7 +8,7 @@ import (
 	"moreau/internal/tensor"
 )
 
-// Entry says where a tensor of a Mapped checkpoint comes from. With Rows, row i
+// Entry says where a tensor of a Renamed checkpoint comes from. With Rows, row i
 // along axis 0 is row Rows[i] of the source (element i of a 1-D tensor); rows
 // keep their bytes, block types included. Add, if not 0, is added to every value,
 // which makes the tensor F32.
@@ -18,8 +18,8 @@ type Entry struct {
 	Add  float32
 }
 
-// Mapped is a view of another checkpoint under other names.
-type Mapped struct {
+// Renamed is a view of another checkpoint under other names.
+type Renamed struct {
 	base    Checkpoint
 	entries map[string]Entry
 	infos   map[string]Info
@@ -27,12 +27,12 @@ type Mapped struct {
 
 // Rename gives the tensors of c other names; names has the new ones as keys.
 // What is not in names is not in the result. Closing the result closes c.
-func Rename(c Checkpoint, names map[string]Entry) (*Mapped, error) {
+func Rename(c Checkpoint, names map[string]Entry) (*Renamed, error) {
 	base := map[string]Info{}
 	for _, info := range c.Tensors() {
 		base[info.Name] = info
 	}
-	m := &Mapped{c, maps.Clone(names), map[string]Info{}}
+	m := &Renamed{c, maps.Clone(names), map[string]Info{}}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		e := names[name]
 		info, ok := base[e.Name]
@@ -66,14 +66,14 @@ func checkRows(info Info, rows []int) error {
 }
 
 // Tensors lists the new names.
-func (m *Mapped) Tensors() []Info {
+func (m *Renamed) Tensors() []Info {
 	return sortedInfos(maps.Values(m.infos), func(i Info) Info { return i })
 }
 
 // Read fetches a tensor by its new name.
-func (m *Mapped) Read(name string) (tensor.Tensor, error) { return m.readInto(name, fresh) }
+func (m *Renamed) Read(name string) (tensor.Tensor, error) { return m.readInto(name, fresh) }
 
-func (m *Mapped) readInto(name string, alloc func(n int) []byte) (tensor.Tensor, error) {
+func (m *Renamed) readInto(name string, alloc func(n int) []byte) (tensor.Tensor, error) {
 	e, ok := m.entries[name]
 	if !ok {
 		return tensor.Tensor{}, missing(name)
@@ -86,7 +86,7 @@ func (m *Mapped) readInto(name string, alloc func(n int) []byte) (tensor.Tensor,
 }
 
 // readRows reads part p of a tensor by its new name.
-func (m *Mapped) readRows(p Part, alloc func(n int) []byte) (tensor.Tensor, error) {
+func (m *Renamed) readRows(p Part, alloc func(n int) []byte) (tensor.Tensor, error) {
 	e := m.entries[p.Name]
 	if e.Rows == nil {
 		t, err := readRows(m.base, Part{e.Name, p.First, p.Rows}, alloc)
@@ -96,7 +96,7 @@ func (m *Mapped) readRows(p Part, alloc func(n int) []byte) (tensor.Tensor, erro
 }
 
 // selected is rows of the source of e, in their order.
-func (m *Mapped) selected(e Entry, rows []int) (tensor.Tensor, error) {
+func (m *Renamed) selected(e Entry, rows []int) (tensor.Tensor, error) {
 	t, err := m.base.Read(e.Name)
 	if err == nil {
 		t, err = t.Select(0, rows, 1)
@@ -122,7 +122,7 @@ func plus(t tensor.Tensor, v float32) tensor.Tensor {
 }
 
 // Close closes the checkpoint below.
-func (m *Mapped) Close() error { return m.base.Close() }
+func (m *Renamed) Close() error { return m.base.Close() }
 
 // RopeUnpermute gives the Rows that turn q or k of a GGUF file of llama type
 // (rotated pairs side by side) into the Hugging Face order (first components
