@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"moreau/internal/backend"
@@ -123,5 +124,63 @@ func TestMethodsFailWithTheBackend(t *testing.T) {
 		if s, err := method.Score(context.Background(), run); !errors.Is(err, errLost) {
 			t.Errorf("%s: %v, %d dimensions", method.Name, err, len(s))
 		}
+	}
+}
+
+// lateBroken is a backend whose device fails after so many calls of Sync.
+type lateBroken struct {
+	backend.Backend
+	good *int
+}
+
+func (b lateBroken) Sync() error {
+	if *b.good--; *b.good < 0 {
+		return errLost
+	}
+	return nil
+}
+
+// What follows the last pass, the reduction to scores, may fail too.
+func TestReductionFailsWithTheBackend(t *testing.T) {
+	g := goldentest.Open(t, "llama_mha")
+	for _, name := range []string{"l1", "moreau"} {
+		method, err := FindMethod(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := goldenRun(t, nil, g, "element1")
+		passes := method.Needs.PassCount(run.Options)
+		run = goldenRun(t, lateBroken{newBackend(t), &passes}, g, "element1")
+		if _, err := method.Score(context.Background(), run); !errors.Is(err, errLost) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A score that is not finite is an error that names the unit, whatever the loss.
+func TestScoresAreFinite(t *testing.T) {
+	be, g := newBackend(t), goldentest.Open(t, "llama_mha")
+	d := g.Config.Dim(0, model.MLP)
+	bad := be.New(2 * d.Units)
+	be.Upload(bad, func(part []float32, lo int) {
+		for i := range part {
+			if lo+i == 5 {
+				part[i] = float32(math.Inf(1))
+			}
+		}
+	})
+	seen := transformer.Seen{Site: transformer.Channels, Lengths: []int{2}, T: 2, Width: d.Units, X: bad, DX: bad}
+	run := goldenRun(t, be, g, "element1")
+	mask := &maskTap{be: be, sites: (&run).sites(), scores: Scores{}}
+	if err := mask.See(seen); !errors.Is(err, transformer.ErrNotFinite) || !strings.Contains(err.Error(), d.String()+" unit 5") {
+		t.Errorf("mask: %v", err)
+	}
+	run.Options.statistic = wifv
+	moments := &momentTap{be: be, sites: (&run).sites(), seen: map[model.Dim]*moments{}}
+	if err := moments.See(seen); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&run).columns(d, moments.seen[d]); !errors.Is(err, transformer.ErrNotFinite) || !strings.Contains(err.Error(), d.String()+" unit 5") {
+		t.Errorf("flap: %v", err)
 	}
 }
