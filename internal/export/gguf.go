@@ -34,8 +34,8 @@ func asGGUF(c *model.Config) (*ggufFile, error) {
 		return nil, fmt.Errorf("llama.cpp reads at most %d layers, the model has %d; write a Hugging Face folder", maxLayers, n)
 	}
 	f := &ggufFile{t, c, 0, c.MaxPositions, ropeFactors(c)}
-	if w := c.Window(); t.cutsContext && w > 0 {
-		f.window, f.context = w, min(w, c.MaxPositions)
+	if w := c.Window(); t.cutsContext && w > 0 && w < c.MaxPositions {
+		f.window, f.context = w, w
 	}
 	return f, nil
 }

@@ -104,6 +104,27 @@ func remedies(t *testing.T, m Model, path string, want, all []string) {
 	}
 }
 
+// A window beyond the context cuts nothing.
+func TestWindowBeyondTheContext(t *testing.T) {
+	for window, want := range map[int]int{63: 63, 64: 0, 4096: 0} {
+		m := tiny(t, "qwen2", strings.Replace(windowed, "7", fmt.Sprint(window), 1))
+		f, err := asGGUF(m.Config)
+		if err != nil || f.window != want || f.context != min(window, 64) {
+			t.Errorf("a window of %d: cut to %d, context %d (%v)", window, f.window, f.context, err)
+		}
+	}
+}
+
+// Heads that stand for all layers of a Phi-3 with LongRoPE make up the hidden size, whose factors
+// Phi3Config counts by them, in groups as large as those of the layers.
+func TestPhi3Heads(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	write(t, cut(tiny(t, "phi3", long), 2), dir, Options{})
+	if c := config(t, dir); c["num_attention_heads"] != 4. || c["num_key_value_heads"] != 2. {
+		t.Errorf("%v query heads and %v KV heads, want 4 and 2", c["num_attention_heads"], c["num_key_value_heads"])
+	}
+}
+
 // The plan of a text part says what is left out.
 func TestLeftOutIsSaid(t *testing.T) {
 	m := tiny(t, "mistral", "")
