@@ -69,6 +69,9 @@ func TestBudgetLayers(t *testing.T) {
 
 func TestBudgetKinds(t *testing.T) {
 	cfg := builtinModel(t).Config
+	if got := (BudgetOptions{HeadsOnly: true}).kinds(cfg.ByQueryHead()); !slices.Equal(got, []model.Kind{model.QueryHeads}) {
+		t.Errorf("heads alone, by query heads: %v", got)
+	}
 	for _, tt := range []struct {
 		o    BudgetOptions
 		want []model.Kind

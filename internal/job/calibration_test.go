@@ -40,6 +40,9 @@ func TestFreshRows(t *testing.T) {
 		if len(seen) != len(c.rows) || !slices.EqualFunc(seen, c.rows, slices.Equal) || c.info.Rows != 6 {
 			t.Errorf("rows %v of %v, the manifest says %d", seen, c.rows, c.info.Rows)
 		}
+		if o.IDs != "" && !slices.Equal(c.rows[0], []int32{1, 2}) {
+			t.Errorf("the first row is %v", c.rows[0])
+		}
 		o.Fresh = false
 		c, err = o.load(m, 1, 3)
 		if err != nil {
