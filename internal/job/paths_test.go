@@ -1,0 +1,66 @@
+package job
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Two names of a file are one, whether it is there or not; the model is never written over.
+func TestDistinct(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{"folder", "folder/sub"} {
+		if err := os.Mkdir(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"model", "other"} {
+		if err := os.WriteFile(file, nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Symlink("model", "link"), os.Link("model", "hard"), os.Symlink("folder", "way")); err != nil {
+		t.Skip(err)
+	}
+	abs, err := filepath.Abs("new")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		outs []string
+		want error
+	}{
+		{[]string{"model"}, ErrOutput}, {[]string{"./model"}, ErrOutput}, {[]string{"link"}, ErrOutput}, {[]string{"hard"}, ErrOutput}, {[]string{"new", "link"}, ErrOutput},
+		{[]string{"other", "other"}, ErrUsage}, {[]string{"new", "folder/../new"}, ErrUsage}, {[]string{"new", "other", abs}, ErrUsage},
+		{[]string{"new", "other", "", ""}, nil}, {[]string{"new", "new2"}, nil},
+	} {
+		if err := distinct("model", tt.outs...); !errors.Is(err, tt.want) {
+			t.Errorf("outputs %q: %v, want %v", tt.outs, err, tt.want)
+		}
+	}
+	for file, inside := range map[string]bool{"folder/x": true, "folder/sub/y": true, "way/x": true, "folder": false, "way": false, "model": false, "folder2": false, "folder/../x": false, "": false} {
+		if err := outside("folder", "model", file); errors.Is(err, ErrOutput) != inside {
+			t.Errorf("%q in folder: %v, want %v", file, err, inside)
+		}
+	}
+	for path, want := range map[string]bool{"a.gguf": true, "a.GGUF": true, "gguf": false, "a.gguf.bak": false, "": false} {
+		if isGGUF(path) != want {
+			t.Errorf("%q", path)
+		}
+	}
+}
+
+// A name comes without folders and suffix, also of the folder one stands in.
+func TestModelName(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("here", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("here")
+	for path, want := range map[string]string{"builtin:stories260K": "stories260K", "a/b.gguf": "b", "a/b/": "b", ".": "here", "x.safetensors": "x.safetensors"} {
+		if got := modelName(path); got != want {
+			t.Errorf("%q: %q, want %q", path, got, want)
+		}
+	}
+}
