@@ -9,6 +9,7 @@ import (
 	"moreau/internal/backend/dry"
 	"moreau/internal/checkpoint"
 	"moreau/internal/goldentest"
+	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/tensor"
 	"moreau/internal/transformer"
@@ -145,5 +146,38 @@ func TestStoredBytesCount(t *testing.T) {
 	none, all := transformer.PassBytes(cfg, checkpoint.Memory{}, 2, 8), transformer.PassBytes(cfg, newStored(cfg), 2, 8)
 	if all < none+bytes(layer...) {
 		t.Errorf("%d bytes with stored weights of %d a layer, %d without", all, bytes(layer...), none)
+	}
+}
+
+// Of layers that differ, the largest that is read ahead counts, wherever it stands; the memory
+// of one serves the next.
+func TestStoredBytesOfTheLargestLayer(t *testing.T) {
+	g := goldentest.Open(t, "llama_mha")
+	small, medium, large := g.Config.Layers[0], g.Config.Layers[0], g.Config.Layers[0]
+	medium.Intermediate *= 4
+	large.Intermediate *= 8
+	for _, layers := range [][]model.Layer{{small, small, large, small}, {small, large, large, small}, {large, small, small, large}, {small, small, medium, large}} {
+		cfg := g.Config.WithLayers(layers)
+		stored := load.Promised(cfg, tensor.F32)
+		var largest int64
+		for l := 1; l < len(layers); l++ { // the first is not read ahead
+			var n int64
+			for _, p := range cfg.LayerParams(l) {
+				n += 4 * int64(p.Len())
+			}
+			largest = max(largest, n)
+		}
+		be := dry.New()
+		w := transformer.NewDry(be, stored)
+		if _, err := transformer.New(be, cfg).Loss(context.Background(), transformer.SomeTokens(1, 2), w); err != nil {
+			t.Fatal(err)
+		}
+		none := dry.New()
+		if _, err := transformer.New(none, cfg).Loss(context.Background(), transformer.SomeTokens(1, 2), transformer.NewDry(none, checkpoint.Memory{})); err != nil {
+			t.Fatal(err)
+		}
+		if held := be.Live() - none.Live(); held != largest {
+			t.Errorf("%d bytes are held of layers %v, want %d", held, layers, largest)
+		}
 	}
 }
