@@ -12,10 +12,14 @@ import (
 
 const pullCommit = "0123456789abcdef0123456789abcdef01234567"
 
-// serveModel is a hub that has the files of dir as o/n; HF_ENDPOINT points to it.
+// serveModel is a hub that has the files of dir as o/n, for those with the token of HF_TOKEN; HF_ENDPOINT points to it.
 func serveModel(t *testing.T, dir string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if token := os.Getenv("HF_TOKEN"); token != "" && r.Header.Get("Authorization") != "Bearer "+token {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
 		if strings.HasPrefix(r.URL.Path, "/api/models/o/n/revision/") {
 			var siblings []map[string]any
 			entries, _ := os.ReadDir(dir)
@@ -38,6 +42,7 @@ func serveModel(t *testing.T, dir string) {
 }
 
 func TestPull(t *testing.T) {
+	t.Setenv("HF_TOKEN", "secret")
 	serveModel(t, filepath.Join("..", "..", "testdata", "golden", "llama_mha"))
 	out := filepath.Join(t.TempDir(), "m")
 	plan := must(t, "pull", "o/n", "-o", out, "--dry-run").stdout

@@ -154,6 +154,50 @@ func TestDemoPlan(t *testing.T) {
 	}
 }
 
+// The threshold of the plan is that of the methods: a large one shrinks every unit to nothing, so that ties decide.
+func TestDemoThreshold(t *testing.T) {
+	j, err := NewDemo(mustCPU(t), OutOptions{Path: filepath.Join(t.TempDir(), "demo.gguf"), Force: true}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	perplexity := func(eta float64) float64 {
+		p := j.Plan()
+		p.Methods, p.Eta = []string{"moreau-gs"}, eta
+		r, err := j.Execute(t.Context(), p, &heard{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Rows[1].Perplexity
+	}
+	if a, b := perplexity(1e-3), perplexity(1); a == b {
+		t.Errorf("perplexity %g for both", a)
+	}
+}
+
+// Pruning leaves the model alone: a run that saved its state after every step deletes it at the end.
+func TestPruneRemovesItsState(t *testing.T) {
+	dir := t.TempDir()
+	o := quick("moreau")
+	o.JournalEvery, o.Scratch = 0, dir
+	j, err := NewPrune(load.Builtin, mustCPU(t), PruneOptions{Scoring: o, NoEval: true, Budget: BudgetOptions{Ratio: 0.2, Align: AutoAlign, Selection: "local"},
+		Out: OutOptions{Path: filepath.Join(dir, "out.gguf")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	p, err := j.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Execute(t.Context(), p, &heard{}); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 || entries[0].Name() != "out.gguf" {
+		t.Errorf("the folder holds %v, %v", entries, err)
+	}
+}
+
 // Errors keep what they are of, and say nothing of it.
 func TestErrors(t *testing.T) {
 	inner := errors.New("inner")
