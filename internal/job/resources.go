@@ -85,11 +85,11 @@ func (s *scoring) bytes(p *ScoringPlan) int64 {
 }
 
 // resident is the memory of the process when a model takes so many bytes: what waits to be
-// collected, a tenth by the collector's setting and some more by its nature; the program, its
+// collected, a tenth by the collector's setting and half of that again by its nature; the program, its
 // libraries and stacks; and a tokenizer (docs/performance.md).
 func resident(cfg *model.Config, bytes int64) int64 {
 	const program, token = 23 << 20, 200
-	return bytes + bytes*3/20 + program + token*int64(cfg.VocabSize)
+	return bytes + bytes*4/25 + program + token*int64(cfg.VocabSize)
 }
 
 // EvalBytes estimates the resident memory of measuring perplexity on rows of so many tokens.

@@ -184,6 +184,11 @@ func TestPlanOfIDs(t *testing.T) {
 	if want := resident(m.Config, taylor.Bytes(m.Config, m.Weights, o.importance(m.Config.AllLayers()), 2, 301, 0, nil)); p.RAM != want || p.Scoring.SeqLen != 301 {
 		t.Errorf("scores by 301 ids: %d bytes of %d x %d, want %d", p.RAM, p.Scoring.Rows, p.Scoring.SeqLen, want)
 	}
+	f16 := tensor.F16
+	p = plan(PruneOptions{Scoring: quick("l1"), NoEval: true, Out: OutOptions{DType: &f16}})
+	if want := resident(m.Config, 5*(4+2)*int64(m.Config.HeadParam().Len())/4); p.RAM != want { // the embedding as it is stored and as it is written
+		t.Errorf("writing: %d bytes, want %d", p.RAM, want)
+	}
 	if _, err := NewPrune(load.Builtin, be, PruneOptions{Scoring: o, PlanOnly: true}); !errors.Is(err, ErrUsage) {
 		t.Errorf("no budget: %v", err)
 	}

@@ -57,3 +57,15 @@ func TestPool(t *testing.T) {
 		t.Errorf("%d kept after Trim", p.Taken())
 	}
 }
+
+// Trim gives up packed operands too.
+func TestTrim(t *testing.T) {
+	b := newBackend(&generic, 1)
+	x, out := b.New(100*100), b.New(100*100)
+	b.LinearForward(out, x, x, 100, 100, 100)
+	taken := b.Peak()
+	b.Trim()
+	if len(b.packed[0])+len(b.packed[1]) > 0 || b.Peak() >= taken {
+		t.Errorf("%d and %d packed values are kept", len(b.packed[0]), len(b.packed[1]))
+	}
+}
