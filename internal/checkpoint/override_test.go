@@ -56,7 +56,9 @@ func TestOverrideRefuses(t *testing.T) {
 	if _, err := Override(m, []Info{{"no such", tensor.F32, []int{1}}}, m.Read); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a tensor that is not there:", err)
 	}
-	if _, err := Override(m, []Info{{"b.weight", tensor.F32, []int{3, 2}}}, m.Read); err == nil {
-		t.Error("another shape: no error")
+	for _, shape := range [][]int{{3, 2}, {2, 2}, {2, 4}, {2}, {2, 3, 1}, nil} {
+		if _, err := Override(m, []Info{{"b.weight", tensor.F32, shape}}, m.Read); err == nil {
+			t.Errorf("shape %v for [2 3]: no error", shape)
+		}
 	}
 }
