@@ -24,9 +24,10 @@ package backend
 
 import "moreau/internal/tensor"
 
-// Buffer is float32 memory of one backend; nothing outside the backend looks inside.
+// Buffer is memory of one backend, of float32 values unless it is from NewStored; nothing
+// outside the backend looks inside.
 type Buffer interface {
-	// Len is the number of float32 values.
+	// Len is the number of values.
 	Len() int
 	// Slice is a view of values [lo, hi).
 	Slice(lo, hi int) Buffer
@@ -51,7 +52,7 @@ type Backend interface {
 type Memory interface {
 	// New allocates n values, all zero.
 	New(n int) Buffer
-	// Free gives a buffer from New back (not a Slice); using it afterwards is a mistake.
+	// Free gives a buffer from New or NewStored back (not a Slice); using it afterwards is a mistake.
 	Free(b Buffer)
 	// Trim gives up memory that is kept for reuse: other work follows.
 	Trim()
@@ -65,6 +66,11 @@ type Memory interface {
 	// UploadStored fills dst with the values of t, whose type is Decodable. The bytes go over
 	// as they are stored; the backend decodes them.
 	UploadStored(dst Buffer, t tensor.Tensor)
+	// NewStored keeps the matrix t[rows, cols], of a Decodable type, as it is stored. It serves
+	// LinearForward as w and EmbeddingForward as table, where its values are those that
+	// UploadStored gives, and no other op; a Slice of it is of whole rows. The bytes of t are
+	// the backend's from then on.
+	NewStored(t tensor.Tensor) Buffer
 	// Download copies src to the host; len(dst) == src.Len().
 	Download(dst []float32, src Buffer)
 	// Sync waits for all ops and gives the first failure of those since the last Sync.

@@ -91,9 +91,9 @@ func (j *Generate) fromText() (err error) {
 	return nil
 }
 
-// Execute generates with weights kept as float32; emit hears each piece of text.
+// Execute generates with weights kept as they are stored; emit hears each piece of text.
 func (j *Generate) Execute(ctx context.Context, emit func(piece string)) (Continuation, error) {
-	w := transformer.NewResident(transformer.NewStreamed(j.be, j.m.Weights))
+	w := transformer.NewCompact(j.be, j.m.Weights)
 	defer w.Free()
 	var c Continuation
 	var text strings.Builder

@@ -14,12 +14,15 @@ func TestSessionMatchesGolden(t *testing.T) {
 	be := newBackend(t, 2)
 	for _, family := range goldentest.Passes {
 		t.Run(family, func(t *testing.T) {
-			sessionMatches(t, be, goldentest.Open(t, family))
+			g := goldentest.Open(t, family)
+			sessionMatches(t, be, g, transformer.NewResident(transformer.NewStreamed(be, g.Weights)))
+			sessionMatches(t, be, g, transformer.NewCompact(be, g.Weights))
 		})
 	}
 }
 
-func sessionMatches(t *testing.T, be backend.Backend, g *goldentest.Golden) {
+func sessionMatches(t *testing.T, be backend.Backend, g *goldentest.Golden, w transformer.WeightSource) {
+	t.Helper()
 	ids, err := g.Expect.Read("ids")
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +33,7 @@ func sessionMatches(t *testing.T, be backend.Backend, g *goldentest.Golden) {
 	}
 	T, V := ids.Shape[1], g.Config.VocabSize
 	want := g.Float32(t, "logits")
-	s := transformer.New(be, g.Config).NewSession(transformer.NewResident(transformer.NewStreamed(be, g.Weights)), T)
+	s := transformer.New(be, g.Config).NewSession(w, T)
 	defer s.Close()
 	for lo, n := 0, 5; lo < T; lo, n = lo+n, 1 {
 		var piece []int32

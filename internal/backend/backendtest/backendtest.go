@@ -50,7 +50,8 @@ func run(t *testing.T, be backend.Backend, held func(float64) float64) {
 		name string
 		run  func(s *suite)
 	}{
-		{"Summing", stated}, {"Memory", memory}, {"UploadStored", uploadStored}, {"Recycling", recycling}, {"Misuse", misuse},
+		{"Summing", stated}, {"Memory", memory}, {"UploadStored", uploadStored}, {"Stored", storedOps}, {"StoredNotFinite", storedNotFinite}, {"StoredMisuse", storedMisuse},
+		{"Recycling", recycling}, {"Misuse", misuse},
 		{"Embedding", embedding}, {"Linear", linear}, {"Bias", bias}, {"RMSNorm", rmsNorm}, {"RoPE", rope},
 		{"Attention", attention}, {"AttentionCache", attentionCache}, {"SwiGLU", swiGLU},
 		{"GeGLU", geGLU}, {"SoftCap", softCap},

@@ -35,7 +35,7 @@ func memory(s *suite) {
 
 // uploadStored: the values of every type that files of weights have, as the host decodes them.
 func uploadStored(s *suite) {
-	for _, d := range []tensor.DType{tensor.F32, tensor.F16, tensor.BF16, tensor.F64, tensor.Q4_0, tensor.Q4_1, tensor.Q5_0, tensor.Q5_1, tensor.Q8_0, tensor.Q4_K, tensor.Q5_K, tensor.Q6_K} {
+	for _, d := range storedTypes {
 		for _, blocks := range []int{1, 3, 700} {
 			n := blocks * d.BlockSize()
 			data := make([]byte, blocks*d.BlockBytes())

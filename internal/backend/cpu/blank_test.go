@@ -70,6 +70,10 @@ func writeAll(b *Backend, fresh func(n int) backend.Buffer) (values [][]float32)
 	x, y, w := draw(N*C), draw(N*O), draw(O*C)
 	b.LinearForward(out(N*O), x, w, N, C, O)
 	b.LinearForward(out(2*O), x, w, 2, C, O)
+	for _, n := range []int{2, N} {
+		b.LinearForward(out(n*O), draw(n*64), b.NewStored(tensor.New(tensor.Q8_0, []int{O, 64}, make([]byte, O*68))), n, 64, O)
+	}
+	b.EmbeddingForward(out(N*4), b.NewStored(tensor.New(tensor.F16, []int{O, 4}, make([]byte, O*8))), make([]int32, N), 4)
 	b.LinearBackward(out(N*C), out(O*C), y, x, w, N, C, O)
 	rstd, scale := draw(N), draw(C)
 	b.RMSNormForward(out(N*C), out(N), x, scale, N, C, 1e-5)

@@ -25,7 +25,8 @@ type Backend struct {
 	linear  format // of the operands of Linear ops
 	workers []*worker
 	memory  pool
-	packed  [2][]float32 // packed blocks of the two operands of a product, kept between calls
+	stored  struct{ live, most int64 } // bytes of stored matrices
+	packed  [2][]float32               // packed blocks of the two operands of a product, kept between calls
 }
 
 var _ backend.Backend = (*Backend)(nil)

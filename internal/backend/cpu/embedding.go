@@ -4,8 +4,12 @@ import "moreau/internal/backend"
 
 // EmbeddingForward: out[N,C] = table[ids[n], :].
 func (b *Backend) EmbeddingForward(out, table backend.Buffer, ids []int32, C int) {
-	t := all(table)
 	o := output(out, len(ids)*C, "Embedding out")
+	if s, ok := table.(*stored); ok {
+		b.each(len(ids), func(_ *worker, n int) { s.Decode(o[n*C:(n+1)*C], int(ids[n])*C) })
+		return
+	}
+	t := all(table)
 	b.spans(len(ids), max(1, chunk/max(1, C)), func(_ *worker, lo, hi int) {
 		for n := lo; n < hi; n++ {
 			id := int(ids[n])

@@ -52,8 +52,8 @@ func full(k *kernels) format {
 }
 
 // gemm: c[m,n] = x·yᵀ for x (m rows), y (n rows) and common dimension k; with add,
-// c += x·yᵀ.
-func (b *Backend) gemm(c []float32, m, n, k int, x, y matrix, add bool) {
+// c += x·yᵀ. Rows of c are ldc values apart.
+func (b *Backend) gemm(c []float32, ldc, m, n, k int, x, y matrix, add bool) {
 	slots := ceilDiv(k, b.linear.values)
 	depth := ceilDiv(slots, ceilDiv(slots, depthLimit)) * b.linear.values
 	for l := 0; l < k; l += depth {
@@ -64,7 +64,7 @@ func (b *Backend) gemm(c []float32, m, n, k int, x, y matrix, add bool) {
 			for i := 0; i < m; i += rowLimit {
 				mc := min(rowLimit, m-i)
 				px := b.pack(0, x.at(i, l), mc, kc, b.mr)
-				b.multiply(c[i*n+j:], n, mc, nc, px, py, add || l > 0)
+				b.multiply(c[i*ldc+j:], ldc, mc, nc, px, py, add || l > 0)
 			}
 		}
 	}

@@ -107,7 +107,7 @@ func FuzzGemm(f *testing.F) {
 		for _, b := range all {
 			got, want := slices.Clone(c), slices.Clone(c)
 			plainGemm(want, m, n, k, b.linear.taken(x), b.linear.taken(y), add)
-			b.gemm(got, m, n, k, x, y, add)
+			b.gemm(got, n, m, n, k, x, y, add)
 			for i, w := range want {
 				if !close32(got[i], w, 3e-5) {
 					t.Fatalf("%s: %d x %d x %d, layout %d: c[%d] is %v, want %v", b.Name(), m, n, k, layout, i, got[i], w)

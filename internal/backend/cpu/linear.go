@@ -8,18 +8,37 @@ const fewRows = 4
 
 // LinearForward: out[N,O] = x[N,I] · w[O,I]ᵀ.
 func (b *Backend) LinearForward(out, x, w backend.Buffer, N, I, O int) {
-	xs, ws := first(x, N*I, "Linear x"), first(w, O*I, "Linear w")
-	o := output(out, N*O, "Linear out")
+	xs := first(x, N*I, "Linear x")
+	if s, ok := w.(*stored); ok {
+		b.linearStored(output(out, N*O, "Linear out"), xs, s, N, I, O)
+		return
+	}
+	ws, o := first(w, O*I, "Linear w"), output(out, N*O, "Linear out")
 	if N <= fewRows {
 		b.linearDots(o, xs, ws, N, I, O)
 		return
 	}
-	b.gemm(o, N, O, I, matrix{xs, I, 1}, matrix{ws, I, 1}, false)
+	b.gemm(o, O, N, O, I, matrix{xs, I, 1}, matrix{ws, I, 1}, false)
 }
 
 // linearDots is LinearForward by a dot product for each output, of rounded values if
 // the format rounds.
 func (b *Backend) linearDots(out, x, w []float32, N, I, O int) {
+	b.dots(O, I, x, func(t *worker, x []float32, o int) {
+		row := w[o*I : (o+1)*I]
+		if b.linear.rounds {
+			b.round(t.scratch(I), row)
+			row = t.scratch(I)
+		}
+		for n := range N {
+			out[n*O+o] = b.dot(x[n*I:(n+1)*I], row)
+		}
+	})
+}
+
+// dots runs f for each row of O rows of I weights, over all threads, with x rounded if the
+// format rounds.
+func (b *Backend) dots(O, I int, x []float32, f func(t *worker, x []float32, o int)) {
 	if b.linear.rounds {
 		memory, _ := b.memory.take(len(x))
 		defer b.memory.put(memory)
@@ -28,14 +47,7 @@ func (b *Backend) linearDots(out, x, w []float32, N, I, O int) {
 	}
 	b.spans(O, max(1, 16*chunk/max(1, I)), func(t *worker, lo, hi int) {
 		for o := lo; o < hi; o++ {
-			row := w[o*I : (o+1)*I]
-			if b.linear.rounds {
-				b.round(t.scratch(I), row)
-				row = t.scratch(I)
-			}
-			for n := range N {
-				out[n*O+o] = b.dot(x[n*I:(n+1)*I], row)
-			}
+			f(t, x, o)
 		}
 	})
 }
@@ -46,11 +58,11 @@ func (b *Backend) LinearBackward(dx, dw, dout, x, w backend.Buffer, N, I, O int)
 	if dx != nil {
 		ws := first(w, O*I, "Linear w")
 		sum, add := total(dx, N*I, "Linear dx")
-		b.gemm(sum, N, I, O, matrix{d, O, 1}, matrix{ws, 1, I}, add)
+		b.gemm(sum, I, N, I, O, matrix{d, O, 1}, matrix{ws, 1, I}, add)
 	}
 	if dw != nil {
 		xs := first(x, N*I, "Linear x")
 		sum, add := total(dw, O*I, "Linear dw")
-		b.gemm(sum, O, I, N, matrix{d, 1, O}, matrix{xs, 1, I}, add)
+		b.gemm(sum, I, O, I, N, matrix{d, 1, O}, matrix{xs, 1, I}, add)
 	}
 }

@@ -34,6 +34,10 @@ func (b *Backend) New(n int) backend.Buffer {
 
 // Free gives b back for reuse; a Slice or a buffer already freed panics.
 func (b *Backend) Free(buf backend.Buffer) {
+	if s, ok := buf.(*stored); ok {
+		s.free()
+		return
+	}
 	f := buf.(*buffer)
 	if f.view || f.data == nil {
 		panic("cpu: Free of a Slice or of a freed buffer")
@@ -57,8 +61,10 @@ func (b *Backend) Zero(buf backend.Buffer) {
 	}
 }
 
-// Peak is the most bytes taken at once: buffers, what ops work in, and what is kept for reuse.
-func (b *Backend) Peak() int64 { return 4 * int64(b.memory.Most()+len(b.packed[0])+len(b.packed[1])) }
+// Peak is the most bytes taken at once, or a little more: buffers, stored matrices, what ops work in, and what is kept for reuse.
+func (b *Backend) Peak() int64 {
+	return 4*int64(b.memory.Most()+len(b.packed[0])+len(b.packed[1])) + b.stored.most
+}
 
 func (b *Backend) clear(data []float32) {
 	b.chunks(len(data), func(_ *worker, lo, hi int) { clear(data[lo:hi]) })

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"moreau/internal/backend"
+	"moreau/internal/tensor"
 )
 
 // TestThreads: the same bits from every number of threads, on shapes that make
@@ -22,6 +23,22 @@ func TestThreads(t *testing.T) {
 			}
 		}
 	}
+}
+
+// storedMatrices are one of each type.
+func storedMatrices(rows, cols int) (list []tensor.Tensor) {
+	for d := tensor.F32; d <= tensor.Q6_K; d++ {
+		if !d.Decodable() {
+			continue
+		}
+		size, _ := d.Bytes([]int{rows, cols})
+		t := tensor.New(d, []int{rows, cols}, make([]byte, size))
+		for i := range t.Data {
+			t.Data[i] = byte(i % 61) // which makes no infinity of any type
+		}
+		list = append(list, t)
+	}
+	return list
 }
 
 func patterns(x []float32) []uint32 {
@@ -45,6 +62,11 @@ func everyOp(be *Backend) (results [][]float32) {
 	be.LinearForward(out, x, w, N, C, O)
 	be.LinearBackward(dx, dw, out, x, w, N, C, O)
 	be.LinearForward(draw(4*O), x, w, 4, C, O)
+	for _, n := range []int{1, 4, N} {
+		for _, stored := range storedMatrices(O, 256) {
+			be.LinearForward(draw(n*O), draw(n*256), be.NewStored(stored), n, 256, O)
+		}
+	}
 
 	y, rstd, scale, dscale := draw(N*C), draw(N), draw(C), draw(C)
 	be.RMSNormForward(y, rstd, x, scale, N, C, 1e-5)

@@ -40,12 +40,15 @@ func (b *Backend) work(arrays ...int) {
 	}
 }
 
-// buffer is n values of which size are the pool's; none of a view.
-type buffer struct{ n, size int }
+// buffer is n values of which size are the pool's; none of a view, nor of a stored matrix,
+// which has bytes instead.
+type buffer struct{ n, size, stored int }
 
 func (b *buffer) Len() int { return b.n }
 
-func (b *buffer) Slice(lo, hi int) backend.Buffer { return &buffer{n: hi - lo} }
+func (b *buffer) Slice(lo, hi int) backend.Buffer {
+	return &buffer{n: hi - lo, stored: min(b.stored, 1)}
+}
 
 type sums int
 
@@ -61,11 +64,24 @@ func (b *Backend) Summing() float64 { return 0 }
 func (b *Backend) New(n int) backend.Buffer {
 	b.pool.Take(n)
 	b.Hold(0)
-	return &buffer{n, backend.SizeClass(n)}
+	return &buffer{n: n, size: backend.SizeClass(n)}
 }
 
-// Free gives the values back.
-func (b *Backend) Free(buf backend.Buffer) { b.pool.Put(struct{}{}, buf.(*buffer).size) }
+// NewStored counts the bytes of t.
+func (b *Backend) NewStored(t tensor.Tensor) backend.Buffer {
+	b.Hold(int64(len(t.Data)))
+	return &buffer{n: t.Len(), stored: len(t.Data)}
+}
+
+// Free gives the values, or the bytes, back.
+func (b *Backend) Free(buf backend.Buffer) {
+	f := buf.(*buffer)
+	if f.stored > 0 {
+		b.Hold(-int64(f.stored))
+		return
+	}
+	b.pool.Put(struct{}{}, f.size)
+}
 
 // Trim drops what is kept.
 func (b *Backend) Trim() { b.pool.Trim() }
@@ -85,11 +101,15 @@ func (b *Backend) ReadSums([]float64, backend.Sums) {}
 // Sync has nothing to wait for.
 func (b *Backend) Sync() error { return nil }
 
-// LinearForward packs blocks of x and w.
-func (b *Backend) LinearForward(_, _, _ backend.Buffer, N, I, O int) {
-	if N > fewRows {
-		b.pack(N, O, I)
+// LinearForward packs blocks of x and w, and decodes some of a stored w before.
+func (b *Backend) LinearForward(_, _, w backend.Buffer, N, I, O int) {
+	if N <= fewRows {
+		return
 	}
+	if w.(*buffer).stored > 0 {
+		b.work(min(O*I, storedAtOnce))
+	}
+	b.pack(N, O, I)
 }
 
 // LinearBackward packs blocks of dout, and of w or x.
@@ -102,13 +122,15 @@ func (b *Backend) LinearBackward(dx, dw, _, _, _ backend.Buffer, N, I, O int) {
 	}
 }
 
-// What the reference packs of the operands of a product at once, and for how few rows it
-// does without.
+// What the reference packs of the operands of a product at once, for how few rows it does
+// without, and how much of a stored matrix it decodes.
 const (
 	rowLimit   = 1536
 	colLimit   = 3072
 	depthLimit = 640
 	fewRows    = 4
+
+	storedAtOnce = 4 << 20 // values of a stored matrix that are decoded at once
 )
 
 // pack grows the memory of packed blocks as a product of m rows, n columns and common

@@ -1,0 +1,81 @@
+package cpu
+
+import (
+	"fmt"
+
+	"moreau/internal/backend"
+	"moreau/internal/tensor"
+)
+
+// stored is a matrix [rows, cols] in the type it is stored in, a backend.Buffer.
+type stored struct {
+	tensor.Tensor
+	be   *Backend
+	view bool // it came from Slice
+}
+
+// NewStored keeps t and its bytes.
+func (b *Backend) NewStored(t tensor.Tensor) backend.Buffer {
+	if len(t.Shape) != 2 || !t.DType.Decodable() {
+		panic(fmt.Sprintf("cpu: NewStored of %s%v, want a matrix of real numbers", t.DType, t.Shape))
+	}
+	b.stored.live += int64(len(t.Data))
+	b.stored.most = max(b.stored.most, b.stored.live)
+	return &stored{Tensor: t, be: b}
+}
+
+// Slice is a view of rows.
+func (s *stored) Slice(lo, hi int) backend.Buffer {
+	cols := s.Shape[1]
+	if lo%max(1, cols) != 0 || hi%max(1, cols) != 0 {
+		panic("cpu: Slice of a stored matrix: these are no whole rows")
+	}
+	bytes := func(n int) int { return n / s.DType.BlockSize() * s.DType.BlockBytes() }
+	part := tensor.New(s.DType, []int{(hi - lo) / max(1, cols), cols}, s.Data[bytes(lo):bytes(hi)])
+	return &stored{Tensor: part, be: s.be, view: true}
+}
+
+func (s *stored) free() {
+	if s.view || s.Data == nil {
+		panic("cpu: Free of a Slice or of a freed matrix")
+	}
+	s.be.stored.live -= int64(len(s.Data))
+	s.Data = nil
+}
+
+// storedAtOnce is about how many values are decoded at once where many rows are multiplied.
+const storedAtOnce = 4 << 20
+
+// linearStored is LinearForward with w as it is stored: few rows read it once, for more
+// some rows of it at a time are decoded.
+func (b *Backend) linearStored(out, x []float32, w *stored, N, I, O int) {
+	if w.Shape[1] != I || w.Shape[0] < O {
+		panic("cpu: Linear w: the stored matrix has another shape")
+	}
+	if N <= fewRows {
+		b.linearStoredDots(out, x, w, N, I, O)
+		return
+	}
+	rows := max(b.nr, storedAtOnce/max(1, I)/b.nr*b.nr)
+	memory, _ := b.memory.take(min(rows, O) * I)
+	defer b.memory.put(memory)
+	for lo := 0; lo < O; lo += rows {
+		hi := min(O, lo+rows)
+		b.spans((hi-lo)*I, 8*chunk, func(_ *worker, from, to int) { w.Decode(memory[from:to], lo*I+from) })
+		b.gemm(out[lo:], O, N, hi-lo, I, matrix{x, I, 1}, matrix{memory, I, 1}, false)
+	}
+}
+
+// linearStoredDots decodes one row after the other.
+func (b *Backend) linearStoredDots(out, x []float32, w *stored, N, I, O int) {
+	b.dots(O, I, x, func(t *worker, x []float32, o int) {
+		row := t.scratch(I)
+		w.Decode(row, o*I)
+		if b.linear.rounds {
+			b.round(row, row)
+		}
+		for n := range N {
+			out[n*O+o] = b.dot(x[n*I:(n+1)*I], row)
+		}
+	})
+}
