@@ -20,27 +20,32 @@ import (
 type stopwatch func(run func()) (fast, slow time.Duration)
 
 // glance is a stopwatch of one run, after one that fills caches and pools.
-func glance(run func()) (fast, slow time.Duration) {
-	run()
-	start := time.Now()
-	run()
-	took := time.Since(start)
-	return took, took
+func glance(now func() time.Time) stopwatch {
+	return func(run func()) (fast, slow time.Duration) {
+		run()
+		start := now()
+		run()
+		took := now().Sub(start)
+		return took, took
+	}
 }
 
 // look is a stopwatch of five runs or more, for 30 ms, but no longer than 150: the fastest, and
 // the median and a third, since a long run meets what short ones do not: other programs, page
 // faults, throttling.
-func look(run func()) (fast, slow time.Duration) {
-	run()
-	var times []time.Duration
-	for start, took := time.Now(), time.Duration(0); len(times) == 0 || took < 150*time.Millisecond && (len(times) < 5 || took < 30*time.Millisecond); took = time.Since(start) {
-		before := time.Now()
+func look(now func() time.Time) stopwatch {
+	return func(run func()) (fast, slow time.Duration) {
 		run()
-		times = append(times, time.Since(before))
+		var times []time.Duration
+		start, took := now(), time.Duration(0)
+		for len(times) == 0 || took < 150*time.Millisecond && (len(times) < 5 || took < 30*time.Millisecond) {
+			run()
+			times = append(times, now().Sub(start)-took)
+			took += times[len(times)-1]
+		}
+		slices.Sort(times)
+		return times[0], times[len(times)/2] * 4 / 3
 	}
-	slices.Sort(times)
-	return times[0], times[len(times)/2] * 4 / 3
 }
 
 // probe measures what a run will consist of on this machine.
@@ -65,7 +70,7 @@ func (p *probe) set(part func(*speeds) *float64, units float64, run func() error
 // estimate is the time of the work on a model: the probe is as short as the work where that is.
 func estimate(ctx context.Context, be backend.Backend, cfg *model.Config, weights checkpoint.Checkpoint, w work) (Seconds, error) {
 	var s Seconds
-	for _, watch := range []stopwatch{glance, look} {
+	for _, watch := range []stopwatch{glance(time.Now), look(time.Now)} {
 		p := &probe{be: be, time: watch}
 		p.measure(ctx, cfg, weights, w)
 		if s = (Seconds{w.seconds(p.fast), w.seconds(p.slow)}); p.err != nil || s.Most < 1 {

@@ -70,7 +70,7 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 	if p.Scoring != nil {
 		p.RAM = max(p.RAM, p.Scoring.RAM)
 	}
-	p.Seconds, err = j.seconds(ctx, p)
+	p.Seconds, err = estimate(ctx, j.be, j.m.Config, j.m.Weights, j.work(p))
 	return p, err
 }
 

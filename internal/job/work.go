@@ -1,8 +1,6 @@
 package job
 
 import (
-	"context"
-
 	"moreau/internal/eval"
 	"moreau/internal/model"
 	"moreau/internal/tensor"
@@ -72,8 +70,8 @@ func (w work) seconds(s speeds) float64 {
 		w.decoded*s.decoded + w.moved*s.moved + w.written*s.written) / 1e9
 }
 
-// seconds is the time of the run that p plans.
-func (j *Prune) seconds(ctx context.Context, p PrunePlan) (Seconds, error) {
+// work is what the run that p plans consists of.
+func (j *Prune) work(p PrunePlan) work {
 	w := work{written: float64(p.After.ParamCount()), dtype: p.Out.DType, decoded: float64(p.After.ParamCount())}
 	if p.Scoring != nil {
 		w.addScoring(j.scoring, p.Scoring)
@@ -82,5 +80,5 @@ func (j *Prune) seconds(ctx context.Context, p PrunePlan) (Seconds, error) {
 		w.addEval(p.Before, t.Passes)
 		w.addEval(p.After, t.Passes)
 	}
-	return estimate(ctx, j.be, j.m.Config, j.m.Weights, w)
+	return w
 }

@@ -58,6 +58,33 @@ func TestSecondsOfWork(t *testing.T) {
 	}
 }
 
+// By a clock that only runs advance: how many there are, the fastest, and the median and a third.
+func TestStopwatches(t *testing.T) {
+	for _, tt := range []struct {
+		ms           []int // of the runs in turn, the last for all others
+		runs         int   // one more than are timed
+		fast, median time.Duration
+	}{
+		{[]int{9, 1}, 31, 1e6, 1e6}, {[]int{9, 10}, 6, 10e6, 10e6}, {[]int{40}, 5, 40e6, 40e6}, {[]int{9, 200}, 2, 200e6, 200e6},
+		{[]int{1, 9, 30, 6, 12, 15}, 6, 6e6, 12e6},
+	} {
+		slow := tt.median * 4 / 3
+		at, runs := time.Unix(0, 0), 0
+		now := func() time.Time { return at }
+		run := func() {
+			at = at.Add(time.Duration(tt.ms[min(runs, len(tt.ms)-1)]) * time.Millisecond)
+			runs++
+		}
+		if fast, got := look(now)(run); runs != tt.runs || fast != tt.fast || got != slow {
+			t.Errorf("runs of %v ms: %d, %v to %v, want %d, %v to %v", tt.ms, runs, fast, got, tt.runs, tt.fast, slow)
+		}
+		runs = 0
+		if fast, slow := glance(now)(run); runs != 2 || fast != slow || fast != time.Duration(tt.ms[min(1, len(tt.ms)-1)])*time.Millisecond {
+			t.Errorf("a glance at runs of %v ms: %d, %v to %v", tt.ms, runs, fast, slow)
+		}
+	}
+}
+
 // clock is a stopwatch by which every run takes a millisecond, a slow one three.
 type clock struct{ runs int }
 
@@ -121,6 +148,43 @@ func TestProbeOfLargeModels(t *testing.T) {
 	}
 	if l := small.Layers[0]; l.Group() != 8 || cfg.Layers[0].Heads != 64 {
 		t.Errorf("layers %+v of %+v", l, cfg.Layers[0])
+	}
+}
+
+// A run of pruning scores the dense model, measures it and what is left, and writes that.
+func TestWorkOfPruning(t *testing.T) {
+	j := newPrune(t, PruneOptions{Budget: BudgetOptions{Ratio: 0.2}, Out: OutOptions{Path: filepath.Join(t.TempDir(), "out.gguf")}})
+	p, err := j.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Texts = []TextPlan{{Passes: []eval.Pass{{B: 2, T: 10}}}}
+	before, after := float64(p.Before.ParamCount()), float64(p.After.ParamCount())
+	flops := func(cfg *model.Config) float64 { return transformer.PassFLOPs(cfg, 20, transformer.NoGradients) }
+	w := j.work(p)
+	if got, want := w.layers[0]+w.head, flops(p.Before)+flops(p.After); got != want || w.layers[1] != 0 || w.moved != 0 {
+		t.Errorf("%g operations, want %g: %+v", got, want, w)
+	}
+	if w.written != after || w.dtype != tensor.F32 || w.decoded != 2*before+2*after { // l1, two evaluations, writing
+		t.Errorf("%g scalars written as %s, %g decoded, want %g, F32, %g", w.written, w.dtype, w.decoded, after, 2*before+2*after)
+	}
+	s, err := newScoring(j.m, quick("moreau"), j.m.Config.AllLayers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp, err := s.plan(filepath.Join(t.TempDir(), "s.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.scoring, p.Scoring, p.Texts = s, sp, nil
+	moved := 0
+	for _, param := range j.m.Config.Params() {
+		if param.Projection() {
+			moved += param.Len()
+		}
+	}
+	if w := j.work(p); w.layers[1]+w.head != 2*transformer.PassFLOPs(p.Before, 48, transformer.LayerWeights) || w.layers[0] != 0 || w.moved != float64(2*moved) {
+		t.Errorf("2 steps over 3 x 16 tokens, %d scalars: %+v", moved, w)
 	}
 }
 
