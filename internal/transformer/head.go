@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"cmp"
 	"context"
 
 	"moreau/internal/backend"
@@ -139,7 +140,7 @@ func (p *pass) logitsBackward(logits backend.Buffer, rows backend.Sums, from, V 
 // eachBlock visits the blocks [from, to) of the vocabulary.
 func (p *pass) eachBlock(ctx context.Context, f func(i, from, to int)) error {
 	V := p.cfg.VocabSize
-	size := vocabBlock(p.b.Rows(), V)
+	size := cmp.Or(p.vocabBlock, vocabBlock(p.b.Rows(), V))
 	for i := 0; i*size < V; i++ {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -84,12 +84,8 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	positions := p.cfg.Layers[l].Positions
 	p.rotate(p.turns.queries[positions], a.q, s.H)
 	p.rotate(p.turns.keys[positions], a.k, s.K)
-	keys, values := a.k, a.v
-	if p.cache != nil {
-		keys, values = p.cache.add(be, l, a.k, a.v)
-	}
 	a.att, a.lse = p.new(N*Q), p.new(s.B*s.H*s.T)
-	be.AttentionForward(a.att, a.lse, a.q, keys, values, s)
+	p.attend(l, a, s)
 	a.xmid = p.new(N * C)
 	be.LinearForward(a.xmid, a.att, lw.w[model.O], N, Q, C)
 	p.addBias(lw, model.OBias, a.xmid)
@@ -105,6 +101,20 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	p.gateForward(a.act, a.gate, a.up)
 	p.down(lw, a, out)
 	return a
+}
+
+// attend is the attention of layer l: over the sequences of the batch, what a cache holds before
+// them, or segments.
+func (p *pass) attend(l int, a *layerActs, s backend.AttentionShape) {
+	if p.segments != nil {
+		p.attendSegments(a, s)
+		return
+	}
+	keys, values := a.k, a.v
+	if p.cache != nil {
+		keys, values = p.cache.add(p.be, l, a.k, a.v)
+	}
+	p.be.AttentionForward(a.att, a.lse, a.q, keys, values, s)
 }
 
 // layerBackward turns dx, the gradient of the layer's output [N, C], into that

@@ -75,8 +75,15 @@ func (r *rotation) grow(be backend.Backend, R, n int) {
 
 // rotate turns the H heads of x [B, T, H, D], in place.
 func (p *pass) rotate(r *rotation, x backend.Buffer, H int) {
-	if r != nil {
-		p.be.RoPEForward(x, r.cos, r.sin, p.b.B, p.b.T, H, p.cfg.HeadDim, p.cfg.Rotary(), p.first())
+	if r == nil {
+		return
+	}
+	D, R := p.cfg.HeadDim, p.cfg.Rotary()
+	if p.segments == nil {
+		p.be.RoPEForward(x, r.cos, r.sin, p.b.B, p.b.T, H, D, R, p.first())
+	}
+	for _, g := range p.segments {
+		p.be.RoPEForward(x.Slice(g.lo*H*D, (g.lo+g.tokens)*H*D), r.cos, r.sin, 1, g.tokens, H, D, R, g.first)
 	}
 }
 
