@@ -43,6 +43,13 @@ func (t *Transformer) TurnAlike(a, b int) bool {
 	return true
 }
 
+// ScoreRows is how many rows Score makes of a group.
+func ScoreRows(group []Text) int {
+	f := &forest{}
+	f.grow(group)
+	return len(f.ids)
+}
+
 const (
 	// scoreBlock is the entries of the vocabulary whose logits exist at once: a fixed number,
 	// so that the sums over the vocabulary do not depend on the rows of a pass.
