@@ -30,6 +30,14 @@ func oneModel(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// someModels wants one argument or more.
+func someModels(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 || slices.Contains(args, "") {
+		return job.Usage(fmt.Errorf("want a MODEL or several, got %d arguments %q; see %s --help", len(args), args, cmd.CommandPath()))
+	}
+	return nil
+}
+
 // noArguments wants none.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) != 0 {

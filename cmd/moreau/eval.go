@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"moreau/internal/job"
+	"moreau/internal/results"
+	"moreau/internal/task"
 )
 
 // textFlags say on which texts perplexity is measured; eval and prune share them.
@@ -41,26 +44,67 @@ func (o *textFlags) options() (job.TextOptions, error) {
 }
 
 // evalOptions are the flags of eval.
-type evalOptions struct{ texts textFlags }
+type evalOptions struct {
+	texts textFlags
+	eval  job.EvalOptions
+}
 
-func (o *evalOptions) AddFlags(cmd *cobra.Command) { o.texts.AddFlags(cmd, 0, "ids") }
+func (o *evalOptions) AddFlags(cmd *cobra.Command) {
+	o.texts.AddFlags(cmd, 0, "ids")
+	f := cmd.Flags()
+	f.StringSliceVar(&o.eval.Tasks.Names, "tasks", nil, "zero-shot tasks: "+strings.Join(task.Papers, ", ")+"; papers for these seven; or a file of your own, NAME.json")
+	f.StringVar(&o.eval.Tasks.Data, "data", "", "folder that holds the tasks' records, as the hub has them or in older forms")
+	f.IntVar(&o.eval.Tasks.Limit, "limit", 0, "questions of each task at most, the first ones; 0 for all")
+	f.StringVar(&o.eval.Mean, "mean", results.Rules[0].Name, meanUsage())
+	f.StringVarP(&o.eval.Out, "out", "o", "", "results file: every answer, with checksums; an interrupted evaluation continues")
+	f.BoolVar(&o.eval.Force, "force", false, "replace the results file if it exists")
+}
+
+// meanUsage describes --mean.
+func meanUsage() string {
+	var rules []string
+	for _, r := range results.Rules {
+		rules = append(rules, r.Name+": "+r.About)
+	}
+	return "what the mean over tasks is of. " + strings.Join(rules, "; ")
+}
+
+const evalHelp = `Measure perplexity, and accuracy on zero-shot tasks.
+
+Without --tasks perplexity is measured; with --tasks accuracy, and perplexity
+too where --ppl or --ids is given. Several models are compared with the first
+one, question by question.`
 
 func newEvalCommand(g *globals) *cobra.Command {
 	o := &evalOptions{}
 	cmd := &cobra.Command{
-		Use: "eval MODEL", Short: "Measure perplexity",
-		Example: "  moreau eval model.gguf --ppl wikitext2=wiki.test.raw --seq 2048",
-		Args:    oneModel,
+		Use: "eval MODEL [MODEL...]", Short: "Measure perplexity and accuracy", Long: evalHelp,
+		Example: "  moreau eval model.gguf --ppl wikitext2=wiki.test.raw --seq 2048\n  moreau eval dense.gguf pruned.gguf --tasks papers --data DIR --limit 200 -o results.json",
+		Args:    someModels,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd.Context(), g, args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return o.run(cmd.Context(), g, args, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	o.AddFlags(cmd)
 	return cmd
 }
 
-func (o *evalOptions) run(ctx context.Context, g *globals, path string, stdout, stderr io.Writer) error {
+// options reads what the flags say.
+func (o *evalOptions) options(g *globals) (job.EvalOptions, error) {
+	e := o.eval
+	e.Program, e.Threads = "moreau "+version, g.Threads
 	texts, err := o.texts.options()
+	if len(e.Tasks.Names) == 0 || texts.Files != nil || texts.IDs != "" {
+		e.Texts = &texts
+	}
+	if err == nil && len(e.Tasks.Names) == 0 && (e.Tasks.Data != "" || e.Tasks.Limit != 0) {
+		err = job.Usage(errors.New("--data and --limit go with --tasks"))
+	}
+	return e, err
+}
+
+func (o *evalOptions) run(ctx context.Context, g *globals, paths []string, stdout, stderr io.Writer) error {
+	options, err := o.options(g)
 	if err != nil {
 		return err
 	}
@@ -68,22 +112,23 @@ func (o *evalOptions) run(ctx context.Context, g *globals, path string, stdout, 
 	if err != nil {
 		return err
 	}
-	j, err := job.NewEval(path, be, texts)
+	j, err := job.NewEval(paths, be, options)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
-	r, err := j.Execute(ctx, j.Plan(), newConsole(stderr))
-	if err != nil {
+	plan := j.Plan()
+	r, err := j.Execute(ctx, plan, newConsole(stderr))
+	switch {
+	case err != nil && ctx.Err() != nil && plan.Journal != "":
+		return interrupted{"the same command continues from what is measured: " + plan.Journal}
+	case err != nil:
 		return err
+	case !g.JSON:
+		printEval(stdout, r)
+		return nil
+	case len(r.Models) == 1:
+		return printJSON(stdout, r.Models[0])
 	}
-	if g.JSON {
-		return printJSON(stdout, r)
-	}
-	rows := []string{"text\trows\ttokens\tperplexity\ttokens/s"}
-	for _, m := range r.Perplexity {
-		rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%.4f\t%.0f", m.Text, m.Rows, m.Tokens, m.Perplexity, m.TokensPerSecond))
-	}
-	table(stdout, rows...)
-	return nil
+	return printJSON(stdout, r)
 }

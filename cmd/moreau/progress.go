@@ -24,6 +24,7 @@ var phases = map[job.Phase]struct {
 	job.DensePerplexity:  {"dense perplexity on %s", noted("perplexity %.4f")},
 	job.PrunedPerplexity: {"pruned perplexity on %s", noted("perplexity %.4f")},
 	job.MethodPerplexity: {"perplexity (%s)", noted("perplexity %.4f")},
+	job.Answering:        {"answering %s", noted("%.4f right")},
 	job.Hashing:          {"hashing %s", noted("")},
 	job.Writing:          {"writing%s", func(bytes float64) string { return job.Size(int64(bytes)) }},
 	job.Pulling:          {"pulling %s", noted("")},

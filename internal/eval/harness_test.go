@@ -102,7 +102,8 @@ func TestHarnessTokens(t *testing.T) {
 	}
 }
 
-// Log-likelihoods are the harness's within 1e-3, and so are all that follows from them: which
+// Log-likelihoods are the harness's within 2e-3 (measured: 9.5e-4, in PIQA's long answers, whose sums the
+// harness makes in float32), and equal is all that follows from them: which
 // choices are greedy, right answers, means and their standard errors.
 func TestHarnessLikelihoods(t *testing.T) {
 	n := 40
@@ -155,7 +156,7 @@ func compare(t *testing.T, name string, g goldenTask, examples []task.Example, a
 		}
 	}
 	t.Logf("%s: %d examples, log-likelihoods within %.2g", name, len(answers), off)
-	if !(off <= 1e-3) {
+	if !(off <= 2e-3) {
 		t.Errorf("%s: log-likelihoods differ by %g", name, off)
 	}
 	if len(answers) != len(g.Examples) {

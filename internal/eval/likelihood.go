@@ -48,6 +48,16 @@ func inPass(tr *transformer.Transformer, questions [][]transformer.Text) int {
 	return len(questions)
 }
 
+// MostRows is how many rows a pass of Likelihoods has at most.
+func MostRows(questions [][]transformer.Text) int {
+	most, all := 0, 0
+	for _, q := range questions {
+		n := transformer.ScoreRows(q)
+		most, all = max(most, n), all+n
+	}
+	return max(most, min(all, passTokens))
+}
+
 // alike says whether texts can share a pass.
 func alike(tr *transformer.Transformer, texts []transformer.Text) bool {
 	return !slices.ContainsFunc(texts, func(t transformer.Text) bool { return !tr.TurnAlike(len(t.IDs)-1, len(texts[0].IDs)-1) })

@@ -2,59 +2,228 @@ package job
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
 
 	"moreau/internal/backend"
-	"moreau/internal/load"
+	"moreau/internal/output"
+	"moreau/internal/results"
+	"moreau/internal/task"
 )
 
-// Eval is the job that measures perplexity.
+// EvalOptions say what is measured of models.
+type EvalOptions struct {
+	Texts   *TextOptions // nil: no perplexity
+	Tasks   TaskOptions
+	Mean    string // the rule of results.Rules by which a mean over tasks is taken
+	Out     string // results file, "": none
+	Force   bool
+	Program string // and its version, for the results file
+	Threads int    // that hash weights
+}
+
+// Eval is the job that measures perplexity and accuracy of models.
 type Eval struct {
-	m     *load.Model
-	be    backend.Backend
-	texts []text
+	o        EvalOptions
+	be       backend.Backend
+	rule     results.Rule
+	subjects []*subject
 }
 
 // EvalPlan says what will be measured and what that takes.
 type EvalPlan struct {
+	Models  []SubjectPlan
+	RAM     int64  // resident bytes
+	Journal string // file from which the same evaluation continues, "": none
+}
+
+// SubjectPlan is what will be measured of a model.
+type SubjectPlan struct {
+	Model string
 	Texts []TextPlan
-	RAM   int64 // resident bytes
+	Tasks []TaskPlan
 }
 
 // EvalReport is what was measured.
 type EvalReport struct {
+	Backend     string               `json:"backend"`
+	Models      []ModelReport        `json:"models"`
+	Differences []results.Comparison `json:"differences,omitempty"` // of the others from the first
+}
+
+// ModelReport is what was measured of a model.
+type ModelReport struct {
 	Model      string     `json:"model"`
 	Backend    string     `json:"backend"`
-	Perplexity []Measured `json:"perplexity"`
+	Perplexity []Measured `json:"perplexity,omitempty"`
+	Tasks      []Accuracy `json:"tasks,omitempty"`
+	Mean       *TaskMean  `json:"mean,omitempty"` // of several tasks
 }
 
-// NewEval opens a model and reads the texts.
-func NewEval(path string, be backend.Backend, o TextOptions) (*Eval, error) {
-	m, err := load.Open(path)
+// NewEval opens models and reads texts and tasks.
+func NewEval(paths []string, be backend.Backend, o EvalOptions) (*Eval, error) {
+	rule, err := results.FindRule(o.Mean)
+	if err != nil {
+		return nil, Usage(fmt.Errorf("--%w", err))
+	}
+	if o.Out != "" {
+		for _, path := range paths {
+			if err := distinct(path, o.Out); err != nil {
+				return nil, err
+			}
+		}
+		if err := output.Check(o.Out, o.Force); err != nil {
+			return nil, err
+		}
+	}
+	tasks, err := o.Tasks.read()
 	if err != nil {
 		return nil, err
 	}
-	texts, err := o.load(m, "give token ids instead: --ids FILE")
-	if err != nil {
-		m.Close()
-		return nil, err
+	j := &Eval{o: o, be: be, rule: rule}
+	for _, path := range paths {
+		s, err := newSubject(path, o.Texts, tasks)
+		if err != nil {
+			return nil, errors.Join(err, j.Close())
+		}
+		j.subjects = append(j.subjects, s)
 	}
-	return &Eval{m, be, texts}, nil
+	return j, nil
 }
 
-// Close closes the model.
-func (j *Eval) Close() error { return j.m.Close() }
+// Close closes the models.
+func (j *Eval) Close() error {
+	var errs []error
+	for _, s := range j.subjects {
+		errs = append(errs, s.m.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // Plan says what Execute will measure.
 func (j *Eval) Plan() EvalPlan {
-	texts := planTexts(j.texts)
-	return EvalPlan{texts, evalRAM(j.m, texts)}
+	var p EvalPlan
+	for _, s := range j.subjects {
+		texts := planTexts(s.texts)
+		p.Models = append(p.Models, SubjectPlan{s.m.Path, texts, s.planTasks()})
+		p.RAM = max(p.RAM, evalRAM(s.m, texts), s.taskRAM())
+	}
+	if j.o.Out != "" {
+		p.Journal = filepath.Join(filepath.Dir(j.o.Out), "."+filepath.Base(j.o.Out)+".moreau-answers")
+	}
+	return p
 }
 
-// Execute measures. The plan is what it is anyway.
-func (j *Eval) Execute(ctx context.Context, _ EvalPlan, progress Progress) (EvalReport, error) {
-	results, err := measure(ctx, j.be, j.m.Config, j.m.Weights, j.texts, Perplexity, progress)
+// Execute measures, from where an interrupted evaluation of the same plan stopped.
+func (j *Eval) Execute(ctx context.Context, p EvalPlan, progress Progress) (EvalReport, error) {
+	file, journal, err := j.begin(ctx, p, progress)
 	if err != nil {
-		return EvalReport{}, Blame(j.m, err)
+		return EvalReport{}, err
 	}
-	return EvalReport{j.m.Path, j.be.Name(), results}, nil
+	defer journal.Close()
+	report := EvalReport{Backend: j.be.Name()}
+	for i, s := range j.subjects {
+		if len(j.subjects) > 1 {
+			progress.Note(s.m.Path)
+		}
+		rates, err := s.measure(ctx, j.be, i, &file.Runs[i], journal, progress)
+		if err != nil {
+			return report, Blame(s.m, err)
+		}
+		report.Models = append(report.Models, j.reportOf(file.Runs[i], rates))
+	}
+	for i := range file.Runs[1:] {
+		c, err := results.Compare(file.Runs[0], file.Runs[i+1], j.rule)
+		if err != nil {
+			return report, err
+		}
+		report.Differences = append(report.Differences, c)
+	}
+	if j.o.Out == "" {
+		return report, nil
+	}
+	if err := file.Write(j.o.Out, j.o.Force); err != nil {
+		return report, err
+	}
+	journal.Remove()
+	return report, nil
+}
+
+// begin is a results file without numbers, and the journal if there is to be one. Only a
+// file that is written says which weights were measured.
+func (j *Eval) begin(ctx context.Context, p EvalPlan, progress Progress) (results.File, *results.Journal, error) {
+	file := results.File{Format: results.Format, Program: j.o.Program, Backend: j.be.Name()}
+	for _, s := range j.subjects {
+		run := s.run()
+		if j.o.Out != "" {
+			var err error
+			if run.Weights, err = hashModel(ctx, s.m, j.o.Threads, progress); err != nil {
+				return file, nil, err
+			}
+		}
+		file.Runs = append(file.Runs, run)
+	}
+	if p.Journal == "" {
+		return file, nil, nil
+	}
+	journal, err := results.OpenJournal(p.Journal, file)
+	if err == nil && journal.Known() > 0 {
+		progress.Note(fmt.Sprintf("continuing: %d questions and texts are measured already", journal.Known()))
+	}
+	return file, journal, err
+}
+
+// reportOf sums up a run.
+func (j *Eval) reportOf(run results.Run, texts []Measured) ModelReport {
+	r := ModelReport{Model: run.Model, Backend: j.be.Name(), Perplexity: texts}
+	for _, t := range run.Tasks {
+		r.Tasks = append(r.Tasks, Accuracy{Task: t.Name, Metric: t.Metric, Cut: t.Cut, Acc: t.Acc, AccNorm: t.AccNorm})
+	}
+	if len(run.Tasks) > 1 {
+		r.Mean = &TaskMean{j.rule.Name, j.rule.Mean(run.Tasks)}
+	}
+	return r
+}
+
+// TaskOptions say which tasks are measured.
+type TaskOptions struct {
+	Names []string // task.Load's; none: no task
+	Data  string   // folder of their records
+	Limit int      // questions of each at most, 0 for all
+}
+
+// questions is a task with what its records ask.
+type questions struct {
+	*task.Task
+	*task.Read
+}
+
+// read opens the tasks and their records.
+func (o TaskOptions) read() ([]questions, error) {
+	if len(o.Names) == 0 {
+		return nil, nil
+	}
+	if err := Within("limit", o.Limit, 0, MostSteps); err != nil {
+		return nil, err
+	}
+	if o.Data == "" {
+		return nil, Usage(errors.New("tasks need records: --data DIR, the folder that holds their data sets"))
+	}
+	tasks, err := task.Load(o.Names)
+	if errors.Is(err, task.ErrName) {
+		return nil, Usage(err)
+	}
+	if err != nil {
+		return nil, Input(err)
+	}
+	var all []questions
+	for _, t := range tasks {
+		read, err := t.Read(o.Data, o.Limit)
+		if err != nil {
+			return nil, Input(err)
+		}
+		all = append(all, questions{t, read})
+	}
+	return all, nil
 }

@@ -14,6 +14,7 @@ const (
 	DensePerplexity               // a text
 	PrunedPerplexity              // a text
 	MethodPerplexity              // a method
+	Answering                     // a task
 	Hashing                       // a model
 	Writing                       // ""
 	Pulling                       // a repository

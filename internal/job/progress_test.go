@@ -28,13 +28,14 @@ func TestProgressOfMeasuring(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := NewEval(load.Builtin, be, TextOptions{Seq: 512, Chunks: 9}) // 4 rows a pass
+	j, err := NewEval([]string{load.Builtin}, be, EvalOptions{Texts: &TextOptions{Seq: 512, Chunks: 9}, Mean: "papers"}) // 4 rows a pass
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer j.Close()
 	p := j.Plan()
-	if n := len(p.Texts[0].Passes); len(p.Texts) != 1 || n != 3 || p.Texts[0].Name != "held-out" || p.RAM != EvalBytes(j.m, 4, 512) {
+	texts := p.Models[0].Texts
+	if n := len(texts[0].Passes); len(texts) != 1 || n != 3 || texts[0].Name != "held-out" || p.RAM != EvalBytes(j.subjects[0].m, 4, 512) {
 		t.Errorf("plan %+v", p)
 	}
 	h := &heard{}
@@ -43,8 +44,8 @@ func TestProgressOfMeasuring(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.rises(t, "perplexity", 3)
-	if !slices.Equal(h.phases, []Phase{Perplexity}) || h.total != 9 || h.ends[0] != r.Perplexity[0].Perplexity {
-		t.Errorf("phases %v of %d, ended %v, measured %+v", h.phases, h.total, h.ends, r.Perplexity)
+	if !slices.Equal(h.phases, []Phase{Perplexity}) || h.total != 9 || h.ends[0] != r.Models[0].Perplexity[0].Perplexity {
+		t.Errorf("phases %v of %d, ended %v, measured %+v", h.phases, h.total, h.ends, r.Models[0].Perplexity)
 	}
 }
 

@@ -19,6 +19,7 @@ type heard struct {
 	done   []int64 // of the last phase
 	total  int64
 	ends   []float64
+	notes  []string
 }
 
 func (h *heard) Begin(p Phase, _ string, total int64) {
@@ -26,7 +27,7 @@ func (h *heard) Begin(p Phase, _ string, total int64) {
 }
 func (h *heard) At(done int64)      { h.done = append(h.done, done) }
 func (h *heard) End(result float64) { h.ends = append(h.ends, result) }
-func (h *heard) Note(string)        {}
+func (h *heard) Note(line string)   { h.notes = append(h.notes, line) }
 
 // quick are the settings of a short run.
 func quick(method string) ScoringOptions {

@@ -2,6 +2,7 @@ package task
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,9 @@ import (
 //go:embed builtin/*.json
 var builtin embed.FS
 
+// ErrName is in the error about tasks that are not there by that name, or come twice.
+var ErrName = errors.New("task")
+
 // Papers are the seven tasks that papers on structured pruning measure, in their usual order.
 // They are the built-in ones.
 var Papers = []string{"boolq", "piqa", "hellaswag", "winogrande", "arc_easy", "arc_challenge", "openbookqa"}
@@ -17,7 +21,7 @@ var Papers = []string{"boolq", "piqa", "hellaswag", "winogrande", "arc_easy", "a
 // Builtin is a built-in task.
 func Builtin(name string) (*Task, error) {
 	if !slices.Contains(Papers, name) {
-		return nil, fmt.Errorf("%w %q is not known; known are %s, papers (these seven), or a file: NAME.json", ErrTask, name, strings.Join(Papers, ", "))
+		return nil, fmt.Errorf("%w: %q is not known; known are %s, papers (these seven), or a file: NAME.json", ErrName, name, strings.Join(Papers, ", "))
 	}
 	data, err := builtin.ReadFile("builtin/" + name + ".json")
 	if err != nil {
@@ -48,7 +52,7 @@ func Load(names []string) (tasks []*Task, err error) {
 			return nil, err
 		}
 		if seen[t.Name] {
-			return nil, fmt.Errorf("%w %s is named twice", ErrTask, t.Name)
+			return nil, fmt.Errorf("%w: %s is named twice", ErrName, t.Name)
 		}
 		seen[t.Name] = true
 		tasks = append(tasks, t)

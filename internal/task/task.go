@@ -5,6 +5,7 @@ package task
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type Task struct {
 	Split  string `json:"split"`  // of the data sets: validation, test
 	Prompt        // of records as the data sets have them
 	Data   []Data `json:"data"` // where records may be, the first that is there counts
+	SHA256 string `json:"-"`    // of the file
 }
 
 // Prompt says what is asked of a record.
@@ -89,6 +91,7 @@ func Parse(file string, data []byte) (*Task, error) {
 	if err := t.prepare(); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", file, ErrTask, err)
 	}
+	t.SHA256 = fmt.Sprintf("%x", sha256.Sum256(data))
 	return &t, nil
 }
 

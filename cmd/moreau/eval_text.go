@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"moreau/internal/eval"
+	"moreau/internal/job"
+	"moreau/internal/results"
+)
+
+// printEval writes what was measured: of one model with its errors, of several side by side and
+// with their differences from the first.
+func printEval(w io.Writer, r job.EvalReport) {
+	if len(r.Models) > 1 {
+		printSideBySide(w, r.Models)
+		printDifferences(w, r.Differences)
+		return
+	}
+	m := r.Models[0]
+	if m.Perplexity != nil {
+		rows := []string{"text\trows\ttokens\tperplexity\ttokens/s"}
+		for _, m := range m.Perplexity {
+			rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%.4f\t%.0f", m.Text, m.Rows, m.Tokens, m.Perplexity, m.TokensPerSecond))
+		}
+		table(w, rows...)
+	}
+	if m.Tasks != nil {
+		rows := []string{"task\tquestions\tacc\tstderr\tacc_norm\tstderr\tin papers"}
+		for _, t := range m.Tasks {
+			rows = append(rows, fmt.Sprintf("%s\t%d\t%.4f\t%.4f\t%.4f\t%.4f\t%s", t.Task, t.Acc.N, t.Acc.Value, t.Acc.Stderr, t.AccNorm.Value, t.AccNorm.Stderr, t.Metric))
+		}
+		table(w, rows...)
+	}
+	if m.Mean != nil {
+		fmt.Fprintf(w, "mean of %d tasks (--mean %s): %s\n", len(m.Tasks), m.Mean.Rule, plusMinus(m.Mean.Mean))
+	}
+}
+
+// plusMinus writes a mean with its standard error.
+func plusMinus(m eval.Mean) string { return fmt.Sprintf("%.4f ± %.4f", m.Value, m.Stderr) }
+
+// printSideBySide writes a column a model.
+func printSideBySide(w io.Writer, models []job.ModelReport) {
+	row := func(name, metric string, cell func(m job.ModelReport) string) string {
+		cells := []string{name, metric}
+		for _, m := range models {
+			cells = append(cells, cell(m))
+		}
+		return strings.Join(cells, "\t")
+	}
+	rows := []string{row("", "", func(m job.ModelReport) string { return m.Model })}
+	for i, t := range models[0].Perplexity {
+		rows = append(rows, row(t.Text, "perplexity", func(m job.ModelReport) string { return fmt.Sprintf("%.4f", m.Perplexity[i].Perplexity) }))
+	}
+	for i, t := range models[0].Tasks {
+		rows = append(rows, row(t.Task, "acc", func(m job.ModelReport) string { return plusMinus(m.Tasks[i].Acc) }),
+			row("", "acc_norm", func(m job.ModelReport) string { return plusMinus(m.Tasks[i].AccNorm) }))
+	}
+	if mean := models[0].Mean; mean != nil {
+		rows = append(rows, row("mean", mean.Rule, func(m job.ModelReport) string { return plusMinus(m.Mean.Mean) }))
+	}
+	table(w, rows...)
+}
+
+// printDifferences writes paired comparisons, a table each.
+func printDifferences(w io.Writer, all []results.Comparison) {
+	for _, c := range all {
+		fmt.Fprintf(w, "\nA = %s\nB = %s\n", c.A, c.B)
+		rows := []string{"\tmetric\tA\tB\tB - A\tstderr\tonly A\tonly B\tp"}
+		for _, t := range c.Tasks {
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%.4f\t%.4f\t%+.4f\t%.4f\t%d\t%d\t%.2g", t.Task, t.Metric, t.A, t.B, t.Difference.Value, t.Difference.Stderr, t.OnlyA, t.OnlyB, t.P))
+		}
+		if m := c.Mean; m != nil {
+			rows = append(rows, fmt.Sprintf("mean\t%s\t%.4f\t%.4f\t%+.4f\t%.4f\t\t\t%.2g", m.Rule, m.A, m.B, m.Difference.Value, m.Difference.Stderr, m.P))
+		}
+		for _, t := range c.Texts {
+			rows = append(rows, fmt.Sprintf("%s\tperplexity\t%.4f\t%.4f\t%+.4f\t%.4f\t\t\t%.2g", t.Text, t.A, t.B, t.Difference.Value, t.Difference.Stderr, t.P))
+		}
+		table(w, rows...)
+	}
+	fmt.Fprintln(w, "p: McNemar's exact test for tasks; for perplexity a t-test of the chunks' mean losses, whose difference is shown, in nats a token")
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moreau/internal/job"
+	"moreau/internal/results"
+)
+
+// capitals is a task of our own with its records, in a folder.
+func capitals(t *testing.T) (task, data string) {
+	t.Helper()
+	dir := t.TempDir()
+	task = write(t, filepath.Join(dir, "capitals.json"), `{"name": "capitals", "metric": "acc", "context": "The capital of {{.country}} is", "choices": ["{{.right}}", "{{.wrong}}"], "gold": "0", "data": [{"file": "capitals.jsonl"}]}`)
+	write(t, filepath.Join(dir, "capitals.jsonl"), `{"country": "France", "right": "Paris", "wrong": "Rome"}`+"\n"+`{"country": "Italy", "right": "Rome", "wrong": "Paris"}`+"\n"+`{"country": "Spain", "right": "Madrid", "wrong": "a banana"}`+"\n")
+	return task, dir
+}
+
+func TestTasks(t *testing.T) {
+	task, data := capitals(t)
+	words := must(t, "eval", stories, "--tasks", task, "--data", data).stdout
+	if !strings.Contains(words, "capitals  3 ") || strings.Contains(words, "perplexity") || strings.Contains(words, "mean of") {
+		t.Error(words)
+	}
+	out := filepath.Join(t.TempDir(), "r.json")
+	r := parsed[job.ModelReport](t, must(t, "eval", stories, "--tasks", task, "--data", data, "--limit", "2", "--ppl", "a=builtin:stories", "--chunks", "2", "-o", out, "--json").stdout)
+	if r.Model != stories || len(r.Tasks) != 1 || r.Tasks[0].Acc.N != 2 || len(r.Perplexity) != 1 || r.Mean != nil {
+		t.Errorf("%+v", r)
+	}
+	f, err := results.Read(out)
+	if err != nil || f.Program != "moreau "+version || len(f.Runs[0].Tasks[0].Examples) != 2 || f.Runs[0].Texts[0].Name != "a" {
+		t.Errorf("%+v, %v", f, err)
+	}
+	refused(t, exitOutput, []string{out, "--force"}, "eval", stories, "-o", out)
+	refused(t, exitInput, []string{out, "one model"}, "compare", out)
+}
+
+// What eval says of two models, compare says of their files.
+func TestTwoModels(t *testing.T) {
+	task, data := capitals(t)
+	dir := t.TempDir()
+	other := filepath.Join(dir, "pruned.gguf")
+	must(t, "prune", stories, "--ratio", "20%", "--method", "l1", "--no-eval", "-o", other)
+	flags := []string{"--tasks", task, "--data", data, "--ppl", "a=builtin:stories", "--chunks", "3"}
+	words := must(t, append([]string{"eval", stories, other}, flags...)...).stdout
+	for _, w := range []string{stories, other, "capitals", "±", "B - A", "only A", "McNemar"} {
+		if !strings.Contains(words, w) {
+			t.Errorf("no %q in\n%s", w, words)
+		}
+	}
+	report := parsed[job.EvalReport](t, must(t, append([]string{"eval", stories, other, "--json"}, flags...)...).stdout)
+	var files []string
+	for i, model := range []string{stories, other} {
+		files = append(files, filepath.Join(dir, string(rune('a'+i))+".json"))
+		must(t, append([]string{"eval", model, "-o", files[i]}, flags...)...)
+	}
+	again := parsed[[]results.Comparison](t, must(t, "compare", files[0], files[1], "--json").stdout)
+	if len(again) != 1 || len(again[0].Tasks) != 2 || again[0].Tasks[0] != report.Differences[0].Tasks[0] || again[0].Texts[0] != report.Differences[0].Texts[0] {
+		t.Errorf("%+v, %+v", again, report.Differences)
+	}
+	if table := must(t, append([]string{"compare"}, files...)...).stdout; !strings.HasSuffix(words, strings.TrimPrefix(table, "\n")) {
+		t.Errorf("eval:\n%s\ncompare:\n%s", words, table)
+	}
+}
+
+// Whatever is wrong with tasks and records is one line that says what to do.
+func TestWrongTasks(t *testing.T) {
+	task, data := capitals(t)
+	eval := []string{"eval", stories, "--tasks"}
+	at := func(flags ...string) []string { return append(eval, flags...) }
+	refused(t, exitInput, []string{"boolq", "fetch the data set aps/super_glue", filepath.Join(data, "aps", "super_glue")}, at("boolq", "--data", data)...)
+	refused(t, exitInput, []string{"no such folder"}, at("boolq", "--data", filepath.Join(data, "no"))...)
+	refused(t, exitInput, []string{"no.json"}, at("no.json", "--data", data)...)
+	refused(t, exitInput, []string{"bad.json", "docs/formats/tasks.md"}, at(write(t, filepath.Join(data, "bad.json"), "{"), "--data", data)...)
+	for text, words := range map[string]string{
+		"":   "no records in it",
+		"{}": `record 0|no field "country"`,
+		`{"country": "X", "right": "", "wrong": "y"`:                                    "line 1",
+		`{"country": "X", "right": 1, "wrong": "` + strings.Repeat("long ", 600) + `"}`: "record 0|model reads 512",
+	} {
+		write(t, filepath.Join(data, "capitals.jsonl"), text)
+		refused(t, exitInput, append(strings.Split(words, "|"), "capitals.jsonl"), at(task, "--data", data)...)
+	}
+	write(t, filepath.Join(data, "capitals.jsonl"), `{"country": "X", "right": "a", "wrong": "b"}`)
+	refused(t, exitInput, []string{"no tokenizer"}, "eval", golden("llama_mha"), "--tasks", task, "--data", data)
+	if err := os.Remove(filepath.Join(data, "capitals.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, exitInput, []string{"capitals.jsonl", "put the file there"}, at(task, "--data", data)...)
+	refused(t, exitInput, []string{"bad.json", "unusable results"}, "compare", filepath.Join(data, "bad.json"))
+}

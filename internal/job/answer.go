@@ -1,0 +1,76 @@
+package job
+
+import (
+	"context"
+	"fmt"
+
+	"moreau/internal/backend"
+	"moreau/internal/eval"
+	"moreau/internal/results"
+	"moreau/internal/transformer"
+)
+
+// measure fills run, the number'th, with what was measured of s before, by the journal, and
+// what it measures now. It gives the perplexities with their rates.
+func (s *subject) measure(ctx context.Context, be backend.Backend, number int, run *results.Run, journal *results.Journal, progress Progress) ([]Measured, error) {
+	tr, w := transformer.New(be, s.m.Config), transformer.NewStored(be, s.m.Weights)
+	var texts []Measured
+	for i, t := range s.texts {
+		known, ok := journal.Text(number, t.name)
+		if ok {
+			run.Texts[i] = known
+			texts = append(texts, Measured{known.Name, known.Result()})
+			continue
+		}
+		m, err := measureText(ctx, tr, w, t, Perplexity, t.name, progress)
+		if err != nil {
+			return nil, err
+		}
+		run.Texts[i].Set(m.Result)
+		if err := journal.Add(results.Entry{Run: number, Of: t.name, Text: &run.Texts[i]}); err != nil {
+			return nil, err
+		}
+		texts = append(texts, m)
+	}
+	for i, t := range s.tasks {
+		if err := t.answer(ctx, tr, w, number, &run.Tasks[i], journal, progress); err != nil {
+			return nil, err
+		}
+	}
+	return texts, nil
+}
+
+// answer measures the questions of a task that the journal does not know.
+func (t encoded) answer(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, number int, into *results.Task, journal *results.Journal, progress Progress) error {
+	var open []int // questions that are to be measured
+	var texts [][]transformer.Text
+	for i := range into.Examples {
+		e := &into.Examples[i]
+		if answers, ok := journal.Answers(number, t.Name, e.Index); ok && len(answers) == len(t.texts[i]) {
+			e.Answers = answers
+			continue
+		}
+		open, texts = append(open, i), append(texts, t.texts[i])
+	}
+	if t.cut > 0 {
+		progress.Note(fmt.Sprintf("%s: contexts of %d of %d questions are longer than the model's context; they are cut on the left", t.Name, t.cut, len(t.texts)))
+	}
+	progress.Begin(Answering, t.Name, int64(len(t.texts)))
+	err := eval.Likelihoods(ctx, tr, w, texts, func(answers [][]eval.Likelihood) error {
+		var entries []results.Entry
+		for i, a := range answers {
+			e := &into.Examples[open[i]]
+			e.Answers = a
+			entries = append(entries, results.Entry{Run: number, Of: t.Name, Index: e.Index, Answers: a})
+		}
+		open = open[len(answers):]
+		progress.At(int64(len(t.texts) - len(open)))
+		return journal.Add(entries...)
+	})
+	if err != nil {
+		return err
+	}
+	into.Judge()
+	progress.End(into.Mean(into.Metric).Value)
+	return nil
+}

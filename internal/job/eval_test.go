@@ -1,0 +1,180 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moreau/internal/backend/cpu"
+	"moreau/internal/load"
+	"moreau/internal/results"
+)
+
+// put writes files of a folder, by name.
+func put(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// records are a folder with small data sets of two built-in tasks.
+func records(t *testing.T) string {
+	dir := t.TempDir()
+	var piqa, obqa strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&piqa, `{"goal": "feed cat number %d and go home", "sol1": "give it some fish and a ball", "sol2": "run to %d parks", "label": %d}`+"\n", i, i, i%2)
+		fmt.Fprintf(&obqa, `{"id": "q%d", "question_stem": "Once upon a time there was a %d", "choices": {"text": ["dog", "cat who was happy", "x"], "label": ["A", "B", "C"]}, "answerKey": "B"}`+"\n", i, i)
+	}
+	put(t, dir, map[string]string{"baber/piqa/validation.jsonl": piqa.String(), "allenai/openbookqa/main/test.jsonl": obqa.String()})
+	return dir
+}
+
+// cancelling cancels when the so manieth phase ends, or after so many passes.
+type cancelling struct {
+	heard
+	cancel  context.CancelFunc
+	ends    int
+	passes  int
+	counted int
+}
+
+func (c *cancelling) End(result float64) {
+	c.heard.End(result)
+	if len(c.heard.ends) == c.ends {
+		c.cancel()
+	}
+}
+
+func (c *cancelling) At(done int64) {
+	c.heard.At(done)
+	c.counted++
+	if c.counted == c.passes {
+		c.cancel()
+	}
+}
+
+// evaluate writes results of the built-in model and gives the file's bytes.
+func evaluate(ctx context.Context, t *testing.T, data, out string, threads int, progress Progress) (string, EvalReport, error) {
+	t.Helper()
+	be, err := cpu.New(threads)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := NewEval([]string{load.Builtin, load.Builtin}, be, EvalOptions{
+		Texts: &TextOptions{Seq: 64, Chunks: 4}, Tasks: TaskOptions{Names: []string{"piqa", "openbookqa"}, Data: data, Limit: 50}, Mean: "papers", Out: out, Program: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	r, err := j.Execute(ctx, j.Plan(), progress)
+	if err != nil {
+		return "", r, err
+	}
+	bytes, err := os.ReadFile(out)
+	return string(bytes), r, err
+}
+
+// An evaluation that was interrupted, between tasks or within one, continues to the same bytes,
+// and so does any number of threads.
+func TestResultsAreTheSameBytes(t *testing.T) {
+	data, dir := records(t), t.TempDir()
+	want, r, err := evaluate(t.Context(), t, data, filepath.Join(dir, "whole.json"), 2, &heard{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, threads := range []int{1, 3} {
+		if got, _, err := evaluate(t.Context(), t, data, filepath.Join(dir, fmt.Sprint(threads, ".json")), threads, &heard{}); err != nil || got != want {
+			t.Errorf("%d threads: other bytes; %v", threads, err)
+		}
+	}
+	for name, stop := range map[string]*cancelling{"a task": {ends: 2}, "a text": {ends: 1}, "passes": {passes: 3}, "the second model": {ends: 4}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		stop.cancel = cancel
+		out := filepath.Join(dir, name+".json")
+		if _, _, err := evaluate(ctx, t, data, out, 2, stop); !errors.Is(err, context.Canceled) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Errorf("%s: results of half an evaluation", name)
+		}
+		h := &heard{}
+		got, again, err := evaluate(t.Context(), t, data, out, 2, h)
+		if err != nil || got != want {
+			t.Errorf("after %s: other bytes; %v", name, err)
+		}
+		if again.Models[1].Mean.Value != r.Models[1].Mean.Value || len(h.notes) == 0 || !strings.Contains(h.notes[0], "continuing") {
+			t.Errorf("after %s: notes %q, %+v", name, h.notes, again.Models[1])
+		}
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, ".*"))
+	if len(left) != 0 {
+		t.Errorf("left behind: %q", left)
+	}
+	f, err := results.Read(filepath.Join(dir, "whole.json"))
+	if err != nil || len(f.Runs) != 2 || len(f.Runs[0].Tasks[0].Examples) != 50 || f.Runs[0].Tasks[0].Records != 60 || f.Runs[0].Weights == "" {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// A model differs from itself in nothing.
+func TestSameModelTwice(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "r.json")
+	_, r, err := evaluate(t.Context(), t, records(t), out, 2, &heard{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := Compare([]string{out}, "papers")
+	if err != nil || len(all) != 1 || len(r.Differences) != 1 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	for _, c := range append(all, r.Differences...) {
+		for _, d := range c.Tasks {
+			if d.Difference.Value != 0 || d.P != 1 || d.Difference.N != 50 {
+				t.Errorf("%+v", d)
+			}
+		}
+		if c.Mean.P != 1 || c.Texts[0].P != 1 {
+			t.Errorf("%+v, %+v", c.Mean, c.Texts)
+		}
+	}
+}
+
+// Questions longer than the model's context are cut on the left, counted and said; a choice that is longer is refused.
+func TestLongQuestions(t *testing.T) {
+	dir := t.TempDir()
+	be, err := cpu.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(goal, answer string) (*Eval, error) {
+		put(t, dir, map[string]string{"baber/piqa/validation.jsonl": fmt.Sprintf(`{"goal": %q, "sol1": %q, "sol2": "no", "label": 1}`+"\n"+`{"goal": "a", "sol1": "b", "sol2": "no", "label": 1}`, goal, answer)})
+		return NewEval([]string{load.Builtin}, be, EvalOptions{Tasks: TaskOptions{Names: []string{"piqa"}, Data: dir}, Mean: "papers"})
+	}
+	j, err := open(strings.Repeat("a cat ", 600), "yes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	p, h := j.Plan(), &heard{}
+	r, err := j.Execute(t.Context(), p, h)
+	if err != nil || p.Models[0].Tasks[0].Cut != 1 || r.Models[0].Tasks[0].Cut != 1 || len(h.notes) != 1 || !strings.Contains(h.notes[0], "1 of 2 questions") {
+		t.Errorf("%+v, %q, %v", p.Models[0].Tasks, h.notes, err)
+	}
+	for answer, words := range map[string]string{strings.Repeat("a cat ", 600): "the model reads 512 at most", "": ""} {
+		_, err := open("a", answer)
+		if words != "" && (!errors.Is(err, ErrInput) || !strings.Contains(err.Error(), words) || !strings.Contains(err.Error(), "record 0")) {
+			t.Errorf("%.20q: %v", answer, err)
+		}
+	}
+}

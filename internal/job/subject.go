@@ -1,0 +1,150 @@
+package job
+
+import (
+	"fmt"
+
+	"moreau/internal/eval"
+	"moreau/internal/load"
+	"moreau/internal/results"
+	"moreau/internal/task"
+	"moreau/internal/transformer"
+)
+
+// subject is a model that is evaluated, with texts and questions as its token ids.
+type subject struct {
+	m     *load.Model
+	texts []text
+	tasks []encoded
+}
+
+// encoded is a task's questions as token ids.
+type encoded struct {
+	questions
+	texts [][]transformer.Text
+	cut   int // questions whose contexts were cut to fit the model
+}
+
+// TaskPlan is a task that will be measured.
+type TaskPlan struct {
+	Name      string
+	Questions int
+	Cut       int // whose contexts are longer than the model's and are cut on the left
+}
+
+// Accuracy is what was measured of a task.
+type Accuracy struct {
+	Task    string    `json:"task"`
+	Metric  string    `json:"metric"` // the one that counts in means
+	Cut     int       `json:"cut"`    // contexts that were cut to fit the model
+	Acc     eval.Mean `json:"acc"`
+	AccNorm eval.Mean `json:"acc_norm"`
+}
+
+// TaskMean is a mean over tasks by a rule.
+type TaskMean struct {
+	Rule string `json:"rule"`
+	eval.Mean
+}
+
+// newSubject opens a model and encodes what it is asked.
+func newSubject(path string, texts *TextOptions, tasks []questions) (*subject, error) {
+	m, err := load.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &subject{m: m}
+	if texts != nil {
+		s.texts, err = texts.load(m, "give token ids instead: --ids FILE")
+	}
+	if err == nil {
+		err = s.encode(tasks)
+	}
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// encode makes token ids of questions. No BOS is added.
+func (s *subject) encode(tasks []questions) error {
+	if len(tasks) == 0 {
+		return nil
+	}
+	tok, err := textTokenizer(s.m, "tasks need one")
+	if err != nil {
+		return err
+	}
+	e := eval.Encoding{Tokenizer: tok, MaxLength: s.m.Config.MaxPositions}
+	for _, q := range tasks {
+		t := encoded{questions: q}
+		for _, example := range q.Examples {
+			texts, cut, err := question(e, example)
+			if err != nil {
+				return Input(fmt.Errorf("%s: record %d: task %s: %w", q.Files[0], example.Index, q.Name, err))
+			}
+			t.texts = append(t.texts, texts)
+			t.cut += cut
+		}
+		s.tasks = append(s.tasks, t)
+	}
+	return nil
+}
+
+// question is the texts of an example's choices; cut is 1 if one of them was cut to fit, else 0.
+func question(e eval.Encoding, example task.Example) (texts []transformer.Text, cut int, err error) {
+	for _, r := range example.Requests {
+		text, tokens, err := e.Request(r)
+		if err != nil {
+			return nil, 0, err
+		}
+		texts = append(texts, text)
+		cut = max(cut, min(1, tokens))
+	}
+	return texts, cut, nil
+}
+
+// run is a run without numbers.
+func (s *subject) run() results.Run {
+	r := results.Run{Model: s.m.Path, Parameters: s.m.Config.ParamCount(), MaxLength: s.m.Config.MaxPositions}
+	for _, t := range s.texts {
+		r.Texts = append(r.Texts, results.Text{Name: t.name, SHA256: hashRows(t.rows)})
+	}
+	for _, t := range s.tasks {
+		r.Tasks = append(r.Tasks, t.result())
+	}
+	return r
+}
+
+// result is a task's result without numbers.
+func (t encoded) result() results.Task {
+	r := results.Task{Name: t.Name, SHA256: t.Task.SHA256, Metric: t.Metric, Files: t.Files, Data: t.Read.SHA256, Records: t.Records, Cut: t.cut}
+	for _, e := range t.Examples {
+		example := results.Example{Index: e.Index, ID: e.ID, Gold: e.Gold}
+		for _, q := range e.Requests {
+			example.Chars = append(example.Chars, q.Chars)
+		}
+		r.Examples = append(r.Examples, example)
+	}
+	return r
+}
+
+func (s *subject) planTasks() []TaskPlan {
+	var plans []TaskPlan
+	for _, t := range s.tasks {
+		plans = append(plans, TaskPlan{t.Name, len(t.Examples), t.cut})
+	}
+	return plans
+}
+
+// taskRAM is the resident memory that the largest pass of the tasks takes.
+func (s *subject) taskRAM() int64 {
+	rows := 0
+	for _, t := range s.tasks {
+		rows = max(rows, eval.MostRows(t.texts))
+	}
+	if rows == 0 {
+		return 0
+	}
+	return EvalBytes(s.m, 1, rows)
+}
