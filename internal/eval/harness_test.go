@@ -118,7 +118,7 @@ func TestHarnessLikelihoods(t *testing.T) {
 	if be.Name() == "cpu/generic" {
 		t.Skip("SKIPPED: too slow without SIMD kernels; the kernels are tested against each other")
 	}
-	tr, w := transformer.New(be, m.Config), transformer.NewResident(transformer.NewStored(be, m.Weights))
+	tr, w := transformer.New(be, m.Config), transformer.NewResident(transformer.NewStreamed(be, m.Weights))
 	for _, name := range task.Papers {
 		g := goldenOf(t, name)
 		examples, texts := asked(t, name, n, eval.Encoding{Tokenizer: tok, MaxLength: m.Config.MaxPositions})
@@ -188,7 +188,7 @@ func TestLikelihoodBits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = eval.Likelihoods(context.Background(), transformer.New(be, m.Config), transformer.NewStored(be, m.Weights), texts,
+		err = eval.Likelihoods(context.Background(), transformer.New(be, m.Config), transformer.NewStreamed(be, m.Weights), texts,
 			func(a [][]eval.Likelihood) error { all = append(all, a...); return nil })
 		if err != nil {
 			t.Fatal(err)

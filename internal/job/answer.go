@@ -13,7 +13,7 @@ import (
 // measure fills run, the number'th, with what was measured of s before, by the journal, and
 // what it measures now. It gives the perplexities with their rates.
 func (s *subject) measure(ctx context.Context, be backend.Backend, number int, run *results.Run, journal *results.Journal, progress Progress) ([]Measured, error) {
-	tr, w := transformer.New(be, s.m.Config), transformer.NewStored(be, s.m.Weights)
+	tr, w := transformer.New(be, s.m.Config), transformer.NewStreamed(be, s.m.Weights)
 	var texts []Measured
 	for i, t := range s.texts {
 		known, ok := journal.Text(number, t.name)

@@ -14,8 +14,8 @@ import (
 	"moreau/internal/results"
 )
 
-// put writes files of a folder, by name.
-func put(t *testing.T, dir string, files map[string]string) {
+// putAll writes files of a folder, by name.
+func putAll(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
 		path := filepath.Join(dir, name)
@@ -36,7 +36,7 @@ func records(t *testing.T) string {
 		fmt.Fprintf(&piqa, `{"goal": "feed cat number %d and go home", "sol1": "give it some fish and a ball", "sol2": "run to %d parks", "label": %d}`+"\n", i, i, i%2)
 		fmt.Fprintf(&obqa, `{"id": "q%d", "question_stem": "Once upon a time there was a %d", "choices": {"text": ["dog", "cat who was happy", "x"], "label": ["A", "B", "C"]}, "answerKey": "B"}`+"\n", i, i)
 	}
-	put(t, dir, map[string]string{"baber/piqa/validation.jsonl": piqa.String(), "allenai/openbookqa/main/test.jsonl": obqa.String()})
+	putAll(t, dir, map[string]string{"baber/piqa/validation.jsonl": piqa.String(), "allenai/openbookqa/main/test.jsonl": obqa.String()})
 	return dir
 }
 
@@ -158,7 +158,7 @@ func TestLongQuestions(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := func(goal, answer string) (*Eval, error) {
-		put(t, dir, map[string]string{"baber/piqa/validation.jsonl": fmt.Sprintf(`{"goal": %q, "sol1": %q, "sol2": "no", "label": 1}`+"\n"+`{"goal": "a", "sol1": "b", "sol2": "no", "label": 1}`, goal, answer)})
+		putAll(t, dir, map[string]string{"baber/piqa/validation.jsonl": fmt.Sprintf(`{"goal": %q, "sol1": %q, "sol2": "no", "label": 1}`+"\n"+`{"goal": "a", "sol1": "b", "sol2": "no", "label": 1}`, goal, answer)})
 		return NewEval([]string{load.Builtin}, be, EvalOptions{Tasks: TaskOptions{Names: []string{"piqa"}, Data: dir}, Mean: "papers"})
 	}
 	j, err := open(strings.Repeat("a cat ", 600), "yes")

@@ -47,7 +47,7 @@ func scored(t *testing.T, family string, threads int, groups [][]transformer.Tex
 	g := goldentest.Open(t, family)
 	cfg := *g.Config
 	cfg.MaxPositions = max(cfg.MaxPositions, 128)
-	got, err := transformer.New(be, &cfg).Score(context.Background(), groups, transformer.NewStored(be, g.Weights))
+	got, err := transformer.New(be, &cfg).Score(context.Background(), groups, transformer.NewStreamed(be, g.Weights))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestScoreAgreesWithPass(t *testing.T) {
 				t.Fatal(err)
 			}
 			g := goldentest.Open(t, family)
-			tr, w := transformer.New(be, g.Config), transformer.NewStored(be, g.Weights)
+			tr, w := transformer.New(be, g.Config), transformer.NewStreamed(be, g.Weights)
 			got := scored(t, family, 2, groups())
 			for i, group := range groups() {
 				for k, text := range group {
@@ -125,7 +125,7 @@ func TestScoreNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := goldentest.Open(t, "llama_mha")
-	tr, w := transformer.New(be, g.Config), transformer.NewStored(be, g.Weights)
+	tr, w := transformer.New(be, g.Config), transformer.NewStreamed(be, g.Weights)
 	for _, groups := range [][][]transformer.Text{nil, {{}}, {{{IDs: ids(3, 1), From: 3}}}, {{{IDs: ids(3, 1), From: 0}}}} {
 		if _, err := tr.Score(context.Background(), groups, w); err == nil {
 			t.Errorf("%v is scored", groups)
