@@ -3,6 +3,7 @@ package prune
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -170,7 +171,9 @@ func TestRefusedBudgets(t *testing.T) {
 		"nothing":       func(b *Budget) {},
 		"negative":      func(b *Budget) { b.Ratio = -0.1 },
 		"all":           func(b *Budget) { b.Ratio = 1 },
-		"layer all":     func(b *Budget) { b.LayerRatio = 1.5 },
+		"layer all":     func(b *Budget) { b.LayerRatio = 1 },
+		"layer more":    func(b *Budget) { b.LayerRatio = 1.5 },
+		"not a number":  func(b *Budget) { b.Ratio = math.NaN() },
 		"both":          func(b *Budget) { b.Ratio, b.LayerRatio = 0.1, 0.1 },
 		"two":           func(b *Budget) { b.Ratio, b.Params = 0.1, 1e8 },
 		"it is smaller": func(b *Budget) { b.Params = 1e9 },
