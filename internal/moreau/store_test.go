@@ -163,3 +163,32 @@ func (w *watched) Open(a Array, p model.Param) (backend.Buffer, error) {
 	w.look()
 	return w.Store.Open(a, p)
 }
+
+// A run that is done leaves neither state nor scratch file, and nothing else goes.
+func TestJournalRemoves(t *testing.T) {
+	for _, scratch := range []bool{false, true} {
+		dir := t.TempDir()
+		for _, name := range []string{"state", "scratch", "other"} {
+			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j, want := &Journal{Path: filepath.Join(dir, "state")}, []string{"other", "scratch"}
+		if scratch {
+			j.Scratch, want = filepath.Join(dir, "scratch"), []string{"other"}
+		}
+		j.Remove()
+		(*Journal)(nil).Remove()
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var left []string
+		for _, e := range entries {
+			left = append(left, e.Name())
+		}
+		if !slices.Equal(left, want) {
+			t.Errorf("with a scratch file %v: %v are left, want %v", scratch, left, want)
+		}
+	}
+}
