@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -229,6 +230,46 @@ func TestEveryWindowIsDrawn(t *testing.T) {
 		t.Errorf("of a long text, the first byte is drawn %v, the last %v", first, last)
 	}
 }
+
+// A stretch of a long text begins at the blank before a word, where one is near, else at a
+// whole character.
+func TestStretchesBeginAtWords(t *testing.T) {
+	for name, c := range map[string]struct {
+		text  string
+		wants func(first int32) bool
+	}{
+		"words":      {strings.Repeat("some words here ", 200), func(id int32) bool { return id == ' ' || id == 's' }}, // the very beginning is one too
+		"characters": {strings.Repeat("\u4e00", 3000), func(id int32) bool { return id == 0xe4 }},
+	} {
+		for seed := range uint64(40) {
+			rng := rand.New(rand.NewPCG(seed, 0))
+			from := wordStart(c.text, rng.IntN(len(c.text)-10))
+			if !c.wants(int32(c.text[from])) {
+				t.Errorf("%s: begins with %q", name, c.text[from:from+4])
+			}
+		}
+	}
+	// A row's stretch is found so: with as many tokens as the row has, the row begins there.
+	text := strings.Repeat("ab cdefg ", 200)
+	seen := map[int32]bool{}
+	for seed := range uint64(40) {
+		rows, err := Calibration([]string{text}, whole{}, 1, 2, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[rows[0][0]] = true
+	}
+	for id := range seen {
+		if id != ' ' && id != 'a' {
+			t.Errorf("a row begins amid a word, with %q", rune(id))
+		}
+	}
+}
+
+// whole is a tokenizer for tests: two tokens a text, its first byte and its last.
+type whole struct{ words }
+
+func (whole) Encode(text string) []int { return []int{int(text[0]), int(text[len(text)-1])} }
 
 // pairs is a tokenizer for tests: a token for two bytes.
 type pairs struct{ words }

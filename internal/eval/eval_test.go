@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"moreau/internal/backend"
 	"moreau/internal/backend/cpu"
@@ -119,6 +120,15 @@ func TestChunkNLL(t *testing.T) {
 func TestProgress(t *testing.T) {
 	if m := measure(t, times(40, 128)); !slices.Equal(m.done, []int{16, 32, 40}) {
 		t.Errorf("progress %v", m.done)
+	}
+}
+
+// The rate is of all tokens that go through the model, the first of each row as well.
+func TestRate(t *testing.T) {
+	start := time.Now()
+	m := measure(t, times(600, 2))
+	if least := 1200 / time.Since(start).Seconds(); m.TokensPerSecond < least {
+		t.Errorf("%g tokens/s, all 1200 took no longer than makes %g", m.TokensPerSecond, least)
 	}
 }
 

@@ -180,3 +180,22 @@ func TestAdoptChecksPlaces(t *testing.T) {
 		t.Error("another mark is taken for this one's")
 	}
 }
+
+// Whenever a file begins anew it gets a mark that no other has, at its start.
+func TestMarksDiffer(t *testing.T) {
+	r, seen := newToy(t), map[string]bool{}
+	for range 3 {
+		store := r.scratch(t, t.TempDir(), true).(*scratch)
+		for range 3 {
+			if err := store.begin(); err != nil {
+				t.Fatal(err)
+			}
+			marked := make([]byte, len(store.mark))
+			if _, err := store.file.ReadAt(marked, 0); err != nil || string(marked) != store.mark || len(marked) < 20 || seen[store.mark] {
+				t.Errorf("mark %q, the file has %q, seen before %v; %v", store.mark, marked, seen[store.mark], err)
+			}
+			seen[store.mark] = true
+		}
+		store.Free()
+	}
+}
