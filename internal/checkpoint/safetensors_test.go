@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"moreau/internal/tensor"
 )
 
 // stFile makes a file of a JSON header and n bytes of data.
@@ -200,5 +202,37 @@ func TestWriteSafetensorsErrors(t *testing.T) {
 		if err := WriteSafetensors(&bytes.Buffer{}, bad, m.Read, nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// Where a folder has one file and an index, the file counts, as in transformers.
+func TestSingleFileComesFirst(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name string, v float32) {
+		m := Memory{"w": tensor.FromFloat32(tensor.F32, []int{1}, []float32{v})}
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := WriteSafetensors(f, m.Tensors(), m.Read, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("model.safetensors", 1)
+	put("model-00001-of-00001.safetensors", 2)
+	if err := os.WriteFile(filepath.Join(dir, "model.safetensors.index.json"), []byte(`{"weight_map": {"w": "model-00001-of-00001.safetensors"}}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []float32{1, 2} {
+		s, err := OpenSafetensors(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x, err := s.Read("w"); err != nil || x.Float32()[0] != want {
+			t.Errorf("%v, %v, want %g", x.Float32(), err, want)
+		}
+		s.Close()
+		os.Remove(filepath.Join(dir, "model.safetensors"))
 	}
 }

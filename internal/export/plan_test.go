@@ -3,6 +3,7 @@ package export
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -168,6 +169,49 @@ func TestCarriedFiles(t *testing.T) {
 	c := config(t, out)
 	if len(c["eos_token_id"].([]any)) != 2 || c["auto_map"] != nil || c["dtype"] != nil || c["torch_dtype"] != "float32" {
 		t.Errorf("config.json: %v", c)
+	}
+}
+
+// Every kind of file that holds for the pruned model too is found in a source's folder.
+func TestWhichFilesAreCarried(t *testing.T) {
+	dir := t.TempDir()
+	want := []string{"LICENSE", "LICENSE.md", "NOTICE", "NOTICE.txt", "USE_POLICY.md", "tokenizer.json", "tokenizer.model", "tekken.json", "tokenizer_config.json",
+		"special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "chat_template.json", "additional_chat_templates/a.jinja",
+		"generation_config.json", "README.md"}
+	for _, name := range append(want, "model.safetensors", "config.json", "modeling_x.py", "onnx/model.onnx", "LICENSES/x", "x.json") {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("{}"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := carriedFiles(Model{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range files {
+		got = append(got, filepath.ToSlash(f.Name))
+		if f.Bytes != 2 {
+			t.Errorf("%s has %d bytes", f.Name, f.Bytes)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A file that changes while it is copied is no copy.
+func TestCopiesAreWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	if err := os.WriteFile(path, make([]byte, 10), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for size, fine := range map[int64]bool{10: true, 9: false, 11: false, 0: false} {
+		if err := copyOf(path, size)(io.Discard); (err == nil) != fine {
+			t.Errorf("10 bytes for %d: %v", size, err)
+		}
 	}
 }
 
