@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -120,7 +121,7 @@ func (o *evalOptions) run(ctx context.Context, g *globals, paths []string, stdou
 	plan := j.Plan()
 	r, err := j.Execute(ctx, plan, newConsole(stderr))
 	switch {
-	case err != nil && ctx.Err() != nil && plan.Journal != "":
+	case err != nil && ctx.Err() != nil && there(plan.Journal):
 		return interrupted{"the same command continues from what is measured: " + plan.Journal}
 	case err != nil:
 		return err
@@ -131,4 +132,10 @@ func (o *evalOptions) run(ctx context.Context, g *globals, paths []string, stdou
 		return printJSON(stdout, r.Models[0])
 	}
 	return printJSON(stdout, r)
+}
+
+// there says whether a file is there.
+func there(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

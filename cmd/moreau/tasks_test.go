@@ -92,3 +92,37 @@ func TestWrongTasks(t *testing.T) {
 	refused(t, exitInput, []string{"capitals.jsonl", "put the file there"}, at(task, "--data", data)...)
 	refused(t, exitInput, []string{"bad.json", "unusable results"}, "compare", filepath.Join(data, "bad.json"))
 }
+
+// An evaluation that is interrupted again and again goes on each time, to the same bytes.
+func TestInterruptedEval(t *testing.T) {
+	task, data := capitals(t)
+	dir := t.TempDir()
+	whole, out := filepath.Join(dir, "whole.json"), filepath.Join(dir, "r.json")
+	args := []string{"eval", stories, "--tasks", task, "--data", data, "--ppl", "a=builtin:stories", "--ppl", "b=builtin:shakespeare", "--chunks", "2", "-o"}
+	must(t, append(args, whole)...)
+	continued := 0
+	for n := int64(40); ; n += 4 { // the hash of the weights asks for each tensor
+		ctx := &countdown{Context: t.Context()}
+		ctx.left.Store(n)
+		r := run(ctx, append(args, out)...)
+		if r.code == exitOK {
+			break
+		}
+		if r.code != exitInterrupted || n > 200 {
+			t.Fatalf("stopped at check %d: exit code %d: %s", n, r.code, r.message)
+		}
+		if there(filepath.Join(dir, ".r.json.moreau-answers")) != strings.Contains(r.message, "the same command continues") {
+			t.Errorf("stopped at check %d: %s", n, r.message)
+		}
+		if strings.Contains(r.stderr, "continuing") {
+			continued++
+		}
+	}
+	if continued == 0 {
+		t.Error("it never continued")
+	}
+	if read(t, out) != read(t, whole) {
+		t.Error("other bytes")
+	}
+	only(t, dir, "r.json", "whole.json")
+}

@@ -35,6 +35,7 @@ func Builtin(name string) (*Task, error) {
 func Load(names []string) (tasks []*Task, err error) {
 	var all []string
 	for _, name := range names {
+		name = strings.TrimSpace(name)
 		if name == "papers" {
 			all = append(all, Papers...)
 		} else {

@@ -173,7 +173,7 @@ func TestLoad(t *testing.T) {
 	mine := filepath.Join(t.TempDir(), "mine.json")
 	put(t, filepath.Dir(mine), "mine.json", `{"name": "mine", "metric": "acc", "context": "{{.q}}", "choices": ["a", "b"], "gold": "{{.g}}", "delimiter": "", "data": [{"file": "x.jsonl"}]}`)
 	put(t, filepath.Dir(mine), "x.jsonl", `{"q": "a or b? ", "g": 1}`)
-	tasks, err := task.Load([]string{mine, "papers"})
+	tasks, err := task.Load([]string{mine, " papers"})
 	if err != nil || len(tasks) != 8 || tasks[0].Name != "mine" || tasks[7].Name != "openbookqa" {
 		t.Fatal(tasks, err)
 	}
