@@ -82,6 +82,7 @@ func TestGemma2(t *testing.T) {
 		{`, "layer_types": ["full_attention", "chunked_attention", "full_attention"]`, [3]int{}, 0, 0, 0, `layer_types "chunked_attention" is not supported`},
 		{`, "sliding_window": null`, [3]int{}, 0, 0, 0, "sliding_window is no positive number"},
 		{`, "attn_logit_softcapping": -1`, [3]int{}, 0, 0, 0, "soft cap is -1"},
+		{`, "query_pre_attn_scalar": 0`, [3]int{}, 0, 0, 0, "query_pre_attn_scalar is 0, want 1 to"},
 		{`, "tie_word_embeddings": false`, [3]int{}, 0, 0, 0, "tie_word_embeddings false is not supported for gemma2"},
 		{`, "hidden_activation": "silu"`, [3]int{}, 0, 0, 0, `hidden_act "silu" is not supported for gemma2, known is gelu_pytorch_tanh`},
 		{`, "use_bidirectional_attention": true`, [3]int{}, 0, 0, 0, "use_bidirectional_attention is not supported"},

@@ -44,7 +44,7 @@ func gemma2HF(h *hfConfig, c *Config) error {
 
 // scoresAndCaps reads how scores are scaled, and the soft caps.
 func (h *hfConfig) scoresAndCaps(c *Config) error {
-	if h.QueryScalar < 0 || h.QueryScalar > mostSize {
+	if h.QueryScalar < 1 || h.QueryScalar > mostSize {
 		return fmt.Errorf("query_pre_attn_scalar is %d, want 1 to %d", h.QueryScalar, mostSize)
 	}
 	c.divideScores(h.QueryScalar)

@@ -26,7 +26,7 @@ func graniteHF(h *hfConfig, c *Config) error {
 		factor float64
 	}{{"embedding_multiplier", h.EmbeddingFactor}, {"residual_multiplier", h.ResidualFactor},
 		{"attention_multiplier", h.ScoreFactor}, {"logits_scaling", h.LogitDivisor}} {
-		if !(x.factor > 0) {
+		if !(float32(x.factor) > 0) {
 			return fmt.Errorf("%s is %v, want more than 0", x.key, x.factor)
 		}
 	}

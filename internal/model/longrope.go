@@ -1,9 +1,6 @@
 package model
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // LongRoPE (Ding et al., arXiv 2402.13753; transformers,
 // _compute_longrope_parameters): each pair has a divisor of its own for sequences
@@ -21,11 +18,4 @@ func LongRopeAttention(factor, original float64) float64 {
 		return 1
 	}
 	return math.Sqrt(1 + math.Log(factor)/math.Log(original))
-}
-
-func (s *RopeScaling) longInRange(headDim int) bool {
-	all := func(factors []float64) bool {
-		return len(factors) == headDim/2 && !slices.ContainsFunc(factors, func(x float64) bool { return !positive(x) })
-	}
-	return all(s.Short) && all(s.Long) && s.OriginalPosition >= 2 && s.OriginalPosition <= mostSize && positive(Rope{Scaling: s}.Attention())
 }

@@ -91,12 +91,12 @@ func (c *Config) validateMath() error {
 		name string
 		v    float64
 	}{
-		{"a soft cap", float64(c.ScoreCap)}, {"a soft cap", float64(c.LogitCap)}, {"the scale of scores", c.ScoreScale},
+		{"the scores' soft cap", float64(c.ScoreCap)}, {"the logits' soft cap", float64(c.LogitCap)}, {"the scale of scores", c.ScoreScale},
 		{"the scale of the embedding", float64(c.EmbeddingScale)}, {"the scale of the residual stream", float64(c.ResidualScale)},
 		{"the divisor of logits", float64(c.LogitDivisor)}, {"the growth of queries", c.Growth.Beta},
 	} {
 		if !(x.v >= 0 && x.v <= mostSize) {
-			return fmt.Errorf("%s is %v, want more than 0", x.name, x.v)
+			return fmt.Errorf("%s is %v, want more than 0, to %d", x.name, x.v, mostSize)
 		}
 	}
 	switch {

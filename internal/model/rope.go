@@ -148,27 +148,12 @@ func (r Rope) validate(headDim int) error {
 	if s == nil {
 		return nil
 	}
-	factor := s.Factor >= 1 && !math.IsInf(s.Factor, 0)
-	original := s.OriginalPosition > 0 && s.OriginalPosition <= mostSize
-	var ok bool
-	switch s.Type {
-	case "linear":
-		ok = factor
-	case "dynamic":
-		ok = factor && original && headDim > 2
-	case "llama3":
-		ok = factor && original && s.LowFreq > 0 && s.HighFreq > s.LowFreq && !math.IsInf(s.HighFreq, 0)
-	case "yarn":
-		ok = factor && original && r.yarnInRange(headDim)
-	case "factors":
-		ok = len(s.Factors) == headDim/2 && positive(r.Attention())
-	case longrope:
-		ok = s.longInRange(headDim)
-	default:
+	check, known := scalings[s.Type]
+	if !known {
 		return fmt.Errorf("rope scaling %q is not supported, known are linear, dynamic, yarn, llama3, longrope", s.Type)
 	}
-	if ok {
-		return nil
+	if wrong := check(r, headDim); wrong != "" {
+		return fmt.Errorf("rope scaling %q has values out of range: %s", s.Type, wrong)
 	}
-	return fmt.Errorf("rope scaling %q has values out of range", s.Type)
+	return nil
 }

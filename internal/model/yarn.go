@@ -73,12 +73,3 @@ func (r Rope) yarnDivisors(headDim int) []float64 {
 	}
 	return d
 }
-
-func (r Rope) yarnInRange(headDim int) bool {
-	low, high := r.yarnRamp(headDim)
-	fast, slow := r.Scaling.betas()
-	return r.Theta > 1 && slow > 0 && fast >= slow && low <= high && positive(r.Attention())
-}
-
-// positive says whether x is a finite number above 0.
-func positive(x float64) bool { return x > 0 && !math.IsInf(x, 0) }
