@@ -27,7 +27,7 @@ func gemma2Fits(c *model.Config) string {
 	case evenWindow(c) == 0:
 		return "has a sliding window in even layers and none in odd ones, this model otherwise"
 	case queryScalar(c) != n:
-		return fmt.Sprintf("of these sizes divides scores by the root of %d, this model by that of %d", n, queryScalar(c))
+		return fmt.Sprintf("divides scores by the root of %d in models of these sizes, this one by that of %d", n, queryScalar(c))
 	}
 	return rootEmbedding(c)
 }

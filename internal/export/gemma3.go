@@ -33,7 +33,7 @@ func slidingTurnLocally(c *model.Config) string {
 // gemma3FitsGGUF: llama.cpp takes the scale of scores from the sizes too.
 func gemma3FitsGGUF(c *model.Config) string {
 	if n := c.Gemma3QueryScalar(); queryScalar(c) != n {
-		return fmt.Sprintf("of these sizes divides scores by the root of %d, this model by that of %d", n, queryScalar(c))
+		return fmt.Sprintf("divides scores by the root of %d in models of these sizes, this one by that of %d", n, queryScalar(c))
 	}
 	return gemma3Fits(c)
 }

@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"slices"
 
 	"moreau/internal/model"
 )
@@ -72,8 +73,28 @@ func ggufFor(c *model.Config) (*ggufTarget, error) {
 	if h, _ := choose(hfTargets, c); h != nil {
 		other = "a Hugging Face folder"
 	}
-	f, sizes := c.Features(), model.FeaturesOf(model.LayerSizes)
-	return nil, refusal("llama.cpp's "+why, f.Has(model.LayerSizes) && anyHolds(ggufTargets, f&^sizes), other)
+	return nil, refusal("llama.cpp's "+why, alikeRemedy(c), other)
+}
+
+// alikeRemedy is how to cut so that layers are alike and a GGUF file holds them, "" where none does then.
+func alikeRemedy(c *model.Config) string {
+	byHeads := func(a, b model.Layer) int { return a.Heads - b.Heads }
+	if t, _ := choose(ggufTargets, alike(c, slices.MinFunc(c.Layers, byHeads))); t != nil {
+		return "cut all layers alike (--uniform)"
+	}
+	if t, _ := choose(ggufTargets, alike(c, slices.MaxFunc(c.Layers, byHeads))); t != nil {
+		return "cut all layers alike (--uniform), channels alone (--mlp-only)"
+	}
+	return ""
+}
+
+// alike is c with all layers of these sizes.
+func alike(c *model.Config, sizes model.Layer) *model.Config {
+	layers := slices.Clone(c.Layers)
+	for i := range layers {
+		layers[i].Heads, layers[i].KVHeads, layers[i].Intermediate = sizes.Heads, sizes.KVHeads, sizes.Intermediate
+	}
+	return c.WithLayers(layers)
 }
 
 // OneSize says whether llama.cpp's architectures for models as c build all layers from

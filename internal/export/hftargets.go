@@ -123,7 +123,7 @@ func hfFor(c *model.Config) (*hfTarget, error) {
 	if g, _ := choose(ggufTargets, c); g != nil {
 		other = "a .gguf file"
 	}
-	return nil, refusal(why, false, other)
+	return nil, refusal(why, "", other)
 }
 
 // OwnCode says whether a folder of c brings Python code of its own, which users

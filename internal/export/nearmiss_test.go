@@ -66,6 +66,7 @@ func TestNearMisses(t *testing.T) {
 // only where these are what is in the way.
 func TestRemedies(t *testing.T) {
 	const none, folder, file, alike = "no other container", "write a Hugging Face folder", "write a .gguf file", "cut all layers alike (--uniform)"
+	const channels = "channels alone (--mlp-only)"
 	for _, c := range []struct {
 		modelType, more string
 		cut             int
@@ -74,11 +75,14 @@ func TestRemedies(t *testing.T) {
 		{"qwen3", "", 1, []string{alike, folder}, nil},
 		{"qwen3", llama3, 1, []string{folder}, nil}, // alike would not do
 		{"gemma2", "", 0, []string{folder}, nil},
-		{"phi3", partial, 1, []string{alike, folder}, nil},
+		{"phi3", partial, 1, []string{alike, channels, folder}, nil},
+		{"olmo2", "", 1, []string{alike, channels, folder}, nil},
+		{"gemma3_text", scalar, 1, []string{alike, folder}, nil},
+		{"gemma3_text", `, "query_pre_attn_scalar": 5`, 1, []string{folder}, nil}, // nor here
 	} {
 		m := cut(tiny(t, c.modelType, c.more), c.cut)
-		remedies(t, m, "out.gguf", c.gguf, []string{none, folder, file, alike})
-		remedies(t, m, "out", c.hf, []string{none, folder, file, alike})
+		remedies(t, m, "out.gguf", c.gguf, []string{none, folder, file, alike, channels})
+		remedies(t, m, "out", c.hf, []string{none, folder, file, alike, channels})
 	}
 	m := tiny(t, "llama", "")
 	own := *m.Config

@@ -93,12 +93,12 @@ func anyHolds[T interface{ base() *target }](list []T, f model.Features) bool {
 }
 
 // refusal is the error of a container that none of whose targets holds c, for this reason.
-// alike says that one would hold it if its layers were alike; other is the container that
-// does, if not "".
-func refusal(why string, alike bool, other string) error {
+// alike is how to cut so that one holds what is left, other the container that holds it as it is,
+// "" where there is none.
+func refusal(why, alike, other string) error {
 	var remedies []string
-	if alike {
-		remedies = append(remedies, "cut all layers alike (--uniform)")
+	if alike != "" {
+		remedies = append(remedies, alike)
 	}
 	if other != "" {
 		remedies = append(remedies, "write "+other)
