@@ -11,6 +11,7 @@ import (
 	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/prune"
+	"moreau/internal/tensor"
 )
 
 // layers is the built-in model with layers of so many channels.
@@ -152,5 +153,35 @@ func TestPlanIsDone(t *testing.T) {
 	}
 	if info, err := os.Stat(out); err != nil || info.Size() != p.Out.Bytes {
 		t.Errorf("%v, %v, planned %d bytes", info, err, p.Out.Bytes)
+	}
+}
+
+// The plan of a size is the largest that fits: none of those that leave a little more does.
+func TestSizeIsTheLargest(t *testing.T) {
+	for _, d := range []tensor.DType{tensor.F32, tensor.Q8_0, tensor.Q4_K} {
+		for _, most := range []int64{190_000, 210_000, 222_222} {
+			if d == tensor.F32 {
+				most *= 4
+			}
+			j := newPrune(t, PruneOptions{Budget: BudgetOptions{Size: most}, Out: OutOptions{Path: filepath.Join(t.TempDir(), "out.gguf"), DType: &d}})
+			found := j.sized
+			if bytes, err := j.outputBytes(found); err != nil || bytes > most {
+				t.Errorf("%s, %d bytes: %d are planned, %v", d, most, bytes, err)
+			}
+			b, tried := found.Budget, 0
+			for b.Params = found.After.ParamCount() + 1; tried < 12 && b.Params < found.Before.ParamCount(); {
+				p, err := prune.NewPlan(found.Before, nil, b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if left := p.After.ParamCount(); left > found.After.ParamCount() {
+					if bytes, err := j.outputBytes(p); err != nil || bytes <= most {
+						t.Errorf("%s, %d bytes: a plan of %d parameters takes %d, that of %d was taken; %v", d, most, left, bytes, found.After.ParamCount(), err)
+					}
+					tried++
+				}
+				b.Params += 64
+			}
+		}
 	}
 }
