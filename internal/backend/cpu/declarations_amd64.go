@@ -4,6 +4,8 @@
 
 package cpu
 
+import "moreau/internal/tensor"
+
 //go:noescape
 func copyRowsAVX2(dst []float32, width int, src []float32, lds, n int)
 
@@ -58,6 +60,33 @@ func normalAVX2(dst []float32, group, seed, stream uint64)
 //go:noescape
 func roundAVX2(out, x []float32)
 
+//go:noescape
+func dotsF32AVX2(out, x []float32, w []byte)
+
+//go:noescape
+func dotsF16AVX2(out, x []float32, w []byte)
+
+//go:noescape
+func dotsBF16AVX2(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ8_0AVX2(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ4_0AVX2(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ4_1AVX2(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ4_KAVX2(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ5_KAVX2(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ6_KAVX2(out, x []float32, w []byte)
+
 var setAVX2 = kernels{
 	name: "avx2",
 	mr:   4, nr: 24,
@@ -79,6 +108,17 @@ var setAVX2 = kernels{
 	perturb:    perturbAVX2,
 	normal:     normalAVX2,
 	round:      roundAVX2,
+	storedDots: map[tensor.DType]storedDots{
+		tensor.F32:  dotsF32AVX2,
+		tensor.F16:  dotsF16AVX2,
+		tensor.BF16: dotsBF16AVX2,
+		tensor.Q8_0: dotsQ8_0AVX2,
+		tensor.Q4_0: dotsQ4_0AVX2,
+		tensor.Q4_1: dotsQ4_1AVX2,
+		tensor.Q4_K: dotsQ4_KAVX2,
+		tensor.Q5_K: dotsQ5_KAVX2,
+		tensor.Q6_K: dotsQ6_KAVX2,
+	},
 }
 
 //go:noescape
@@ -129,6 +169,33 @@ func normalAVX512(dst []float32, group, seed, stream uint64)
 //go:noescape
 func roundAVX512(out, x []float32)
 
+//go:noescape
+func dotsF32AVX512(out, x []float32, w []byte)
+
+//go:noescape
+func dotsF16AVX512(out, x []float32, w []byte)
+
+//go:noescape
+func dotsBF16AVX512(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ8_0AVX512(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ4_0AVX512(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ4_1AVX512(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ4_KAVX512(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ5_KAVX512(out, x []float32, w []byte)
+
+//go:noescape
+func dotsQ6_KAVX512(out, x []float32, w []byte)
+
 var setAVX512 = kernels{
 	name: "avx512",
 	mr:   12, nr: 32,
@@ -150,6 +217,17 @@ var setAVX512 = kernels{
 	perturb:    perturbAVX512,
 	normal:     normalAVX512,
 	round:      roundAVX512,
+	storedDots: map[tensor.DType]storedDots{
+		tensor.F32:  dotsF32AVX512,
+		tensor.F16:  dotsF16AVX512,
+		tensor.BF16: dotsBF16AVX512,
+		tensor.Q8_0: dotsQ8_0AVX512,
+		tensor.Q4_0: dotsQ4_0AVX512,
+		tensor.Q4_1: dotsQ4_1AVX512,
+		tensor.Q4_K: dotsQ4_KAVX512,
+		tensor.Q5_K: dotsQ5_KAVX512,
+		tensor.Q6_K: dotsQ6_KAVX512,
+	},
 }
 
 //go:noescape

@@ -13,7 +13,7 @@ var kernelSets = []*kernels{&setAVX512, &setAVX2, &generic}
 // detect asks the processor.
 func detect() machine {
 	x := &cpu.X86
-	avx2 := x.HasAVX2 && x.HasFMA
+	avx2 := x.HasAVX2 && x.HasFMA && hasF16C()
 	avx512 := avx2 && x.HasAVX512F && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512BW
 	m := machine{
 		vendor: vendor(),
@@ -29,6 +29,12 @@ func detect() machine {
 		m.pairs["avx512"] = &pairsAVX512
 	}
 	return m
+}
+
+// hasF16C says whether halves are converted; every processor with AVX2 does that.
+func hasF16C() bool {
+	_, _, ecx, _ := cpuid(1)
+	return ecx>>29&1 == 1
 }
 
 func vendor() string {

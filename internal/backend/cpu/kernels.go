@@ -1,7 +1,13 @@
 package cpu
 
+import "moreau/internal/tensor"
+
 // microKernel makes a micro-tile of c from a panel of a and one of b.
 type microKernel func(c []float32, ldc int, a, b []float32, k int, add bool)
+
+// storedDots: out[r] = Σ x·w over row r, for len(out) rows of len(x) values, one behind the
+// other, as a type stores them. Rows are whole blocks; there is at least one value.
+type storedDots func(out, x []float32, w []byte)
 
 // kernels is one set of inner loops. Slices of one call have the same length
 // unless said; none need be aligned, and outputs may be inputs. Each has a
@@ -48,6 +54,8 @@ type kernels struct {
 	normal func(dst []float32, group, seed, stream uint64)
 	// round: out = x rounded to bf16, ties to even; NaN stays NaN.
 	round func(out, x []float32)
+	// storedDots by type; rows of other types are decoded first.
+	storedDots map[tensor.DType]storedDots
 }
 
 // pairKernels are what products of bf16 need beside kernels: a value of the packed

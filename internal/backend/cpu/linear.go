@@ -36,6 +36,9 @@ func (b *Backend) linearDots(out, x, w []float32, N, I, O int) {
 	})
 }
 
+// rowsOfDots is how many rows of I weights a task of dot products has.
+func rowsOfDots(I int) int { return max(1, 16*chunk/max(1, I)) }
+
 // dots runs f for each row of O rows of I weights, over all threads, with x rounded if the
 // format rounds.
 func (b *Backend) dots(O, I int, x []float32, f func(t *worker, x []float32, o int)) {
@@ -45,7 +48,7 @@ func (b *Backend) dots(O, I int, x []float32, f func(t *worker, x []float32, o i
 		b.round(memory, x)
 		x = memory
 	}
-	b.spans(O, max(1, 16*chunk/max(1, I)), func(t *worker, lo, hi int) {
+	b.spans(O, rowsOfDots(I), func(t *worker, lo, hi int) {
 		for o := lo; o < hi; o++ {
 			f(t, x, o)
 		}

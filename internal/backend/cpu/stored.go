@@ -66,8 +66,17 @@ func (b *Backend) linearStored(out, x []float32, w *stored, N, I, O int) {
 	}
 }
 
-// linearStoredDots decodes one row after the other.
+// linearStoredDots multiplies rows as they are, or decodes one after the other.
 func (b *Backend) linearStoredDots(out, x []float32, w *stored, N, I, O int) {
+	if dots := b.storedDots[w.DType]; dots != nil && !b.linear.rounds && I > 0 {
+		bytes := I / w.DType.BlockSize() * w.DType.BlockBytes()
+		b.spans(O, rowsOfDots(I), func(_ *worker, lo, hi int) {
+			for n := range N {
+				dots(out[n*O+lo:n*O+hi], x[n*I:(n+1)*I], w.Data[lo*bytes:hi*bytes])
+			}
+		})
+		return
+	}
 	b.dots(O, I, x, func(t *worker, x []float32, o int) {
 		row := t.scratch(I)
 		w.Decode(row, o*I)

@@ -28,6 +28,14 @@ func interleaved() (list []uint32) {
 	return list
 }
 
+// quants are the values of the sixteen quants of four bits, from least on.
+func quants(least float64) (list []uint32) {
+	for i := range 16 {
+		list = append(list, f(least + float64(i))[0])
+	}
+	return list
+}
+
 // constants are vectors of 64 bytes.
 var constants = map[string][]uint32{
 	"one":           f(1),
@@ -45,6 +53,15 @@ var constants = map[string][]uint32{
 	"upper":      u(1<<32 - 1<<16),
 	"quiet":      u(1 << 22),
 	"interleave": interleaved(),
+
+	// Quants of stored blocks.
+	"nibbles":       quants(0),
+	"signedNibbles": quants(-8),
+	"eight":         u(8),
+	"fifteen":       u(15),
+	"sixteen":       u(16),
+	"thirtyTwo":     u(32),
+	"fortyEight":    u(48),
 
 	// exp: Cephes' expf.
 	"expHigh": f(89),

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"go/format"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// kernel is one function: its arguments as in Go, and its body.
+// kernel is one function: its arguments as in Go, the bytes of its stack, and its body.
 type kernel struct {
 	name, args, result string
+	frame              int
 	body               func(g *gen)
 }
 
@@ -34,7 +36,7 @@ func assembly(s isa, list []kernel) []byte {
 		g := newGen(s, k)
 		k.body(g)
 		fmt.Fprintf(&out, "\n// func %s%s(%s)%s\n", k.name, s.suffix, k.args, strings.TrimRight(" "+k.result, " "))
-		fmt.Fprintf(&out, "TEXT ·%s%s(SB), NOSPLIT, $0-%d\n%s", k.name, s.suffix, g.size, g.String())
+		fmt.Fprintf(&out, "TEXT ·%s%s(SB), NOSPLIT, $%d-%d\n%s", k.name, s.suffix, k.frame, g.size, g.String())
 		for _, m := range constant.FindAllStringSubmatch(g.String(), -1) {
 			used[m[1]] = true
 		}
@@ -53,7 +55,7 @@ var (
 func newGen(s isa, k kernel) *gen {
 	g := &gen{isa: s, offsets: map[string]string{}}
 	for _, p := range parameters(k.args) {
-		size := map[string]int{"[]float32": 24, "int": 8, "uint64": 8, "float32": 4, "bool": 1}[p[1]]
+		size := map[string]int{"[]float32": 24, "[]byte": 24, "int": 8, "uint64": 8, "float32": 4, "bool": 1}[p[1]]
 		g.size = align(g.size, min(size, 8))
 		name := p[0]
 		if size == 24 {
@@ -112,7 +114,7 @@ func (g *gen) emit(text string, args ...any) {
 
 func declarations() []byte {
 	var out bytes.Buffer
-	out.WriteString(header + "package cpu\n")
+	out.WriteString(header + "package cpu\n\nimport \"moreau/internal/tensor\"\n")
 	declare := func(k kernel, s isa) {
 		fmt.Fprintf(&out, "\n//go:noescape\nfunc %s%s(%s) %s\n", k.name, s.suffix, k.args, k.result)
 	}
@@ -120,7 +122,7 @@ func declarations() []byte {
 		declare(k, avx2)
 	}
 	for _, s := range []isa{avx2, avx512} {
-		for _, k := range kernels {
+		for _, k := range slices.Concat(kernels, storedDots) {
 			declare(k, s)
 		}
 		fmt.Fprintf(&out, "\nvar set%s = kernels{\nname: %q,\nmr: %d, nr: %d,\n", s.suffix, strings.ToLower(s.suffix), s.mr, s.nv*s.lanes)
@@ -130,7 +132,11 @@ func declarations() []byte {
 		for _, k := range kernels {
 			fmt.Fprintf(&out, "%s: %s%s,\n", k.name, k.name, s.suffix)
 		}
-		out.WriteString("}\n")
+		out.WriteString("storedDots: map[tensor.DType]storedDots{\n")
+		for _, k := range storedDots {
+			fmt.Fprintf(&out, "tensor.%s: %s%s,\n", strings.TrimPrefix(k.name, "dots"), k.name, s.suffix)
+		}
+		out.WriteString("},\n}\n")
 	}
 	for _, k := range bf16 {
 		declare(k, avx512)

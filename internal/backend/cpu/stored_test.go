@@ -1,0 +1,97 @@
+package cpu
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"moreau/internal/tensor"
+)
+
+// storedDotsGeneric decodes a row and multiplies it: the oracle.
+func storedDotsGeneric(out, x []float32, w tensor.Tensor) {
+	row := make([]float32, len(x))
+	for r := range out {
+		w.Decode(row, r*len(x))
+		out[r] = dotGeneric(x, row)
+	}
+}
+
+// TestStoredTwins: rows of every type, of all lengths for plain types, in memory that ends
+// where the rows do.
+func TestStoredTwins(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for _, k := range vectorSets() {
+		for d, dots := range k.storedDots {
+			for n := range 140 {
+				cols := max(1, n)
+				if d.Quantized() {
+					cols = (1 + n%6) * d.BlockSize()
+				}
+				rows := n % 7
+				w, x := randomStored(random, d, rows, cols), make([]float32, cols)
+				for i := range x {
+					x[i] = float32(random.NormFloat64())
+				}
+				want, got := make([]float32, rows), slices.Repeat([]float32{canary}, rows+2)
+				storedDotsGeneric(want, x, w)
+				dots(got[1:rows+1], x, w.Data)
+				for r, v := range want {
+					if !close32(got[r+1], v, 1e-4) {
+						t.Fatalf("%s: %s[%d %d]: row %d is %v, want %v", k.name, d, rows, cols, r, got[r+1], v)
+					}
+				}
+				if got[0] != canary || got[rows+1] != canary {
+					t.Fatalf("%s: %s[%d %d] wrote outside", k.name, d, rows, cols)
+				}
+			}
+		}
+	}
+}
+
+const canary = -12345.5
+
+// randomStored is a matrix of normal draws, or of blocks of random quants with small scales.
+func randomStored(random *rand.Rand, d tensor.DType, rows, cols int) tensor.Tensor {
+	if d.Encodable() {
+		values := make([]float32, rows*cols)
+		for i := range values {
+			values[i] = float32(random.NormFloat64())
+		}
+		return tensor.FromFloat32(d, []int{rows, cols}, values)
+	}
+	size, _ := d.Bytes([]int{rows, cols})
+	t := tensor.New(d, []int{rows, cols}, make([]byte, size))
+	for i := range t.Data {
+		t.Data[i] = byte(random.IntN(256))
+	}
+	for b := t.Data; len(b) > 0; b = b[d.BlockBytes():] { // Q5_K: d, dmin
+		copy(b, tensor.Encode(tensor.F16, []float32{0.002, 0.03}))
+	}
+	return t
+}
+
+// BenchmarkStoredDots: weights a second of one thread, of a matrix that the second-level
+// cache does not hold, and of one that it does.
+func BenchmarkStoredDots(b *testing.B) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for _, k := range vectorSets() {
+		for d := tensor.F32; d <= tensor.Q6_K; d++ {
+			for _, rows := range []int{100, 4000} {
+				if dots := k.storedDots[d]; dots != nil {
+					const cols = 1536
+					w := randomStored(random, d, 100, cols)
+					w.Data = slices.Repeat(w.Data, rows/100)
+					x, out := make([]float32, cols), make([]float32, rows)
+					b.Run(fmt.Sprintf("%s/%s/%d", k.name, d, rows), func(b *testing.B) {
+						for b.Loop() {
+							dots(out, x, w.Data)
+						}
+						b.ReportMetric(float64(b.N)*float64(rows)*cols/b.Elapsed().Seconds()/1e9, "Gweights/s")
+					})
+				}
+			}
+		}
+	}
+}
