@@ -11,100 +11,103 @@ import (
 	"moreau/internal/model"
 )
 
+// written is what models of all families are written as.
+var written = []struct {
+	modelType, more string
+	cut             int    // layers
+	arch, class     string // "" where the container refuses
+	heads           int    // != 0: query heads of both layers instead
+}{
+	{"mistral", sliding, 0, "llama", "MistralForCausalLM", 0},
+	{"mistral", sliding, 2, "llama", "MistralForCausalLM", 0},
+	{"mistral", sliding, 1, "deci", "PrunedMistralForCausalLM", 0},
+	{"mistral", `, "sliding_window": 64`, 1, "deci", "PrunedLlamaForCausalLM", 0},
+	{"qwen2", "", 0, "qwen2", "Qwen2ForCausalLM", 0},
+	{"qwen2", llama3, 0, "llama", "Qwen2ForCausalLM", 0},
+	{"qwen2", "", 2, "llama", "Qwen2ForCausalLM", 0},
+	{"qwen2", "", 1, "deci", "PrunedQwen2ForCausalLM", 0},
+	{"qwen2", "", 0, "llama", "Qwen2ForCausalLM", 6},
+	{"qwen3", "", 0, "qwen3", "Qwen3ForCausalLM", 0},
+	{"qwen3", "", 2, "qwen3", "Qwen3ForCausalLM", 0},
+	{"qwen3", "", 1, "", "PrunedQwen3ForCausalLM", 0},
+	{"qwen3", llama3, 0, "", "Qwen3ForCausalLM", 0},
+	{"phi3", "", 0, "phi3", "Phi3ForCausalLM", 0},
+	{"phi3", sliding, 0, "phi3", "Phi3ForCausalLM", 0},
+	{"phi3", "", 2, "llama", "Phi3ForCausalLM", 0}, // phi3 wants heads that make up the hidden size
+	{"phi3", "", 1, "deci", "PrunedPhi3ForCausalLM", 0},
+	{"phi3", sliding, 1, "deci", "PrunedPhi3ForCausalLM", 0},
+	{"phi3", long, 0, "phi3", "Phi3ForCausalLM", 0},
+	{"phi3", long, 2, "llama", "PrunedPhi3ForCausalLM", 0}, // Phi3Config counts the factors by hidden size and heads
+	{"phi3", long, 1, "deci", "PrunedPhi3ForCausalLM", 0},
+	{"llama", long, 0, "llama", "LlamaForCausalLM", 0},
+	{"llama", biases, 0, "llama", "LlamaForCausalLM", 0},
+	{"llama", biases2, 2, "llama", "LlamaForCausalLM", 0},
+	{"llama", biases2, 1, "deci", "PrunedLlamaForCausalLM", 0},
+	{"llama", biases, 0, "llama", "PrunedLlamaForCausalLM", 6}, // of 16: Mistral would have no biases
+	{"gemma", "", 0, "gemma", "GemmaForCausalLM", 0},
+	{"gemma", "", 2, "gemma", "GemmaForCausalLM", 0},
+	{"gemma", "", 1, "", "PrunedGemmaForCausalLM", 0},
+	{"gemma", "", 0, "gemma", "GemmaForCausalLM", 6},
+	{"gemma", llama3, 0, "", "GemmaForCausalLM", 0},
+	{"gemma2", caps, 0, "gemma2", "Gemma2ForCausalLM", 0},
+	{"gemma2", caps, 2, "gemma2", "Gemma2ForCausalLM", 0},
+	{"gemma2", caps, 1, "", "PrunedGemma2ForCausalLM", 0},
+	{"gemma2", caps, 0, "gemma2", "PrunedGemma2ForCausalLM", 6},                                                  // Gemma2Config wants heads that divide 16
+	{"gemma2", "", 0, "", "Gemma2ForCausalLM", 0},                                                                // a query scalar of 256 for heads of 4
+	{"gemma2", caps + `, "attn_logit_softcapping": null`, 0, "", "Gemma2ForCausalLM", 0},                         // llama.cpp caps always
+	{"gemma2", caps + `, "final_logit_softcapping": null`, 0, "", "Gemma2ForCausalLM", 0},                        // the same
+	{"gemma2", caps + `, "layer_types": ["full_attention", "sliding_attention"]`, 0, "", "Gemma2ForCausalLM", 0}, // its even layers slide
+	{"qwen2", windowed, 0, "qwen2", "Qwen2ForCausalLM", 0},
+	{"qwen2", windowed, 1, "deci", "PrunedQwen2ForCausalLM", 0},
+	{"qwen3", windowed, 2, "qwen3", "Qwen3ForCausalLM", 0},
+	{"qwen3", windowed, 1, "", "PrunedQwen3ForCausalLM", 0},
+	{"phi3", partial, 0, "phi3", "Phi3ForCausalLM", 0},
+	{"phi3", partial, 2, "", "Phi3ForCausalLM", 0}, // phi3 wants heads that make up the hidden size, and llama turns whole heads
+	{"phi3", partial, 1, "", "PrunedPhi3ForCausalLM", 0},
+	{"gemma3_text", sliding + scalar, 0, "gemma3", "Gemma3ForCausalLM", 0},
+	{"gemma3_text", sliding + scalar, 2, "gemma3", "Gemma3ForCausalLM", 0},
+	{"gemma3_text", sliding + scalar, 1, "", "PrunedGemma3ForCausalLM", 0},
+	{"gemma3_text", sliding + scalar, 0, "gemma3", "PrunedGemma3ForCausalLM", 6}, // Gemma3TextConfig wants heads that divide 16
+	{"gemma3_text", sliding + scalar + `, "layer_types": ["full_attention", "sliding_attention"], "final_logit_softcapping": 3`, 0, "gemma3", "Gemma3ForCausalLM", 0},
+	{"gemma3_text", sliding + scalar + `, "sliding_window_pattern": 1`, 0, "gemma3", "Gemma3ForCausalLM", 0},
+	{"gemma3_text", sliding, 0, "", "Gemma3ForCausalLM", 0}, // a query scalar of 256 for heads of 4
+	{"gemma3_text", sliding + scalar + llama3, 0, "", "Gemma3ForCausalLM", 0},
+	{"granite", factors, 0, "granite", "GraniteForCausalLM", 0},
+	{"granite", factors + biases2 + llama3, 2, "granite", "GraniteForCausalLM", 0},
+	{"granite", factors, 1, "", "PrunedGraniteForCausalLM", 0},
+	{"smollm3", "", 0, "smollm3", "SmolLM3ForCausalLM", 0},
+	{"smollm3", "", 2, "smollm3", "SmolLM3ForCausalLM", 0},
+	{"smollm3", "", 1, "deci", "PrunedLlamaForCausalLM", 0}, // of two layers, none is the fourth: a Llama
+	{"smollm3", `, "no_rope_layers": [0, 1]`, 1, "", "PrunedSmolLM3ForCausalLM", 0},
+	{"smollm3", `, "no_rope_layers": [0, 1]`, 0, "", "SmolLM3ForCausalLM", 0},
+	{"seed_oss", "", 0, "seed_oss", "SeedOssForCausalLM", 0},
+	{"seed_oss", "", 2, "seed_oss", "SeedOssForCausalLM", 0},
+	{"seed_oss", "", 1, "deci", "PrunedQwen2ForCausalLM", 0},
+	{"seed_oss", llama3, 0, "llama", "SeedOssForCausalLM", 0},
+	{"seed_oss", `, "attention_out_bias": true`, 0, "llama", "SeedOssForCausalLM", 6}, // seed_oss has no bias of o
+	{"seed_oss", `, "attention_out_bias": true`, 1, "deci", "PrunedLlamaForCausalLM", 0},
+	{"ernie4_5", "", 0, "ernie4_5", "Ernie4_5ForCausalLM", 0},
+	{"ernie4_5", "", 2, "ernie4_5", "Ernie4_5ForCausalLM", 6},
+	{"ernie4_5", "", 1, "deci", "PrunedLlamaForCausalLM", 0},
+	{"ernie4_5", `, "use_bias": true`, 0, "llama", "Ernie4_5ForCausalLM", 0}, // ernie4_5 has none of o and the MLP
+	{"ernie4_5", `, "use_bias": true`, 1, "deci", "PrunedLlamaForCausalLM", 0},
+	{"olmo2", "", 0, "olmo2", "Olmo2ForCausalLM", 0},
+	{"olmo2", "", 2, "", "Olmo2ForCausalLM", 0}, // olmo2 wants heads that make up the hidden size
+	{"olmo2", "", 1, "", "PrunedOlmo2ForCausalLM", 0},
+	{"olmo2", llama3, 0, "", "Olmo2ForCausalLM", 0},
+	{"olmo3", sliding, 0, "olmo2", "Olmo3ForCausalLM", 0},
+	{"olmo3", sliding + `, "layer_types": ["full_attention", "sliding_attention"]` + yarnRope, 0, "olmo2", "Olmo3ForCausalLM", 0},
+	{"olmo3", sliding + yarnRope, 1, "", "PrunedOlmo3ForCausalLM", 0},
+	{"olmo3", sliding + `, "layer_types": ["full_attention", "full_attention"]` + yarnRope, 0, "olmo2", "Olmo3ForCausalLM", 0},
+	{"ministral3", growth, 0, "mistral3", "Ministral3ForCausalLM", 0},
+	{"ministral3", growth, 2, "mistral3", "Ministral3ForCausalLM", 0},
+	{"ministral3", growth, 1, "", "PrunedMinistral3ForCausalLM", 0},
+	{"ministral3", strings.Replace(growth, `"factor"`, `"beta_fast": 4.0, "factor"`, 1), 0, "mistral3", "Ministral3ForCausalLM", 0},
+	{"ministral3", growth + sliding, 0, "mistral3", "Ministral3ForCausalLM", 0},
+}
+
 func TestFamilies(t *testing.T) {
-	for _, c := range []struct {
-		modelType, more string
-		cut             int    // layers
-		arch, class     string // "" where the container refuses
-		heads           int    // != 0: query heads of both layers instead
-	}{
-		{"mistral", sliding, 0, "llama", "MistralForCausalLM", 0},
-		{"mistral", sliding, 2, "llama", "MistralForCausalLM", 0},
-		{"mistral", sliding, 1, "deci", "PrunedMistralForCausalLM", 0},
-		{"mistral", `, "sliding_window": 64`, 1, "deci", "PrunedLlamaForCausalLM", 0},
-		{"qwen2", "", 0, "qwen2", "Qwen2ForCausalLM", 0},
-		{"qwen2", llama3, 0, "llama", "Qwen2ForCausalLM", 0},
-		{"qwen2", "", 2, "llama", "Qwen2ForCausalLM", 0},
-		{"qwen2", "", 1, "deci", "PrunedQwen2ForCausalLM", 0},
-		{"qwen2", "", 0, "llama", "Qwen2ForCausalLM", 6},
-		{"qwen3", "", 0, "qwen3", "Qwen3ForCausalLM", 0},
-		{"qwen3", "", 2, "qwen3", "Qwen3ForCausalLM", 0},
-		{"qwen3", "", 1, "", "PrunedQwen3ForCausalLM", 0},
-		{"qwen3", llama3, 0, "", "Qwen3ForCausalLM", 0},
-		{"phi3", "", 0, "phi3", "Phi3ForCausalLM", 0},
-		{"phi3", sliding, 0, "phi3", "Phi3ForCausalLM", 0},
-		{"phi3", "", 2, "llama", "Phi3ForCausalLM", 0}, // phi3 wants heads that make up the hidden size
-		{"phi3", "", 1, "deci", "PrunedPhi3ForCausalLM", 0},
-		{"phi3", sliding, 1, "deci", "PrunedPhi3ForCausalLM", 0},
-		{"phi3", long, 0, "phi3", "Phi3ForCausalLM", 0},
-		{"phi3", long, 2, "llama", "PrunedPhi3ForCausalLM", 0}, // Phi3Config counts the factors by hidden size and heads
-		{"phi3", long, 1, "deci", "PrunedPhi3ForCausalLM", 0},
-		{"llama", long, 0, "llama", "LlamaForCausalLM", 0},
-		{"llama", biases, 0, "llama", "LlamaForCausalLM", 0},
-		{"llama", biases2, 2, "llama", "LlamaForCausalLM", 0},
-		{"llama", biases2, 1, "deci", "PrunedLlamaForCausalLM", 0},
-		{"llama", biases, 0, "llama", "PrunedLlamaForCausalLM", 6}, // of 16: Mistral would have no biases
-		{"gemma", "", 0, "gemma", "GemmaForCausalLM", 0},
-		{"gemma", "", 2, "gemma", "GemmaForCausalLM", 0},
-		{"gemma", "", 1, "", "PrunedGemmaForCausalLM", 0},
-		{"gemma", "", 0, "gemma", "GemmaForCausalLM", 6},
-		{"gemma", llama3, 0, "", "GemmaForCausalLM", 0},
-		{"gemma2", caps, 0, "gemma2", "Gemma2ForCausalLM", 0},
-		{"gemma2", caps, 2, "gemma2", "Gemma2ForCausalLM", 0},
-		{"gemma2", caps, 1, "", "PrunedGemma2ForCausalLM", 0},
-		{"gemma2", caps, 0, "gemma2", "PrunedGemma2ForCausalLM", 6},                                                  // Gemma2Config wants heads that divide 16
-		{"gemma2", "", 0, "", "Gemma2ForCausalLM", 0},                                                                // a query scalar of 256 for heads of 4
-		{"gemma2", caps + `, "attn_logit_softcapping": null`, 0, "", "Gemma2ForCausalLM", 0},                         // llama.cpp caps always
-		{"gemma2", caps + `, "final_logit_softcapping": null`, 0, "", "Gemma2ForCausalLM", 0},                        // the same
-		{"gemma2", caps + `, "layer_types": ["full_attention", "sliding_attention"]`, 0, "", "Gemma2ForCausalLM", 0}, // its even layers slide
-		{"qwen2", windowed, 0, "qwen2", "Qwen2ForCausalLM", 0},
-		{"qwen2", windowed, 1, "deci", "PrunedQwen2ForCausalLM", 0},
-		{"qwen3", windowed, 2, "qwen3", "Qwen3ForCausalLM", 0},
-		{"qwen3", windowed, 1, "", "PrunedQwen3ForCausalLM", 0},
-		{"phi3", partial, 0, "phi3", "Phi3ForCausalLM", 0},
-		{"phi3", partial, 2, "", "Phi3ForCausalLM", 0}, // phi3 wants heads that make up the hidden size, and llama turns whole heads
-		{"phi3", partial, 1, "", "PrunedPhi3ForCausalLM", 0},
-		{"gemma3_text", sliding + scalar, 0, "gemma3", "Gemma3ForCausalLM", 0},
-		{"gemma3_text", sliding + scalar, 2, "gemma3", "Gemma3ForCausalLM", 0},
-		{"gemma3_text", sliding + scalar, 1, "", "PrunedGemma3ForCausalLM", 0},
-		{"gemma3_text", sliding + scalar, 0, "gemma3", "PrunedGemma3ForCausalLM", 6}, // Gemma3TextConfig wants heads that divide 16
-		{"gemma3_text", sliding + scalar + `, "layer_types": ["full_attention", "sliding_attention"], "final_logit_softcapping": 3`, 0, "gemma3", "Gemma3ForCausalLM", 0},
-		{"gemma3_text", sliding + scalar + `, "sliding_window_pattern": 1`, 0, "gemma3", "Gemma3ForCausalLM", 0},
-		{"gemma3_text", sliding, 0, "", "Gemma3ForCausalLM", 0}, // a query scalar of 256 for heads of 4
-		{"gemma3_text", sliding + scalar + llama3, 0, "", "Gemma3ForCausalLM", 0},
-		{"granite", factors, 0, "granite", "GraniteForCausalLM", 0},
-		{"granite", factors + biases2 + llama3, 2, "granite", "GraniteForCausalLM", 0},
-		{"granite", factors, 1, "", "PrunedGraniteForCausalLM", 0},
-		{"smollm3", "", 0, "smollm3", "SmolLM3ForCausalLM", 0},
-		{"smollm3", "", 2, "smollm3", "SmolLM3ForCausalLM", 0},
-		{"smollm3", "", 1, "deci", "PrunedLlamaForCausalLM", 0}, // of two layers, none is the fourth: a Llama
-		{"smollm3", `, "no_rope_layers": [0, 1]`, 1, "", "PrunedSmolLM3ForCausalLM", 0},
-		{"smollm3", `, "no_rope_layers": [0, 1]`, 0, "", "SmolLM3ForCausalLM", 0},
-		{"seed_oss", "", 0, "seed_oss", "SeedOssForCausalLM", 0},
-		{"seed_oss", "", 2, "seed_oss", "SeedOssForCausalLM", 0},
-		{"seed_oss", "", 1, "deci", "PrunedQwen2ForCausalLM", 0},
-		{"seed_oss", llama3, 0, "llama", "SeedOssForCausalLM", 0},
-		{"seed_oss", `, "attention_out_bias": true`, 0, "llama", "SeedOssForCausalLM", 6}, // seed_oss has no bias of o
-		{"seed_oss", `, "attention_out_bias": true`, 1, "deci", "PrunedLlamaForCausalLM", 0},
-		{"ernie4_5", "", 0, "ernie4_5", "Ernie4_5ForCausalLM", 0},
-		{"ernie4_5", "", 2, "ernie4_5", "Ernie4_5ForCausalLM", 6},
-		{"ernie4_5", "", 1, "deci", "PrunedLlamaForCausalLM", 0},
-		{"ernie4_5", `, "use_bias": true`, 0, "llama", "Ernie4_5ForCausalLM", 0}, // ernie4_5 has none of o and the MLP
-		{"ernie4_5", `, "use_bias": true`, 1, "deci", "PrunedLlamaForCausalLM", 0},
-		{"olmo2", "", 0, "olmo2", "Olmo2ForCausalLM", 0},
-		{"olmo2", "", 2, "", "Olmo2ForCausalLM", 0}, // olmo2 wants heads that make up the hidden size
-		{"olmo2", "", 1, "", "PrunedOlmo2ForCausalLM", 0},
-		{"olmo2", llama3, 0, "", "Olmo2ForCausalLM", 0},
-		{"olmo3", sliding, 0, "olmo2", "Olmo3ForCausalLM", 0},
-		{"olmo3", sliding + `, "layer_types": ["full_attention", "sliding_attention"]` + yarnRope, 0, "olmo2", "Olmo3ForCausalLM", 0},
-		{"olmo3", sliding + yarnRope, 1, "", "PrunedOlmo3ForCausalLM", 0},
-		{"olmo3", sliding + `, "layer_types": ["full_attention", "full_attention"]` + yarnRope, 0, "olmo2", "Olmo3ForCausalLM", 0},
-		{"ministral3", growth, 0, "mistral3", "Ministral3ForCausalLM", 0},
-		{"ministral3", growth, 2, "mistral3", "Ministral3ForCausalLM", 0},
-		{"ministral3", growth, 1, "", "PrunedMinistral3ForCausalLM", 0},
-		{"ministral3", strings.Replace(growth, `"factor"`, `"beta_fast": 4.0, "factor"`, 1), 0, "mistral3", "Ministral3ForCausalLM", 0},
-		{"ministral3", growth + sliding, 0, "mistral3", "Ministral3ForCausalLM", 0},
-	} {
+	for _, c := range written {
 		t.Run(fmt.Sprintf("%s%s-%d-%d", c.modelType, c.more, c.cut, c.heads), func(t *testing.T) {
 			m := cut(tiny(t, c.modelType, c.more), c.cut)
 			if c.heads > 0 {

@@ -73,7 +73,8 @@ func estimate(ctx context.Context, be backend.Backend, cfg *model.Config, weight
 	for _, watch := range []stopwatch{glance(time.Now), look(time.Now)} {
 		p := &probe{be: be, time: watch}
 		p.measure(ctx, cfg, weights, w)
-		if s = (Seconds{w.seconds(p.fast), w.seconds(p.slow)}); p.err != nil || s.Most < 1 {
+		s = Seconds{w.seconds(p.fast), w.seconds(p.slow)}
+		if p.err != nil || s.Most < 1 {
 			return s, p.err
 		}
 	}

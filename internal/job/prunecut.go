@@ -37,8 +37,11 @@ func (j *Prune) prepareCut() (err error) {
 	if j.budget, err = j.o.Budget.budget(j.m.Config, j.drop, j.o.Out.Path); err != nil {
 		return err
 	}
-	if j.sized, err = j.cut(nil); err != nil || j.sizesAlone() || j.decided() { // a budget out of reach shows before any text is read
+	if j.sized, err = j.cut(nil); err != nil { // a budget out of reach shows before any text is read
 		return err
+	}
+	if j.sizesAlone() || j.decided() {
+		return nil
 	}
 	return j.prepareScores()
 }

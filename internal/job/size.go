@@ -32,7 +32,8 @@ func (j *Prune) fit(scores importance.Scores) (*prune.Plan, error) {
 	if !isGGUF(j.o.Out.Path) {
 		most -= CardRoom
 	}
-	if p := uncut(j.rest.Config); len(j.drop) > 0 {
+	if len(j.drop) > 0 {
+		p := uncut(j.rest.Config)
 		bytes, err := j.outputBytes(p)
 		if err != nil || bytes <= most {
 			return p, err

@@ -24,8 +24,8 @@ func (t Tensor) Decode(dst []float32, lo int) {
 	}
 	whole := len(dst) / values
 	decodeBlocks(t.DType, dst[:whole*values], src[:whole*bytes])
-	if dst = dst[whole*values:]; len(dst) > 0 {
-		decodePart(t.DType, dst, src[whole*bytes:][:bytes], 0)
+	if rest := dst[whole*values:]; len(rest) > 0 {
+		decodePart(t.DType, rest, src[whole*bytes:][:bytes], 0)
 	}
 }
 
