@@ -85,19 +85,27 @@ func asked(t *testing.T, name string, n int, e eval.Encoding) (examples []task.E
 	return read.Examples, texts
 }
 
-// Every request has the harness's token ids.
+// Every request has the harness's token ids. What a question's choices have in common makes
+// fewer rows than the choices apart.
 func TestHarnessTokens(t *testing.T) {
 	m, tok := smolLM2(t)
 	for _, name := range task.Papers {
 		g := goldenOf(t, name)
 		_, texts := asked(t, name, len(g.Examples), eval.Encoding{Tokenizer: tok, MaxLength: m.Config.MaxPositions})
+		shared, apart := 0, 0
 		for i, want := range g.Examples {
+			shared += transformer.ScoreRows(texts[i])
 			for k, r := range want.Requests {
 				got := texts[i][k]
+				apart += transformer.ScoreRows(texts[i][k : k+1])
 				if !slices.Equal(got.IDs[:got.From], r.Context) || !slices.Equal(got.IDs[got.From:], r.Continuation) {
 					t.Errorf("%s %d, choice %d: %v from %d on, want %v, %v", name, i, k, got.IDs, got.From, r.Context, r.Continuation)
 				}
 			}
+		}
+		t.Logf("%s: %d rows, %d apart", name, shared, apart)
+		if shared >= apart {
+			t.Errorf("%s: %d rows, %d apart", name, shared, apart)
 		}
 	}
 }

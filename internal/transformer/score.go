@@ -22,6 +22,13 @@ func (t *Transformer) Score(ctx context.Context, groups [][]Text, w WeightSource
 	if err != nil {
 		return nil, err
 	}
+	for _, g := range groups {
+		for _, text := range g {
+			if n := len(text.IDs) - 1; !t.TurnAlike(n, f.longest) {
+				return nil, fmt.Errorf("texts of %d and %d tokens turn by other angles; score them apart", n, f.longest)
+			}
+		}
+	}
 	p := t.newPass(Batch{B: 1, T: len(f.ids), ids: f.ids}, f.longest, w, Watch{})
 	defer p.free()
 	p.segments, p.vocabBlock = f.segments, scoreBlock

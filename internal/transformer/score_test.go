@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"moreau/internal/backend/cpu"
@@ -56,7 +57,8 @@ func scored(t *testing.T, family string, threads int, groups [][]transformer.Tex
 
 // What a text gets is what a pass over it alone says of its last tokens.
 func TestScoreAgreesWithPass(t *testing.T) {
-	for _, family := range []string{"llama_mha", "llama_gqa_rope3", "mistral_window", "qwen2_bias", "qwen3_qknorm", "gemma2_softcap", "gemma3", "granite", "smollm3", "olmo2"} {
+	for _, family := range []string{"llama_mha", "llama_gqa_rope3", "mistral_window", "qwen2_bias", "qwen3_qknorm", "gemma2_softcap", "gemma3", "granite", "smollm3", "olmo2",
+		"gemma", "llama_yarn", "phi3_fused", "mistral3", "ernie4_5", "seed_oss", "olmo3", "ministral3", "qwen3_window"} {
 		t.Run(family, func(t *testing.T) {
 			be, err := cpu.New(2)
 			if err != nil {
@@ -118,8 +120,8 @@ func same(t *testing.T, what string, got, want [][]transformer.Predictions) {
 	}
 }
 
-// Texts that predict nothing are refused.
-func TestScoreNothing(t *testing.T) {
+// Texts that predict nothing are refused, and texts that cannot share a pass.
+func TestScoreRefuses(t *testing.T) {
 	be, err := cpu.New(1)
 	if err != nil {
 		t.Fatal(err)
@@ -130,5 +132,10 @@ func TestScoreNothing(t *testing.T) {
 		if _, err := tr.Score(context.Background(), groups, w); err == nil {
 			t.Errorf("%v is scored", groups)
 		}
+	}
+	g = goldentest.Open(t, "phi4mini") // whose long texts turn otherwise than short ones
+	tr, w = transformer.New(be, g.Config), transformer.NewStreamed(be, g.Weights)
+	if _, err := tr.Score(context.Background(), groups(), w); err == nil || !strings.Contains(err.Error(), "score them apart") {
+		t.Error(err)
 	}
 }
