@@ -72,6 +72,9 @@ func NewEval(paths []string, be backend.Backend, o EvalOptions) (*Eval, error) {
 				return nil, err
 			}
 		}
+		if err := spared(o.Texts.inputs(), o.Out); err != nil {
+			return nil, err
+		}
 		if err := output.Check(o.Out, o.Force); err != nil {
 			return nil, err
 		}

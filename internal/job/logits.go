@@ -45,6 +45,9 @@ func NewLogits(path string, be backend.Backend, o LogitsOptions) (*Logits, error
 	if err := distinct(path, o.Out); err != nil {
 		return nil, err
 	}
+	if err := spared([]string{o.IDs}, o.Out); err != nil {
+		return nil, err
+	}
 	if err := output.Check(o.Out, o.Force); err != nil {
 		return nil, err
 	}

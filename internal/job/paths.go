@@ -25,6 +25,18 @@ func distinct(model string, outs ...string) error {
 	return nil
 }
 
+// spared refuses outputs that would replace another input of the run than the model; empty names are none.
+func spared(inputs []string, outs ...string) error {
+	for _, out := range outs {
+		for _, in := range inputs {
+			if out != "" && in != "" && samePath(out, in) {
+				return Output(fmt.Errorf("%s is read by this run; write elsewhere", out))
+			}
+		}
+	}
+	return nil
+}
+
 // outside refuses a folder to be written that holds a file of the run: with --force it
 // would go with what the folder held before. Empty names are none.
 func outside(folder string, files ...string) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -50,6 +51,46 @@ func TestDistinct(t *testing.T) {
 		}
 	}
 }
+
+// No output replaces what the run reads, whatever it reads and writes.
+func TestInputsAreSpared(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("in.json", []byte("[[1, 2, 3]]"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	const model, in = "builtin:stories260K", "in.json"
+	out := OutOptions{Path: "out.gguf", Force: true}
+	scoring := func(c CalibOptions) ScoringOptions {
+		o := quick("l2")
+		o.Calib.Text, o.Calib.IDs = c.Text, c.IDs
+		return o
+	}
+	prune := func(o PruneOptions) error {
+		o.Out = out
+		return o.checkOutputs(model)
+	}
+	for name, err := range map[string]error{
+		"scores by the plan":   prune(PruneOptions{Scores: in, SavePlan: in}),
+		"plan by the plan":     prune(PruneOptions{Plan: in, SavePlan: "./in.json"}),
+		"text by the scores":   prune(PruneOptions{SaveScores: in, Scoring: scoring(CalibOptions{Text: in})}),
+		"ids by the scores":    prune(PruneOptions{SaveScores: in, Scoring: scoring(CalibOptions{IDs: in})}),
+		"ids of a text":        prune(PruneOptions{SavePlan: in, Texts: TextOptions{IDs: in}}),
+		"a text":               prune(PruneOptions{SavePlan: in, Texts: TextOptions{Files: []NamedFile{{"x", in}}}}),
+		"text of a score job":  errorOf(NewScore(model, nil, ScoreOptions{Out: in, Force: true, Scoring: scoring(CalibOptions{Text: in})})),
+		"ids of a score job":   errorOf(NewScore(model, nil, ScoreOptions{Out: in, Force: true, Scoring: scoring(CalibOptions{IDs: in})})),
+		"ids of a logits job":  errorOf(NewLogits(model, nil, LogitsOptions{IDs: in, Out: in, Force: true})),
+		"ids of an evaluation": errorOf(NewEval([]string{model}, nil, EvalOptions{Mean: "papers", Texts: &TextOptions{IDs: in}, Out: in, Force: true})),
+	} {
+		if !errors.Is(err, ErrOutput) || !strings.Contains(err.Error(), "in.json is read by this run") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := prune(PruneOptions{Scores: in, SavePlan: "plan.json"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func errorOf[T any](_ T, err error) error { return err }
 
 // A name comes without folders and suffix, also of the folder one stands in.
 func TestModelName(t *testing.T) {

@@ -86,15 +86,18 @@ func (o PruneOptions) checkOutputs(path string) error {
 	if o.Out.Path == "" {
 		return Usage(fmt.Errorf("say where the pruned model goes: -o OUT (or --dry-run for the plan alone)"))
 	}
-	if err := distinct(path, o.Out.Path, o.SaveScores, o.SavePlan, o.Plan); err != nil {
+	if err := distinct(path, o.Out.Path, o.SaveScores, o.SavePlan); err != nil {
+		return err
+	}
+	inputs := append(o.Texts.inputs(), o.Scores, o.Plan, o.Scoring.Calib.Text, o.Scoring.Calib.IDs)
+	if err := spared(inputs, o.Out.Path, o.SaveScores, o.SavePlan); err != nil {
 		return err
 	}
 	if err := o.Out.Check(path); err != nil {
 		return err
 	}
 	if !isGGUF(o.Out.Path) {
-		c := o.Scoring.Calib
-		if err := outside(o.Out.Path, o.Scores, o.Plan, o.SaveScores, o.SavePlan, c.Text, c.IDs, o.Texts.IDs); err != nil {
+		if err := outside(o.Out.Path, append(inputs, o.SaveScores, o.SavePlan)...); err != nil {
 			return err
 		}
 	}

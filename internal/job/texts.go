@@ -23,6 +23,18 @@ type TextOptions struct {
 	Chunks int         // rows at most, 0 for all
 }
 
+// inputs are the files that are read; a nil o has none.
+func (o *TextOptions) inputs() []string {
+	if o == nil {
+		return nil
+	}
+	files := []string{o.IDs}
+	for _, f := range o.Files {
+		files = append(files, f.Path)
+	}
+	return files
+}
+
 // NamedFile is a text: wikitext2 and ptb join lines as the papers do.
 type NamedFile struct{ Name, Path string }
 
