@@ -48,14 +48,34 @@ func inPass(tr *transformer.Transformer, questions [][]transformer.Text) int {
 	return len(questions)
 }
 
-// MostRows is how many rows a pass of Likelihoods has at most.
-func MostRows(questions [][]transformer.Text) int {
-	most, all := 0, 0
-	for _, q := range questions {
-		n := transformer.ScoreRows(q)
-		most, all = max(most, n), all+n
+// LargestPass is the questions, or the one text of a question, of the pass of Likelihoods that has most rows.
+func LargestPass(tr *transformer.Transformer, questions [][]transformer.Text) (largest [][]transformer.Text) {
+	most := 0
+	for len(questions) > 0 {
+		n := inPass(tr, questions)
+		for _, pass := range passes(tr, questions[:n]) {
+			rows := 0
+			for _, q := range pass {
+				rows += transformer.ScoreRows(q)
+			}
+			if rows > most {
+				most, largest = rows, pass
+			}
+		}
+		questions = questions[n:]
 	}
-	return max(most, min(all, passTokens))
+	return largest
+}
+
+// passes are one for all questions, or one for each text of a question whose texts cannot share one.
+func passes(tr *transformer.Transformer, questions [][]transformer.Text) (all [][][]transformer.Text) {
+	if alike(tr, questions[0]) {
+		return [][][]transformer.Text{questions}
+	}
+	for _, text := range questions[0] {
+		all = append(all, [][]transformer.Text{{text}})
+	}
+	return all
 }
 
 // alike says whether texts can share a pass.
@@ -63,20 +83,20 @@ func alike(tr *transformer.Transformer, texts []transformer.Text) bool {
 	return !slices.ContainsFunc(texts, func(t transformer.Text) bool { return !tr.TurnAlike(len(t.IDs)-1, len(texts[0].IDs)-1) })
 }
 
-// score is one pass, or one for each text of a question whose texts cannot share one.
+// score runs the passes of questions, one after the other.
 func score(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, questions [][]transformer.Text) ([][]transformer.Predictions, error) {
-	if alike(tr, questions[0]) {
-		return tr.Score(ctx, questions, w)
-	}
-	var results []transformer.Predictions
-	for _, text := range questions[0] {
-		r, err := tr.Score(ctx, [][]transformer.Text{{text}}, w)
+	var results [][]transformer.Predictions
+	for _, pass := range passes(tr, questions) {
+		r, err := tr.Score(ctx, pass, w)
 		if err != nil {
 			return nil, err
 		}
-		results = append(results, r[0][0])
+		results = append(results, r...)
 	}
-	return [][]transformer.Predictions{results}, nil
+	if len(results) > len(questions) { // a text each
+		return [][]transformer.Predictions{slices.Concat(results...)}, nil
+	}
+	return results, nil
 }
 
 // likelihoods sums up what is predicted of each text.

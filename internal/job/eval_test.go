@@ -168,6 +168,9 @@ func TestLongQuestions(t *testing.T) {
 	defer j.Close()
 	p, h := j.Plan(), &heard{}
 	r, err := j.Execute(t.Context(), p, h)
+	if p.RAM <= EvalBytes(j.subjects[0].m, 1, 128) {
+		t.Errorf("%d bytes of RAM", p.RAM)
+	}
 	if err != nil || p.Models[0].Tasks[0].Cut != 1 || r.Models[0].Tasks[0].Cut != 1 || len(h.notes) != 1 || !strings.Contains(h.notes[0], "1 of 2 questions") {
 		t.Errorf("%+v, %q, %v", p.Models[0].Tasks, h.notes, err)
 	}

@@ -3,6 +3,7 @@ package job
 import (
 	"fmt"
 
+	"moreau/internal/backend/dry"
 	"moreau/internal/eval"
 	"moreau/internal/load"
 	"moreau/internal/results"
@@ -139,12 +140,11 @@ func (s *subject) planTasks() []TaskPlan {
 
 // taskRAM is the resident memory that the largest pass of the tasks takes.
 func (s *subject) taskRAM() int64 {
-	rows := 0
+	var most int64
+	tr := transformer.New(dry.New(), s.m.Config)
 	for _, t := range s.tasks {
-		rows = max(rows, eval.MostRows(t.texts))
+		pass := eval.LargestPass(tr, t.texts)
+		most = max(most, resident(s.m.Config, transformer.ScoreBytes(s.m.Config, s.m.Weights, pass)))
 	}
-	if rows == 0 {
-		return 0
-	}
-	return EvalBytes(s.m, 1, rows)
+	return most
 }

@@ -67,10 +67,13 @@ func OpenJournal(path string, plan File) (*Journal, error) {
 	if err := errors.Join(j.f.Truncate(whole), seek(j.f, whole)); err != nil {
 		return nil, errors.Join(&output.Error{Path: path, Err: err}, j.Close())
 	}
-	if whole == 0 {
-		err = j.line(head{journalFormat, key})
+	if whole > 0 {
+		return j, nil
 	}
-	return j, err
+	if err := j.line(head{journalFormat, key}); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return j, nil
 }
 
 func seek(f *os.File, at int64) error {

@@ -28,6 +28,15 @@ func PassBytes(cfg *model.Config, ck checkpoint.Checkpoint, B, T int) int64 {
 	return be.Peak()
 }
 
+// ScoreBytes is the memory of Score, found in the same way.
+func ScoreBytes(cfg *model.Config, ck checkpoint.Checkpoint, groups [][]Text) int64 {
+	be := dry.New()
+	if _, err := New(be, cfg).Score(context.Background(), groups, NewDry(be, ck)); err != nil {
+		panic("transformer: a dry pass failed: " + err.Error()) // nothing is read
+	}
+	return be.Peak()
+}
+
 // SomeTokens are B sequences of T tokens, for estimates: their values do not matter.
 func SomeTokens(B, T int) Batch {
 	rows := make([][]int32, B)

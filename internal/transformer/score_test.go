@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"moreau/internal/backend/cpu"
+	"moreau/internal/checkpoint"
 	"moreau/internal/goldentest"
 	"moreau/internal/transformer"
 )
@@ -137,5 +138,21 @@ func TestScoreRefuses(t *testing.T) {
 	tr, w = transformer.New(be, g.Config), transformer.NewStreamed(be, g.Weights)
 	if _, err := tr.Score(context.Background(), groups(), w); err == nil || !strings.Contains(err.Error(), "score them apart") {
 		t.Error(err)
+	}
+}
+
+// Scoring takes what it is estimated to take.
+func TestScoreBytes(t *testing.T) {
+	for _, family := range []string{"llama_mha", "mistral_window", "qwen3_qknorm", "gemma2_softcap"} {
+		be, err := cpu.New(2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := goldentest.Open(t, family)
+		many := slices.Concat(groups(), groups(), groups(), groups())
+		if _, err := transformer.New(be, g.Config).Score(context.Background(), many, transformer.NewStreamed(be, g.Weights)); err != nil {
+			t.Fatal(err)
+		}
+		within(t, family, transformer.ScoreBytes(g.Config, checkpoint.Memory{}, many), be.Peak())
 	}
 }
