@@ -71,6 +71,9 @@ type Memory interface {
 	// UploadStored gives, and no other op; a Slice of it is of whole rows. The bytes of t are
 	// the backend's from then on.
 	NewStored(t tensor.Tensor) Buffer
+	// StoredBytes is host memory for n bytes that NewStored is to have, of the kind that suits
+	// the backend best.
+	StoredBytes(n int) []byte
 	// Download copies src to the host; len(dst) == src.Len().
 	Download(dst []float32, src Buffer)
 	// Sync waits for all ops and gives the first failure of those since the last Sync.

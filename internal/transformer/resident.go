@@ -63,7 +63,7 @@ func (c *Compact) Weight(p model.Param) (backend.Buffer, error) {
 	if b, ok := c.kept[p.Name]; ok {
 		return b, nil
 	}
-	t, err := c.ck.Read(p.Name)
+	t, err := checkpoint.ReadInto(c.ck, p.Name, c.be.StoredBytes)
 	if err != nil {
 		return nil, err
 	}

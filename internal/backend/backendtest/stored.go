@@ -3,6 +3,7 @@ package backendtest
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"moreau/internal/backend"
 	"moreau/internal/tensor"
@@ -25,7 +26,7 @@ func (s *suite) storedMatrix(d tensor.DType, O, I int) (tensor.Tensor, []float64
 	if err != nil {
 		s.Fatal(err)
 	}
-	t := tensor.New(d, []int{O, I}, make([]byte, size))
+	t := tensor.New(d, []int{O, I}, s.be.StoredBytes(size))
 	for i := range t.Data {
 		t.Data[i] = byte(s.random.IntN(256))
 	}
@@ -91,7 +92,7 @@ func storedOps(s *suite) {
 
 func (s *suite) storedLinear(d tensor.DType, O, I int) {
 	t, w := s.storedMatrix(d, O, I)
-	b := s.be.NewStored(t)
+	b := s.be.NewStored(tensor.New(d, t.Shape, slices.Clone(t.Data)))
 	defer s.be.Free(b)
 	if b.Len() != O*I {
 		s.Fatalf("NewStored of %s[%d %d] has %d values", d, O, I, b.Len())

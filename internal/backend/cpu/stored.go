@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"unsafe"
 
 	"moreau/internal/backend"
 	"moreau/internal/tensor"
@@ -12,6 +13,11 @@ type stored struct {
 	tensor.Tensor
 	be   *Backend
 	view bool // it came from Slice
+}
+
+// StoredBytes is aligned, and of large pages where there are many.
+func (b *Backend) StoredBytes(n int) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(aligned(ceilDiv(n, 4))))), n)
 }
 
 // NewStored keeps t and its bytes.

@@ -73,6 +73,9 @@ func (b *Backend) NewStored(t tensor.Tensor) backend.Buffer {
 	return &buffer{n: t.Len(), stored: len(t.Data)}
 }
 
+// StoredBytes is plain memory.
+func (b *Backend) StoredBytes(n int) []byte { return make([]byte, n) }
+
 // Free gives the values, or the bytes, back.
 func (b *Backend) Free(buf backend.Buffer) {
 	f := buf.(*buffer)
