@@ -63,9 +63,29 @@ type file struct {
 }
 
 type layerEntry struct {
-	Heads      []float64 `json:"heads"`                 // null: not scored
-	QueryHeads []float64 `json:"query_heads,omitempty"` // instead of heads, where they are the units
-	MLP        []float64 `json:"mlp"`
+	Heads      unitScores `json:"heads"`                 // null: not scored
+	QueryHeads unitScores `json:"query_heads,omitempty"` // instead of heads, where they are the units
+	MLP        unitScores `json:"mlp"`
+}
+
+// unitScores is a number a unit; null in its place would be read as 0, the least score.
+type unitScores []float64
+
+func (u *unitScores) UnmarshalJSON(data []byte) error {
+	var all []*float64
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	if all != nil {
+		*u = make(unitScores, 0, len(all))
+	}
+	for i, x := range all {
+		if x == nil {
+			return fmt.Errorf("the score of unit %d is null, want a number", i)
+		}
+		*u = append(*u, *x)
+	}
+	return nil
 }
 
 const formatName = "moreau-scores"
@@ -96,7 +116,7 @@ func Decode(data []byte, cfg *model.Config) (Scores, Manifest, error) {
 	}
 	s := Scores{}
 	for l, e := range f.Layers {
-		entries := map[model.Kind][]float64{model.Heads: e.Heads, model.QueryHeads: e.QueryHeads, model.MLP: e.MLP}
+		entries := map[model.Kind]unitScores{model.Heads: e.Heads, model.QueryHeads: e.QueryHeads, model.MLP: e.MLP}
 		for _, k := range cfg.Kinds() {
 			d, units := cfg.Dim(l, k), entries[k]
 			if units == nil {

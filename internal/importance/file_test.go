@@ -57,12 +57,14 @@ func TestScoresRefused(t *testing.T) {
 	}
 	for change, want := range map[[2]string]string{
 		{`moreau-scores`, `moreau-plan`}: `format "moreau-plan"`,
+		{`[1, 2, 3]`, `[1, null, 3]`}:    `the score of unit 1 is null`,
 		{`"version": 1`, `"version": 2`}: `version 2`,
 		{`"version": 1`, `"version": 0`}: `version 0`,
 		{`[1, 2, 3]`, `[1, 2]`}:          `2 scores for layers.0.mlp, the model has 3`,
 		{`[1, 2]`, `[1, 2, 4]`}:          `3 scores for layers.0.heads, the model has 2`,
 		{`, {}]`, `]`}:                   `1 layers, the model has 2`,
 		{`, {}]`, `, {}, {}]`}:           `3 layers, the model has 2`,
+		{`[1, 2, 3]`, `[]`}:              `0 scores for layers.0.mlp`,
 		{`[1, 2]`, `["a"]`}:              `not a scores file`,
 		{least, `[]`}:                    `not a scores file`,
 	} {
