@@ -27,7 +27,7 @@ func printEval(w io.Writer, r job.EvalReport) {
 		table(w, rows...)
 	}
 	if m.Tasks != nil {
-		rows := []string{"task\tquestions\tacc\tstderr\tacc_norm\tstderr\tin papers"}
+		rows := []string{"task\tquestions\tacc\tstderr\tacc_norm\tstderr\tcounts"}
 		for _, t := range m.Tasks {
 			rows = append(rows, fmt.Sprintf("%s\t%d\t%.4f\t%.4f\t%.4f\t%.4f\t%s", t.Task, t.Acc.N, t.Acc.Value, t.Acc.Stderr, t.AccNorm.Value, t.AccNorm.Stderr, t.Metric))
 		}
@@ -40,6 +40,14 @@ func printEval(w io.Writer, r job.EvalReport) {
 
 // plusMinus writes a mean with its standard error.
 func plusMinus(m eval.Mean) string { return fmt.Sprintf("%.4f ± %.4f", m.Value, m.Stderr) }
+
+// marked writes a metric, with a star where it counts in the mean.
+func marked(metric string, counts bool) string {
+	if counts {
+		return metric + " *"
+	}
+	return metric
+}
 
 // printSideBySide writes a column a model.
 func printSideBySide(w io.Writer, models []job.ModelReport) {
@@ -55,8 +63,8 @@ func printSideBySide(w io.Writer, models []job.ModelReport) {
 		rows = append(rows, row(t.Text, "perplexity", func(m job.ModelReport) string { return fmt.Sprintf("%.4f", m.Perplexity[i].Perplexity) }))
 	}
 	for i, t := range models[0].Tasks {
-		rows = append(rows, row(t.Task, "acc", func(m job.ModelReport) string { return plusMinus(m.Tasks[i].Acc) }),
-			row("", "acc_norm", func(m job.ModelReport) string { return plusMinus(m.Tasks[i].AccNorm) }))
+		rows = append(rows, row(t.Task, marked("acc", t.Metric == "acc"), func(m job.ModelReport) string { return plusMinus(m.Tasks[i].Acc) }),
+			row("", marked("acc_norm", t.Metric == "acc_norm"), func(m job.ModelReport) string { return plusMinus(m.Tasks[i].AccNorm) }))
 	}
 	if mean := models[0].Mean; mean != nil {
 		rows = append(rows, row("mean", mean.Rule, func(m job.ModelReport) string { return plusMinus(m.Mean.Mean) }))
@@ -70,7 +78,7 @@ func printDifferences(w io.Writer, all []results.Comparison) {
 		fmt.Fprintf(w, "\nA = %s\nB = %s\n", c.A, c.B)
 		rows := []string{"\tmetric\tA\tB\tB - A\tstderr\tonly A\tonly B\tp"}
 		for _, t := range c.Tasks {
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%.4f\t%.4f\t%+.4f\t%.4f\t%d\t%d\t%.2g", t.Task, t.Metric, t.A, t.B, t.Difference.Value, t.Difference.Stderr, t.OnlyA, t.OnlyB, t.P))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%.4f\t%.4f\t%+.4f\t%.4f\t%d\t%d\t%.2g", t.Task, marked(t.Metric, t.Counts), t.A, t.B, t.Difference.Value, t.Difference.Stderr, t.OnlyA, t.OnlyB, t.P))
 		}
 		if m := c.Mean; m != nil {
 			rows = append(rows, fmt.Sprintf("mean\t%s\t%.4f\t%.4f\t%+.4f\t%.4f\t\t\t%.2g", m.Rule, m.A, m.B, m.Difference.Value, m.Difference.Stderr, m.P))
@@ -80,5 +88,5 @@ func printDifferences(w io.Writer, all []results.Comparison) {
 		}
 		table(w, rows...)
 	}
-	fmt.Fprintln(w, "p: McNemar's exact test for tasks; for perplexity a t-test of the chunks' mean losses, whose difference is shown, in nats a token")
+	fmt.Fprintln(w, "*: counts in the mean. p: McNemar's exact test for tasks; for perplexity a t-test of the chunks' mean losses, whose difference is shown, in nats a token")
 }

@@ -61,6 +61,10 @@ var goldenOutputs = []goldenText{
 	{"output/synth.txt", prints("synth", "--like", stories, "-o", "OUT.gguf")},
 	{"output/logits.txt", prints("logits", stories, "--ids", "ids.json", "-o", "OUT")},
 	{"output/logits.json", prints("logits", stories, "--ids", "ids.json", "-o", "OUT", "--json")},
+	{"output/eval.txt", evaluated(1)},
+	{"output/eval-two.txt", evaluated(2)},
+	{"output/compare.txt", comparing()},
+	{"output/compare-llm-pruner.txt", comparing("--mean", "llm-pruner")},
 	{"output/score.txt", prints("score", stories, "--method", "l1", "-o", "OUT")},
 }
 

@@ -35,7 +35,7 @@ type TaskPlan struct {
 // Accuracy is what was measured of a task.
 type Accuracy struct {
 	Task    string    `json:"task"`
-	Metric  string    `json:"metric"` // the one that counts in means
+	Metric  string    `json:"metric"` // the one that counts in the mean, by its rule
 	Cut     int       `json:"cut"`    // contexts that were cut to fit the model
 	Acc     eval.Mean `json:"acc"`
 	AccNorm eval.Mean `json:"acc_norm"`
