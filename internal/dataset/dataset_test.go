@@ -182,6 +182,9 @@ func TestCalibration(t *testing.T) {
 	if _, err := Calibration(nil, words{}, 1, 8, 0); err == nil {
 		t.Error("no documents accepted")
 	}
+	if _, err := Calibration(docs, words{}, 1, 1, 0); err == nil {
+		t.Error("rows of one token accepted")
+	}
 	if _, err := Calibration(docs, words{}, 0, 8, 0); err == nil {
 		t.Error("no rows accepted")
 	}

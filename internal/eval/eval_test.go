@@ -93,9 +93,9 @@ func TestPasses(t *testing.T) {
 
 // What a row contributes does not depend on the rows beside it: its own length divides.
 func TestChunkNLL(t *testing.T) {
-	rows := [][]int32{row(40, 1), row(3, 2), row(1, 3), row(17, 4)}
+	rows := [][]int32{row(40, 1), row(3, 2), row(1, 3), row(17, 4), row(2, 5)}
 	all := measure(t, rows)
-	if all.Tokens != 39+2+16 || all.Rows != 4 || len(all.ChunkNLL) != 4 {
+	if all.Tokens != 39+2+16+1 || all.Rows != 5 || len(all.ChunkNLL) != 5 {
 		t.Fatalf("%d tokens, %d rows, %d chunks", all.Tokens, all.Rows, len(all.ChunkNLL))
 	}
 	var sum float64

@@ -92,6 +92,21 @@ func TestFetchChecksTheRange(t *testing.T) {
 	}
 }
 
+// A byte more than the hub states is too many, and leaves no file.
+func TestFetchOfTooMuch(t *testing.T) {
+	for more, fine := range map[int]bool{0: true, 1: false, 500: false} {
+		f, dir := newFake(t), t.TempDir()
+		f.files["x"] = random(1000 + more)
+		err := f.client(nil).Fetch(t.Context(), Revision{Repo: "o/n", Commit: commit}, File{Path: "x", Size: 1000}, dir, func(int64) {})
+		if fine != (err == nil) || !fine && (!errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "more arrives")) {
+			t.Errorf("%d bytes more: %v", more, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "x")); (err == nil) != fine {
+			t.Errorf("%d bytes more: the file is there: %v", more, err)
+		}
+	}
+}
+
 // Progress rises, from what is there already, and is all of the file only at the end.
 func TestFetchProgress(t *testing.T) {
 	f, dir, _ := one(t)

@@ -1,7 +1,9 @@
 package moreau
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"math"
 	"os"
@@ -189,6 +191,44 @@ func TestJournalRemoves(t *testing.T) {
 		}
 		if !slices.Equal(left, want) {
 			t.Errorf("with a scratch file %v: %v are left, want %v", scratch, left, want)
+		}
+	}
+}
+
+// A file of another format is not continued from, though its key is that of the run; what a
+// killed process left of an unfinished one goes.
+func TestJournalOfAnotherFormat(t *testing.T) {
+	r := newToy(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "state")
+	if _, _, err := r.run(t, NewMemory(r.be), None, &Journal{Path: path, Key: "a"}, 2); err != errKilled {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := bytes.Replace(data[:len(data)-sha256.Size], []byte(journalFormat), []byte("moreau-state 9"), 1)
+	sum := sha256.Sum256(body)
+	if err := os.WriteFile(path, append(body, sum[:]...), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".state.moreau-tmp-abc"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.run(t, NewMemory(r.be), None, &Journal{Path: path, Key: "a", Every: time.Hour}, 0); err != errKilled {
+		t.Errorf("another format is continued from: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A run has a step, and averages one, at least.
+func TestRunOfNothing(t *testing.T) {
+	for _, o := range []Options{{Steps: 0, Avg: 1}, {Steps: 1, Avg: 0}, {Steps: -1, Avg: -1}} {
+		if _, err := Run(context.Background(), nil, nil, nil, nil, nil, o, nil); err == nil {
+			t.Errorf("%d steps averaging %d are no error", o.Steps, o.Avg)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package prune
 
 import (
+	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"moreau/internal/model"
@@ -26,6 +28,26 @@ func TestGlobalIsRelative(t *testing.T) {
 		}
 		if want := (Cut{few: {0}, many: {1, 3}}); !reflect.DeepEqual(p.Pruned, want) {
 			t.Errorf("%s: %v go, want %v", name, p.Pruned, want)
+		}
+	}
+}
+
+// Scores must be of every unit of what is to be cut, be it a single unit, and of nothing else.
+func TestScoresCover(t *testing.T) {
+	cfg := config(t, "smollm2-135m").WithLayers([]model.Layer{{Heads: 2, KVHeads: 2, Intermediate: 4}, {Heads: 2, KVHeads: 2, Intermediate: 4}})
+	first, second := cfg.Dim(0, model.MLP), cfg.Dim(1, model.MLP)
+	for name, c := range map[string]struct {
+		scores map[model.Dim][]float64
+		fine   bool
+	}{
+		"both":     {map[model.Dim][]float64{first: {1, 2, 3, 4}, second: {4, 3, 2, 1}}, true},
+		"one":      {map[model.Dim][]float64{first: {1, 2, 3, 4}}, false},
+		"too few":  {map[model.Dim][]float64{first: {1, 2, 3, 4}, second: {4, 3, 2}}, false},
+		"too many": {map[model.Dim][]float64{first: {1, 2, 3, 4}, second: {4, 3, 2, 1, 0}}, false},
+	} {
+		_, err := NewPlan(cfg, c.scores, Budget{LayerRatio: 0.25, Selection: Local, Layers: cfg.AllLayers(), Kinds: []model.Kind{model.MLP}})
+		if c.fine != (err == nil) || !c.fine && (!errors.Is(err, ErrScores) || !strings.Contains(err.Error(), second.String())) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -35,3 +35,47 @@ func TestSequenceOfSeen(t *testing.T) {
 		t.Error("a gradient that nobody computed")
 	}
 }
+
+// only is a tap that sees one site, and counts.
+type only struct {
+	layer int
+	site  transformer.Site
+	as    transformer.Sight
+	seen  []bool // whether with a gradient
+}
+
+func (o *only) Sees(layer int, site transformer.Site) transformer.Sight {
+	if layer == o.layer && site == o.site {
+		return o.as
+	}
+	return transformer.Unseen
+}
+
+func (o *only) See(s transformer.Seen) error {
+	o.seen = append(o.seen, s.DX != nil)
+	return nil
+}
+
+// Each site of each layer can be seen alone, once, with or without its gradient: what enters
+// the head, behind the last layer, as well.
+func TestEachSiteAlone(t *testing.T) {
+	be, g := newBackend(t, 2), goldentest.Open(t, "llama_gqa_rope3")
+	L := len(g.Config.Layers)
+	for layer := range L + 1 {
+		for _, site := range []transformer.Site{transformer.Residual, transformer.AttnIn, transformer.HeadsOut, transformer.MLPIn, transformer.Channels} {
+			for _, as := range []transformer.Sight{transformer.Forward, transformer.WithGradient} {
+				tap := &only{layer: layer, site: site, as: as}
+				if _, err := transformer.New(be, g.Config).Pass(t.Context(), g.Batch(t), transformer.NewStreamed(be, g.Weights), transformer.Watch{Tap: tap}); err != nil {
+					t.Fatal(err)
+				}
+				want := []bool{as == transformer.WithGradient}
+				if layer == L && site != transformer.Residual {
+					want = nil
+				}
+				if !slices.Equal(tap.seen, want) {
+					t.Errorf("layer %d, site %v as %v: seen %v, want %v", layer, site, as, tap.seen, want)
+				}
+			}
+		}
+	}
+}
