@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"moreau/internal/backend/cpu"
@@ -182,6 +183,17 @@ func TestSizeIsTheLargest(t *testing.T) {
 				}
 				b.Params += 64
 			}
+		}
+	}
+}
+
+// Layers are numbered anew once some are dropped; an error that names them says so.
+func TestErrorsOfWhatIsLeft(t *testing.T) {
+	for layers, says := range map[string]bool{"": false, "0..3": true} {
+		_, err := NewPrune(load.Builtin, mustCPU(t), PruneOptions{Scoring: quick("l2"), PlanOnly: true, DropLayers: layers,
+			Budget: BudgetOptions{Ratio: 0.97, Align: AutoAlign, Selection: prune.Local}})
+		if !errors.Is(err, prune.ErrBudget) || strings.Contains(err.Error(), "counted without those that are dropped") != says {
+			t.Errorf("dropped %q: %v", layers, err)
 		}
 	}
 }

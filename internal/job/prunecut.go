@@ -91,5 +91,8 @@ func (j *Prune) cut(scores importance.Scores) (*prune.Plan, error) {
 	if errors.Is(err, prune.ErrScores) {
 		err = Input(fmt.Errorf("%s: %w", j.o.Scores, err))
 	}
+	if err != nil && len(j.drop) > 0 {
+		err = fmt.Errorf("%w (layers counted without those that are dropped)", err)
+	}
 	return p, err
 }
