@@ -10,7 +10,7 @@ import (
 )
 
 func TestParseCount(t *testing.T) {
-	for text, want := range map[string]int64{"5.4B": 5.4e9, "120M": 120e6, "900k": 900e3, "5,422,977,024": 5422977024, "7": 7} {
+	for text, want := range map[string]int64{"5.4B": 5.4e9, "2b": 2e9, "5m": 5e6, "4K": 4e3, "1.5k": 1500, "120M": 120e6, "900k": 900e3, "5,422,977,024": 5422977024, "7": 7} {
 		if got, err := parseCount(text); err != nil || got != want {
 			t.Errorf("%q: %d, %v, want %d", text, got, err, want)
 		}

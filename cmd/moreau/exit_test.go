@@ -70,6 +70,8 @@ func TestMessages(t *testing.T) {
 		want string
 	}{
 		{fmt.Errorf("m: %w", notThere), "m: not-there: no such file or directory; check the path"},
+		{fmt.Errorf("x: %w; fetch it again", fs.ErrNotExist), "x: file does not exist; fetch it again"},
+		{fmt.Errorf("x: %w", fs.ErrNotExist), "x; check the path"},
 		{fmt.Errorf("f: %w; say more", wrong(`{"a`, new(any))), "f: the JSON ends too early; say more"},
 		{fmt.Errorf("f: %w", wrong(`{"a": 1.5}`, &struct {
 			A int `json:"a"`

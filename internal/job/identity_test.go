@@ -9,6 +9,8 @@ import (
 	"moreau/internal/backend/cpu"
 	"moreau/internal/generate"
 	"moreau/internal/load"
+	"moreau/internal/model"
+	"moreau/internal/prune"
 )
 
 // A folder is told from what it was by the sizes and times of its weights and configuration,
@@ -74,6 +76,68 @@ func TestRateOfGeneration(t *testing.T) {
 		}
 		if most := float64(n-1) / told[n-1].Sub(told[0]).Seconds(); c.Rate > most || c.Rate <= 0 {
 			t.Errorf("%d tokens: a rate of %g, at most %g", n, c.Rate, most)
+		}
+	}
+}
+
+// A model's place in the hub's cache says what it is of: a snapshot's folder is named by a whole
+// commit.
+func TestOriginByPlace(t *testing.T) {
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	for place, want := range map[string][2]string{
+		"models--o--n/snapshots/" + commit:             {"o/n", commit},
+		"models--o--n-1.5b_x/snapshots/" + commit:      {"o/n-1.5b_x", commit},
+		"models--o--n/snapshots/" + commit[:7]:         {},
+		"models--o--n/snapshots/" + commit + "0":       {},
+		"models--o--n/snapshots/main":                  {},
+		"models--o--n/" + commit:                       {},
+		"datasets--o--n/snapshots/" + commit:           {},
+		"models--o--n/snapshots/" + commit + "/folder": {},
+	} {
+		dir := filepath.Join(t.TempDir(), filepath.FromSlash(place))
+		if repo, at := origin(&load.Model{Path: dir, Format: load.HF}); repo != want[0] || at != want[1] {
+			t.Errorf("%s: %s at %s, want %v", place, repo, at, want)
+		}
+		if repo, _ := origin(&load.Model{Path: filepath.Join(dir, "m.gguf"), Format: load.GGUF}); repo != want[0] {
+			t.Errorf("a file in %s: %s, want %s", place, repo, want[0])
+		}
+	}
+}
+
+// A state in memory is delta and its mean, 4 bytes each a scalar that moves.
+func TestBytesOfAState(t *testing.T) {
+	var moving []model.Param
+	for _, n := range []int{3, 5, 100} {
+		moving = append(moving, model.Param{Axes: []model.Axis{{Dim: model.Dim{Units: n}, Width: 1}}})
+	}
+	if s := newState(moving, time.Second); s.Bytes != 108*8 || s.Scratch != "" || s.Every != time.Second {
+		t.Errorf("%+v", s)
+	}
+}
+
+// All layers are cut alike unasked where a file has one size for all, and nobody says otherwise.
+func TestOneSize(t *testing.T) {
+	gemma, err := model.FromHF([]byte(`{"model_type": "gemma", "vocab_size": 8, "hidden_size": 16, "intermediate_size": 6, "num_hidden_layers": 2, "head_dim": 4,
+		"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := BudgetOptions{Selection: prune.Local}
+	for name, c := range map[string]struct {
+		o    BudgetOptions
+		cfg  *model.Config
+		out  string
+		want bool
+	}{
+		"a file of a Gemma": {local, gemma, "x.gguf", true},
+		"a file of a Llama": {local, builtinModel(t).Config, "x.gguf", false},
+		"a folder":          {local, gemma, "x", false},
+		"asked for":         {BudgetOptions{Selection: prune.Local, Uniform: true}, gemma, "x.gguf", false},
+		"layers named":      {BudgetOptions{Selection: prune.Local, Layers: "0"}, gemma, "x.gguf", false},
+		"globally":          {BudgetOptions{Selection: prune.Global}, gemma, "x.gguf", false},
+	} {
+		if got := c.o.oneSize(c.cfg, c.out); got != c.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }
