@@ -82,6 +82,12 @@ func TestGenerate(t *testing.T) {
 	if warm == text("--temperature", "1", "--seed", "4") || warm == text() {
 		t.Error("another seed or temperature gives the same text")
 	}
+	if text("--temperature", "1", "--top-k", "1") != text() || text("--temperature", "1", "--top-p", "0.000001") != text() || text("--temperature", "9", "--min-p", "1") != text() {
+		t.Error("where only the most likely token is left, another is drawn")
+	}
+	if got := text("--stop", "was a", "--stop", "never"); got != "Once upon a time, there \n" {
+		t.Errorf("until a stop string: %q", got)
+	}
 	c := parsed[job.Continuation](t, must(t, append(base, "--json")...).stdout)
 	if len(c.IDs) != 20 || "Once upon a time"+c.Text+"\n" != text() {
 		t.Errorf("--json gives %d tokens, %q", len(c.IDs), c.Text)

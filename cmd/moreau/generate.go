@@ -21,6 +21,10 @@ func (o *generateOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.IDs, "ids", "", "token ids to continue instead of text: JSON [[1,2,...]], one row")
 	f.IntVarP(&o.Tokens, "tokens", "n", 64, "new tokens at most")
 	f.Float64Var(&o.Temperature, "temperature", 0, "sampling temperature, 0 takes the most likely token")
+	f.IntVar(&o.TopK, "top-k", 0, "draw from the `K` most likely tokens only, 0 from all")
+	f.Float64Var(&o.TopP, "top-p", 1, "then from the fewest whose probabilities reach that share")
+	f.Float64Var(&o.MinP, "min-p", 0, "then from those at least so likely beside the most likely")
+	f.StringArrayVar(&o.Stop, "stop", nil, "text before which the continuation ends; may be given again")
 	onlyOne(cmd, "prompt", "ids")
 }
 
@@ -67,6 +71,6 @@ func (o *generateOptions) run(ctx context.Context, g *globals, path string, stdo
 		return printJSON(stdout, c)
 	}
 	fmt.Fprintln(stdout, unsaid)
-	fmt.Fprintf(stderr, "%d tokens, %.1f tokens/s\n", len(c.IDs), c.Rate)
+	fmt.Fprintf(stderr, "prompt of %d tokens, %.1f tokens/s; %d new tokens, %.1f tokens/s\n", c.Prompt, c.PromptRate, len(c.IDs), c.Rate)
 	return nil
 }

@@ -77,6 +77,10 @@ func TestWrongFlagsAndArguments(t *testing.T) {
 		{"eval " + stories + " --ppl a=b --ids c", "only one of --ids, --ppl"},
 		{"generate " + stories + " --tokens 0", "--tokens 0"},
 		{"generate " + stories + " --temperature -1", "--temperature -1"},
+		{"generate " + stories + " --top-k -1", "--top-k -1"},
+		{"generate " + stories + " --top-p 2", "--top-p 2"},
+		{"generate " + stories + " --min-p -1", "--min-p -1"},
+		{"generate " + stories + " --stop=", "--stop is empty"},
 		{"score " + stories + " --method best" + out, "is not known"},
 		{"score " + stories + " --layers 9" + out, "A..B within 0..4"},
 	} {

@@ -5,9 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"math/rand/v2"
 
+	"moreau/internal/sample"
 	"moreau/internal/transformer"
 )
 
@@ -16,14 +15,13 @@ var ErrPrompt = errors.New("prompt")
 
 // Options of a continuation.
 type Options struct {
-	Tokens      int     // at most so many new ones
-	Temperature float64 // 0: always the most likely token
-	Seed        uint64
+	Tokens int // at most so many new ones
+	sample.Options
 }
 
-// Tokens continues prompt until the token eos (-1: none) or o.Tokens, calling
-// emit with each new token. It returns how many there were.
-func Tokens(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, prompt []int32, eos int, o Options, emit func(id int)) (int, error) {
+// Tokens continues prompt until the token eos (-1: none), o.Tokens, or until emit, which is
+// called with each new token, wants no more. It returns how many there were.
+func Tokens(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, prompt []int32, eos int, o Options, emit func(id int) (more bool)) (int, error) {
 	if len(prompt) == 0 {
 		return 0, fmt.Errorf("%w: it has no tokens; give some text", ErrPrompt)
 	}
@@ -34,7 +32,7 @@ func Tokens(ctx context.Context, tr *transformer.Transformer, w transformer.Weig
 	room := min(o.Tokens, most-len(prompt))
 	s := tr.NewSession(w, len(prompt)+room)
 	defer s.Close()
-	rng := rand.New(rand.NewPCG(o.Seed, 0))
+	sampler := sample.New(o.Options)
 	next := prompt
 	for n := range room {
 		logits, err := s.Append(ctx, next)
@@ -44,11 +42,13 @@ func Tokens(ctx context.Context, tr *transformer.Transformer, w transformer.Weig
 		if err := finite(logits); err != nil {
 			return n, err
 		}
-		id := pick(logits, o.Temperature, rng)
+		id := sampler.Pick(logits)
 		if id == eos {
 			return n, nil
 		}
-		emit(id)
+		if !emit(id) {
+			return n + 1, nil
+		}
 		next = []int32{int32(id)}
 	}
 	return room, nil
@@ -61,30 +61,4 @@ func finite(logits []float32) error {
 		sum += float64(v)
 	}
 	return transformer.Finite("the sum of the logits", sum)
-}
-
-// pick draws from softmax(logits/temperature), or takes the maximum at 0.
-func pick(logits []float32, temperature float64, rng *rand.Rand) int {
-	best := 0
-	for i, v := range logits {
-		if v > logits[best] {
-			best = i
-		}
-	}
-	if temperature <= 0 {
-		return best
-	}
-	weights := make([]float64, len(logits))
-	var sum float64
-	for i, v := range logits {
-		weights[i] = math.Exp(float64(v-logits[best]) / temperature)
-		sum += weights[i]
-	}
-	at := rng.Float64() * sum
-	for i, p := range weights {
-		if at -= p; at < 0 {
-			return i
-		}
-	}
-	return best
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 	"moreau/internal/backend/cpu"
 	"moreau/internal/goldentest"
 	"moreau/internal/model"
+	"moreau/internal/sample"
 	"moreau/internal/transformer"
 )
 
@@ -33,7 +33,7 @@ func TestGreedy(t *testing.T) {
 	tr, w, _ := tiny(t, 64)
 	prompt := []int32{1, 17, 99}
 	var got []int
-	n, err := Tokens(context.Background(), tr, w, prompt, -1, Options{Tokens: 5}, func(id int) { got = append(got, id) })
+	n, err := Tokens(context.Background(), tr, w, prompt, -1, Options{Tokens: 5}, func(id int) bool { got = append(got, id); return true })
 	if err != nil || n != 5 || len(got) != 5 {
 		t.Fatalf("%d tokens %v, %v", n, got, err)
 	}
@@ -54,7 +54,7 @@ func TestGreedy(t *testing.T) {
 		text = append(text, int32(id))
 	}
 	var short []int
-	n, err = Tokens(context.Background(), tr, w, prompt, got[3], Options{Tokens: 5}, func(id int) { short = append(short, id) })
+	n, err = Tokens(context.Background(), tr, w, prompt, got[3], Options{Tokens: 5}, func(id int) bool { short = append(short, id); return true })
 	if first := slices.Index(got, got[3]); err != nil || n != first || !slices.Equal(short, got[:first]) {
 		t.Errorf("until token %d: %d tokens %v of %v, %v", got[3], n, short, got, err)
 	}
@@ -64,7 +64,7 @@ func TestGreedy(t *testing.T) {
 func TestContext(t *testing.T) {
 	for prompt, want := range map[int]int{1: 7, 5: 3, 7: 1, 8: -1, 9: -1, 0: -1} {
 		tr, w, _ := tiny(t, 8)
-		n, err := Tokens(context.Background(), tr, w, make([]int32, prompt), -1, Options{Tokens: 10}, func(int) {})
+		n, err := Tokens(context.Background(), tr, w, make([]int32, prompt), -1, Options{Tokens: 10}, func(int) bool { return true })
 		if want < 0 {
 			if !errors.Is(err, ErrPrompt) {
 				t.Errorf("a prompt of %d: %v", prompt, err)
@@ -75,28 +75,13 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// At a temperature tokens come by their softmax, whatever their place; at 0 the largest does.
-func TestPick(t *testing.T) {
-	logits := []float32{1, -2, 2, 0.5, 2}
-	if got := pick(logits, 0, nil); got != 2 {
-		t.Errorf("the largest is %d, want the first of the two", got)
-	}
-	for _, temperature := range []float64{0.1, 0.5, 1, 3} {
-		var sum float64
-		for _, v := range logits {
-			sum += math.Exp(float64(v) / temperature)
-		}
-		const draws = 40000
-		counts, rng := make([]float64, len(logits)), rand.New(rand.NewPCG(1, 2))
-		for range draws {
-			counts[pick(logits, temperature, rng)] += 1. / draws
-		}
-		for i, v := range logits {
-			p := math.Exp(float64(v)/temperature) / sum
-			if off := 5*math.Sqrt(p*(1-p)/draws) + 1e-9; math.Abs(counts[i]-p) > off {
-				t.Errorf("temperature %g: token %d comes %g of the time, want %g", temperature, i, counts[i], p)
-			}
-		}
+// What hears the tokens ends the text.
+func TestEnough(t *testing.T) {
+	tr, w, _ := tiny(t, 64)
+	heard := 0
+	n, err := Tokens(context.Background(), tr, w, []int32{1}, -1, Options{Tokens: 8}, func(int) bool { heard++; return heard < 3 })
+	if err != nil || n != 3 || heard != 3 {
+		t.Errorf("%d tokens, %d heard, %v", n, heard, err)
 	}
 }
 
@@ -104,7 +89,7 @@ func TestPick(t *testing.T) {
 func TestSeed(t *testing.T) {
 	of := func(seed uint64) (ids []int) {
 		tr, w, _ := tiny(t, 64)
-		if _, err := Tokens(context.Background(), tr, w, []int32{1}, -1, Options{Tokens: 8, Temperature: 2, Seed: seed}, func(id int) { ids = append(ids, id) }); err != nil {
+		if _, err := Tokens(context.Background(), tr, w, []int32{1}, -1, Options{Tokens: 8, Options: sample.Options{Temperature: 2, Seed: seed}}, func(id int) bool { ids = append(ids, id); return true }); err != nil {
 			t.Fatal(err)
 		}
 		return ids
@@ -118,7 +103,7 @@ func TestSeed(t *testing.T) {
 func TestNotFinite(t *testing.T) {
 	tr, w, be := tiny(t, 64)
 	emitted := 0
-	n, err := Tokens(context.Background(), tr, &nans{w, be}, []int32{1}, -1, Options{Tokens: 8}, func(int) { emitted++ })
+	n, err := Tokens(context.Background(), tr, &nans{w, be}, []int32{1}, -1, Options{Tokens: 8}, func(int) bool { emitted++; return true })
 	if !errors.Is(err, transformer.ErrNotFinite) || n != 0 || emitted != 0 {
 		t.Errorf("%d tokens, %d emitted, %v", n, emitted, err)
 	}

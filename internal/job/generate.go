@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 // GenerateOptions say what is continued, and how.
 type GenerateOptions struct {
 	Prompt string
-	IDs    string // one row of token ids instead
+	IDs    string   // one row of token ids instead
+	Stop   []string // strings before which the text ends
 	generate.Options
 }
 
@@ -32,15 +34,17 @@ type Generate struct {
 
 // Continuation is what a model made of a prompt.
 type Continuation struct {
-	Text string  `json:"text"`
-	IDs  []int   `json:"ids"`
-	Rate float64 `json:"tokens_per_second"` // after the first token
+	Text       string  `json:"text"`
+	IDs        []int   `json:"ids"`
+	Rate       float64 `json:"tokens_per_second"` // after the first token
+	Prompt     int     `json:"prompt_tokens"`
+	PromptRate float64 `json:"prompt_tokens_per_second"` // until the first token, weights being in memory
 }
 
 // NewGenerate opens a model and takes the prompt apart.
 func NewGenerate(path string, be backend.Backend, o GenerateOptions) (*Generate, error) {
-	if o.Tokens < 1 || !(o.Temperature >= 0) {
-		return nil, Usage(fmt.Errorf("--tokens %d and --temperature %g: want at least 1 and 0", o.Tokens, o.Temperature))
+	if err := o.check(); err != nil {
+		return nil, Usage(err)
 	}
 	m, err := load.Open(path)
 	if err != nil {
@@ -58,6 +62,16 @@ func NewGenerate(path string, be backend.Backend, o GenerateOptions) (*Generate,
 	return j, nil
 }
 
+func (o GenerateOptions) check() error {
+	if o.Tokens < 1 {
+		return fmt.Errorf("--tokens %d: want at least 1", o.Tokens)
+	}
+	if slices.Contains(o.Stop, "") {
+		return errors.New("--stop is empty: name the text that is to end the continuation")
+	}
+	return o.Options.Check()
+}
+
 // Close closes the model.
 func (j *Generate) Close() error { return j.m.Close() }
 
@@ -73,6 +87,9 @@ func (j *Generate) fromIDs() error {
 	j.tok, err = j.m.Tokenizer()
 	if errors.Is(err, tokenizer.ErrNone) {
 		j.tok, err = nil, nil
+	}
+	if err == nil && j.tok == nil && len(j.o.Stop) > 0 {
+		err = Input(fmt.Errorf("--stop: the model has no tokenizer, so there is no text that it could end"))
 	}
 	return err
 }
@@ -95,23 +112,44 @@ func (j *Generate) fromText() (err error) {
 func (j *Generate) Execute(ctx context.Context, emit func(piece string)) (Continuation, error) {
 	w := transformer.NewCompact(j.be, j.m.Weights)
 	defer w.Free()
-	var c Continuation
+	c := Continuation{Prompt: len(j.ids)}
+	if err := w.Load(ctx, j.m.Config.Params()); err != nil {
+		return c, Blame(j.m, err)
+	}
 	var text strings.Builder
-	var start time.Time
-	_, err := generate.Tokens(ctx, transformer.New(j.be, j.m.Config), w, j.ids, j.eos(), j.o.Options, func(id int) {
-		if len(c.IDs) == 0 {
-			start = time.Now()
-		}
-		c.IDs = append(c.IDs, id)
-		piece := j.piece(id)
+	say := func(piece string) {
 		text.WriteString(piece)
 		emit(piece)
-	})
-	c.Text = text.String()
-	if n := len(c.IDs) - 1; n > 0 {
-		c.Rate = float64(n) / time.Since(start).Seconds()
 	}
-	return c, Blame(j.m, err)
+	stop := stopper{stops: j.o.Stop}
+	start := time.Now()
+	first := start
+	_, err := generate.Tokens(ctx, transformer.New(j.be, j.m.Config), w, j.ids, j.eos(), j.o.Options, func(id int) bool {
+		if len(c.IDs) == 0 {
+			first = time.Now()
+		}
+		c.IDs = append(c.IDs, id)
+		piece, stopped := stop.add(j.piece(id))
+		say(piece)
+		return !stopped
+	})
+	if err != nil {
+		return c, Blame(j.m, err)
+	}
+	say(stop.held)
+	c.Text = text.String()
+	c.rates(first.Sub(start), time.Since(first))
+	return c, nil
+}
+
+// rates takes how long it was until the first token and from there to the last.
+func (c *Continuation) rates(prompt, rest time.Duration) {
+	if len(c.IDs) > 0 {
+		c.PromptRate = float64(c.Prompt) / prompt.Seconds()
+	}
+	if n := len(c.IDs) - 1; n > 0 {
+		c.Rate = float64(n) / rest.Seconds()
+	}
 }
 
 func (j *Generate) eos() int {

@@ -1,6 +1,8 @@
 package transformer
 
 import (
+	"context"
+
 	"moreau/internal/backend"
 	"moreau/internal/checkpoint"
 	"moreau/internal/model"
@@ -74,6 +76,19 @@ func (c *Compact) Weight(p model.Param) (backend.Buffer, error) {
 		c.be.UploadStored(c.kept[p.Name], t)
 	}
 	return c.kept[p.Name], nil
+}
+
+// Load reads params before they are asked for.
+func (c *Compact) Load(ctx context.Context, params []model.Param) error {
+	for _, p := range params {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := c.Weight(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Release implements WeightSource; the weight stays.
