@@ -8,20 +8,6 @@ import (
 	"strconv"
 )
 
-// FromTiktoken reads the tokenizer.model of the original Llama 3 release: a base64 token and its
-// rank on each line. The special tokens, which only the program knows, follow as in Llama 3.1.
-func FromTiktoken(path string) (*Vocab, error) {
-	data, err := readFile(path)
-	if err != nil {
-		return nil, err
-	}
-	v, err := parseTiktoken(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return v, nil
-}
-
 // looksTiktoken tells the text format from SentencePiece's binary one.
 func looksTiktoken(data []byte) bool {
 	line, _, _ := bytes.Cut(data[:min(len(data), 1000)], []byte("\n"))
@@ -29,6 +15,8 @@ func looksTiktoken(data []byte) bool {
 	return err == nil
 }
 
+// parseTiktoken reads the tokenizer.model of the original Llama 3 release: a base64 token and its
+// rank on each line. The special tokens, which only the program knows, follow as in Llama 3.1.
 func parseTiktoken(data []byte) (*Vocab, error) {
 	v := &Vocab{Model: "gpt2", Pre: "llama-bpe", UNK: -1, PAD: -1, AddBOS: true}
 	v.preDefaults()

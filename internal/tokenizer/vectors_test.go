@@ -62,7 +62,7 @@ func TestVectors(t *testing.T) {
 		"llama-spm": func(t testing.TB) *Vocab { return ggufVocab(t, dir+"llama-spm.gguf") },
 		"gpt-2":     func(t testing.TB) *Vocab { return ggufVocab(t, dir+"gpt-2.gguf") },
 		"llama-bpe": func(t testing.TB) *Vocab {
-			v, err := FromTiktoken(need(t, "data/tokenizers/llama3/tokenizer.model"))
+			v, err := parseModel([]byte(read(t, need(t, "data/tokenizers/llama3/tokenizer.model"))))
 			if err != nil {
 				t.Fatal(err)
 			}
