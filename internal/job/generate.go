@@ -136,7 +136,9 @@ func (j *Generate) Execute(ctx context.Context, emit func(piece string)) (Contin
 	if err != nil {
 		return c, Blame(j.m, err)
 	}
-	say(stop.held)
+	if stop.held != "" {
+		say(stop.held)
+	}
 	c.Text = text.String()
 	c.rates(first.Sub(start), time.Since(first))
 	return c, nil
