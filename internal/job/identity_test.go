@@ -65,8 +65,8 @@ func TestRateOfGeneration(t *testing.T) {
 			}
 		})
 		j.Close()
-		if err != nil || len(c.IDs) != n || len(told) != n {
-			t.Fatalf("%d tokens of %d, %v", len(c.IDs), n, err)
+		if err != nil || len(c.IDs) != n || len(told) < n {
+			t.Fatalf("%d tokens of %d, told %d times, %v", len(c.IDs), n, len(told), err)
 		}
 		if n == 1 {
 			if c.Rate != 0 {

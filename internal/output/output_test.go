@@ -171,11 +171,16 @@ func TestForceDeletesNothingButModels(t *testing.T) {
 		os.WriteFile(filepath.Join(folder, name), []byte(`{"theme":"dark"}`), 0o666)
 	}
 	os.WriteFile(file, nil, 0o666)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(file, link); err != nil {
+		t.Skipf("SKIPPED: no links here: %v", err)
+	}
 	for what, err := range map[string]error{
 		"folder as folder": Dir(folder, true, model("x")),
 		"folder as file":   File(folder, true, text("x")),
 		"file as folder":   Dir(file, true, model("x")),
-		"device as file":   File(os.DevNull, true, text("x")),
+		"device as file":   Check(os.DevNull, true), // File would replace it, were it not refused
+		"link as file":     File(link, true, text("x")),
 		"folder planned":   CheckDir(folder, true),
 	} {
 		if !errors.Is(err, ErrWrite) || errors.Is(err, ErrExists) {
