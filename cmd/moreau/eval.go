@@ -48,10 +48,12 @@ func (o *textFlags) options() (job.TextOptions, error) {
 type evalOptions struct {
 	texts textFlags
 	eval  job.EvalOptions
+	bos   job.BOS
 }
 
 func (o *evalOptions) AddFlags(cmd *cobra.Command) {
 	o.texts.AddFlags(cmd, 0, "ids")
+	bosFlag(cmd, &o.bos, "tasks: if the tokenizer adds one, as lm-evaluation-harness from 0.4.9.2 on, before that never; "+autoPapers)
 	f := cmd.Flags()
 	f.StringSliceVar(&o.eval.Tasks.Names, "tasks", nil, "zero-shot tasks: "+strings.Join(task.Papers, ", ")+"; papers for these seven; or a file of your own, NAME.json")
 	f.StringVar(&o.eval.Tasks.Data, "data", "", "folder that holds the tasks' records, as the hub has them or in older forms")
@@ -95,6 +97,7 @@ func (o *evalOptions) options(g *globals) (job.EvalOptions, error) {
 	e := o.eval
 	e.Program, e.Threads = "moreau "+version, g.Threads
 	texts, err := o.texts.options()
+	texts.BOS, e.Tasks.BOS = o.bos, o.bos
 	if len(e.Tasks.Names) == 0 || texts.Files != nil || texts.IDs != "" {
 		e.Texts = &texts
 	}

@@ -20,22 +20,30 @@ func printEval(w io.Writer, r job.EvalReport) {
 	}
 	m := r.Models[0]
 	if m.Perplexity != nil {
-		rows := []string{"text\trows\ttokens\tperplexity\ttokens/s"}
+		rows := []string{"text\trows\ttokens\tperplexity\ttokens/s\tBOS"}
 		for _, m := range m.Perplexity {
-			rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%.4f\t%.0f", m.Text, m.Rows, m.Tokens, m.Perplexity, m.TokensPerSecond))
+			rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%.4f\t%.0f\t%s", m.Text, m.Rows, m.Tokens, m.Perplexity, m.TokensPerSecond, yes(m.BOS)))
 		}
 		table(w, rows...)
 	}
 	if m.Tasks != nil {
-		rows := []string{"task\tquestions\tacc\tstderr\tacc_norm\tstderr\tcounts"}
+		rows := []string{"task\tquestions\tacc\tstderr\tacc_norm\tstderr\tcounts\tBOS"}
 		for _, t := range m.Tasks {
-			rows = append(rows, fmt.Sprintf("%s\t%d\t%.4f\t%.4f\t%.4f\t%.4f\t%s", t.Task, t.Acc.N, t.Acc.Value, t.Acc.Stderr, t.AccNorm.Value, t.AccNorm.Stderr, t.Metric))
+			rows = append(rows, fmt.Sprintf("%s\t%d\t%.4f\t%.4f\t%.4f\t%.4f\t%s\t%s", t.Task, t.Acc.N, t.Acc.Value, t.Acc.Stderr, t.AccNorm.Value, t.AccNorm.Stderr, t.Metric, yes(t.BOS)))
 		}
 		table(w, rows...)
 	}
 	if m.Mean != nil {
 		fmt.Fprintf(w, "mean of %d tasks (--mean %s): %s\n", len(m.Tasks), m.Mean.Rule, plusMinus(m.Mean.Mean))
 	}
+}
+
+// yes writes whether.
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 // plusMinus writes a mean with its standard error.
@@ -60,11 +68,15 @@ func printSideBySide(w io.Writer, models []job.ModelReport) {
 	}
 	rows := []string{row("", "", func(m job.ModelReport) string { return m.Model })}
 	for i, t := range models[0].Perplexity {
-		rows = append(rows, row(t.Text, "perplexity", func(m job.ModelReport) string { return fmt.Sprintf("%.4f", m.Perplexity[i].Perplexity) }))
+		rows = append(rows, row(t.Text, "perplexity", func(m job.ModelReport) string { return fmt.Sprintf("%.4f", m.Perplexity[i].Perplexity) }),
+			row("", "BOS", func(m job.ModelReport) string { return yes(m.Perplexity[i].BOS) }))
 	}
 	for i, t := range models[0].Tasks {
 		rows = append(rows, row(t.Task, marked("acc", t.Metric == "acc"), func(m job.ModelReport) string { return plusMinus(m.Tasks[i].Acc) }),
 			row("", marked("acc_norm", t.Metric == "acc_norm"), func(m job.ModelReport) string { return plusMinus(m.Tasks[i].AccNorm) }))
+	}
+	if models[0].Tasks != nil {
+		rows = append(rows, row("tasks", "BOS", func(m job.ModelReport) string { return yes(m.Tasks[0].BOS) }))
 	}
 	if mean := models[0].Mean; mean != nil {
 		rows = append(rows, row("mean", mean.Rule, func(m job.ModelReport) string { return plusMinus(m.Mean.Mean) }))

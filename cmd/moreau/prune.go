@@ -24,6 +24,7 @@ type pruneOptions struct {
 	savePlan   string
 	dryRun     bool
 	noEval     bool
+	bos        job.BOS
 }
 
 func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
@@ -31,6 +32,7 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	o.out.AddFlags(cmd)
 	o.scoring.AddFlags(cmd)
 	o.texts.AddFlags(cmd, 64, "eval-ids")
+	bosFlag(cmd, &o.bos, autoRows+"; "+autoPapers)
 	f := cmd.Flags()
 	f.StringVar(&o.scores, "scores", "", "use these scores instead of computing any")
 	f.StringVar(&o.plan, "plan", "", "do again what this plan says (of --save-plan): no scores, no calibration")
@@ -94,6 +96,7 @@ func (o *pruneOptions) options(g *globals, command string) (p job.PruneOptions, 
 	if p.Texts, err = o.texts.options(); err != nil {
 		return p, err
 	}
+	p.Scoring.Calib.BOS, p.Texts.BOS = o.bos, o.bos
 	p.Out, err = o.out.options(g)
 	return p, err
 }

@@ -133,7 +133,7 @@ func resultRows(r job.PruneReport, sep string, speeds bool) []string {
 	}
 	for i, y := range r.After {
 		x := r.Before[i]
-		rows = append(rows, row("perplexity "+x.Text, fmt.Sprintf("%.2f", x.Perplexity), fmt.Sprintf("%.2f", y.Perplexity), percent(x.Perplexity, y.Perplexity)))
+		rows = append(rows, row("perplexity "+x.Text+", "+job.BOSInWords(x.BOS), fmt.Sprintf("%.2f", x.Perplexity), fmt.Sprintf("%.2f", y.Perplexity), percent(x.Perplexity, y.Perplexity)))
 		if speeds {
 			rows = append(rows, row("tokens/s "+x.Text, fmt.Sprintf("%.0f", x.TokensPerSecond), fmt.Sprintf("%.0f", y.TokensPerSecond), percent(x.TokensPerSecond, y.TokensPerSecond)))
 		}

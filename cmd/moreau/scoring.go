@@ -43,6 +43,17 @@ func (o *scoringFlags) AddFlags(cmd *cobra.Command) {
 	onlyOne(cmd, "calib", "ids")
 }
 
+// bosFlag adds --bos.
+func bosFlag(cmd *cobra.Command, bos *job.BOS, auto string) {
+	cmd.Flags().Var(bos, "bos", "whether texts begin with the tokenizer's BOS: always, never, auto ("+auto+")")
+}
+
+// autoRows is what --bos auto is for calibration rows.
+const autoRows = "calibration rows: if the tokenizer adds one"
+
+// autoPapers is what it is for perplexity.
+const autoPapers = "perplexity: never, as in the papers"
+
 // states are the types that --state names.
 var states = map[string]tensor.DType{"f32": tensor.F32, "bf16": tensor.BF16}
 

@@ -21,6 +21,15 @@ func (r Rows) Tokens() int {
 	return n
 }
 
+// Behind gives rows that begin with id and are one longer.
+func (r Rows) Behind(id int) Rows {
+	rows := make(Rows, len(r))
+	for i, row := range r {
+		rows[i] = append([]int32{int32(id)}, row...)
+	}
+	return rows
+}
+
 // Predicted gives the number of ids that have one before them in their row.
 func (r Rows) Predicted() int {
 	n := 0

@@ -65,9 +65,8 @@ func (e Encoding) context(context string) ([]int, error) {
 
 // with is the ids of a text, behind BOS if that is asked for.
 func (e Encoding) with(text string) []int {
-	ids := e.Tokenizer.Encode(text)
-	if bos := e.Tokenizer.Vocab().BOS; e.BOS && bos >= 0 {
-		ids = append([]int{bos}, ids...)
+	if e.BOS {
+		return tokenizer.EncodeBOS(e.Tokenizer, text)
 	}
-	return ids
+	return e.Tokenizer.Encode(text)
 }

@@ -20,6 +20,7 @@ type CalibOptions struct {
 	Rows   int    // a pass
 	SeqLen int
 	Fresh  bool // other rows in each step
+	BOS    BOS  // whether rows drawn from text begin with BOS, which counts among SeqLen
 }
 
 // calibration is the rows of a run and what the manifest says of them.
@@ -77,7 +78,12 @@ func (c *calibration) fromText(o CalibOptions, m *load.Model, seed uint64, need 
 	if err != nil {
 		return err
 	}
-	if c.rows, err = dataset.Calibration(docs, tok, need, o.SeqLen, seed); err != nil {
+	if c.info.BOS, err = o.BOS.decide(tok, calibratesBehindBOS(m, tok)); err != nil {
+		return err
+	}
+	if c.rows, err = rowsOf(tok, c.info.BOS, o.SeqLen, func(tokens int) (dataset.Rows, error) {
+		return dataset.Calibration(docs, tok, need, tokens, seed)
+	}); err != nil {
 		return fmt.Errorf("%s: %w", c.info.Source, err)
 	}
 	return nil

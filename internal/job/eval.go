@@ -85,7 +85,7 @@ func NewEval(paths []string, be backend.Backend, o EvalOptions) (*Eval, error) {
 	}
 	j := &Eval{o: o, be: be, rule: rule}
 	for _, path := range paths {
-		s, err := newSubject(path, o.Texts, tasks)
+		s, err := newSubject(path, o.Texts, tasks, o.Tasks.BOS)
 		if err != nil {
 			return nil, errors.Join(err, j.Close())
 		}
@@ -180,7 +180,7 @@ func (j *Eval) begin(ctx context.Context, p EvalPlan, progress Progress) (result
 func (j *Eval) reportOf(run results.Run, texts []Measured) ModelReport {
 	r := ModelReport{Model: run.Model, Backend: j.be.Name(), Perplexity: texts}
 	for _, t := range run.Tasks {
-		r.Tasks = append(r.Tasks, Accuracy{Task: t.Name, Metric: j.rule.Metric(t), Cut: t.Cut, Acc: t.Acc, AccNorm: t.AccNorm})
+		r.Tasks = append(r.Tasks, Accuracy{Task: t.Name, Metric: j.rule.Metric(t), BOS: run.BOS, Cut: t.Cut, Acc: t.Acc, AccNorm: t.AccNorm})
 	}
 	if len(run.Tasks) > 1 {
 		r.Mean = &TaskMean{j.rule.Name, j.rule.Mean(run.Tasks)}

@@ -139,5 +139,6 @@ func (p PrunePlan) ScoresInWords() string {
 		return method + ", no calibration"
 	}
 	s := p.Scoring
-	return fmt.Sprintf("%s, %d passes over %d x %d tokens of %s", method, s.Passes, s.Rows, s.SeqLen, s.Manifest.Calibration.Source)
+	c := s.Manifest.Calibration
+	return fmt.Sprintf("%s, %d passes over %d x %d tokens of %s, %s", method, s.Passes, s.Rows, s.SeqLen, c.Source, BOSInWords(c.BOS))
 }

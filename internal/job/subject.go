@@ -16,6 +16,7 @@ type subject struct {
 	m     *load.Model
 	texts []text
 	tasks []encoded
+	bos   bool // questions begin with BOS
 }
 
 // encoded is a task's questions as token ids.
@@ -36,6 +37,7 @@ type TaskPlan struct {
 type Accuracy struct {
 	Task    string    `json:"task"`
 	Metric  string    `json:"metric"` // the one that counts in the mean, by its rule
+	BOS     bool      `json:"bos"`    // questions begin with it
 	Cut     int       `json:"cut"`    // contexts that were cut to fit the model
 	Acc     eval.Mean `json:"acc"`
 	AccNorm eval.Mean `json:"acc_norm"`
@@ -48,7 +50,7 @@ type TaskMean struct {
 }
 
 // newSubject opens a model and encodes what it is asked.
-func newSubject(path string, texts *TextOptions, tasks []questions) (*subject, error) {
+func newSubject(path string, texts *TextOptions, tasks []questions, bos BOS) (*subject, error) {
 	m, err := load.Open(path)
 	if err != nil {
 		return nil, err
@@ -58,7 +60,7 @@ func newSubject(path string, texts *TextOptions, tasks []questions) (*subject, e
 		s.texts, err = texts.load(m, "give token ids instead: --ids FILE")
 	}
 	if err == nil {
-		err = s.encode(tasks)
+		err = s.encode(tasks, bos)
 	}
 	if err != nil {
 		m.Close()
@@ -67,8 +69,8 @@ func newSubject(path string, texts *TextOptions, tasks []questions) (*subject, e
 	return s, nil
 }
 
-// encode makes token ids of questions. No BOS is added.
-func (s *subject) encode(tasks []questions) error {
+// encode makes token ids of questions.
+func (s *subject) encode(tasks []questions, bos BOS) error {
 	if len(tasks) == 0 {
 		return nil
 	}
@@ -76,7 +78,10 @@ func (s *subject) encode(tasks []questions) error {
 	if err != nil {
 		return err
 	}
-	e := eval.Encoding{Tokenizer: tok, MaxLength: s.m.Config.MaxPositions}
+	if s.bos, err = bos.decide(tok, addsBOS(tok)); err != nil {
+		return err
+	}
+	e := eval.Encoding{Tokenizer: tok, BOS: s.bos, MaxLength: s.m.Config.MaxPositions}
 	for _, q := range tasks {
 		t := encoded{questions: q}
 		for _, example := range q.Examples {
@@ -107,9 +112,9 @@ func question(e eval.Encoding, example task.Example) (texts []transformer.Text, 
 
 // run is a run without numbers.
 func (s *subject) run() results.Run {
-	r := results.Run{Model: s.m.Path, Parameters: s.m.Config.ParamCount(), MaxLength: s.m.Config.MaxPositions}
+	r := results.Run{Model: s.m.Path, Parameters: s.m.Config.ParamCount(), BOS: s.bos, MaxLength: s.m.Config.MaxPositions}
 	for _, t := range s.texts {
-		r.Texts = append(r.Texts, results.Text{Name: t.name, SHA256: hashRows(t.rows)})
+		r.Texts = append(r.Texts, results.Text{Name: t.name, BOS: t.bos, SHA256: hashRows(t.rows)})
 	}
 	for _, t := range s.tasks {
 		r.Tasks = append(r.Tasks, t.result())

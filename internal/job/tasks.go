@@ -11,6 +11,7 @@ type TaskOptions struct {
 	Names []string // task.Load's; none: no task
 	Data  string   // folder of their records
 	Limit int      // questions of each at most, 0 for all
+	BOS   BOS      // whether questions begin with BOS: the harness's default from 0.4.9.2 on is AutoBOS, before it was NeverBOS
 }
 
 // questions is a task with what its records ask.

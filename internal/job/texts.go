@@ -21,6 +21,7 @@ type TextOptions struct {
 	IDs    string      // rows of token ids instead
 	Seq    int         // tokens a row
 	Chunks int         // rows at most, 0 for all
+	BOS    BOS         // whether rows of text begin with BOS, which counts among Seq
 }
 
 // inputs are the files that are read; a nil o has none.
@@ -42,6 +43,7 @@ type NamedFile struct{ Name, Path string }
 type text struct {
 	name string
 	rows dataset.Rows
+	bos  bool // rows begin with BOS
 }
 
 // load reads the texts; instead says what goes without a tokenizer.
@@ -51,9 +53,13 @@ func (o TextOptions) load(m *load.Model, instead string) ([]text, error) {
 	}
 	if o.IDs != "" {
 		rows, err := predictable(o.IDs, m.Config)
-		return []text{{o.IDs, rows}}, err
+		return []text{{name: o.IDs, rows: rows}}, err
 	}
 	tok, err := textTokenizer(m, instead)
+	if err != nil {
+		return nil, err
+	}
+	bos, err := o.BOS.decide(tok, false) // the papers' protocols have none
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +73,13 @@ func (o TextOptions) load(m *load.Model, instead string) ([]text, error) {
 		if err != nil {
 			return nil, Input(err)
 		}
-		rows, err := dataset.Perplexity(words, tok, o.Seq, o.Chunks)
+		rows, err := rowsOf(tok, bos, o.Seq, func(tokens int) (dataset.Rows, error) {
+			return dataset.Perplexity(words, tok, tokens, o.Chunks)
+		})
 		if err != nil {
 			return nil, Input(fmt.Errorf("%s: %w", f.Path, err))
 		}
-		texts = append(texts, text{f.Name, rows})
+		texts = append(texts, text{f.Name, rows, bos})
 	}
 	return texts, nil
 }
@@ -117,6 +125,7 @@ func evalRAM(m *load.Model, texts []TextPlan) int64 {
 // Measured is the perplexity of one text.
 type Measured struct {
 	Text string `json:"text"`
+	BOS  bool   `json:"bos"` // each row begins with it; false for rows given as ids
 	eval.Result
 }
 
@@ -142,5 +151,5 @@ func measureText(ctx context.Context, tr *transformer.Transformer, w transformer
 		return Measured{}, err
 	}
 	progress.End(r.Perplexity)
-	return Measured{t.name, r}, nil
+	return Measured{t.name, t.bos, r}, nil
 }

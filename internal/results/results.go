@@ -33,7 +33,7 @@ type Run struct {
 	Model      string `json:"model"` // path
 	Weights    string `json:"weights_sha256"`
 	Parameters int64  `json:"parameters"`
-	BOS        bool   `json:"bos"` // whether texts begin with one
+	BOS        bool   `json:"bos"` // whether questions begin with one
 	MaxLength  int    `json:"max_length"`
 	Texts      []Text `json:"perplexity,omitempty"`
 	Tasks      []Task `json:"tasks,omitempty"`
@@ -42,6 +42,7 @@ type Run struct {
 // Text is the perplexity of one text.
 type Text struct {
 	Name       string    `json:"text"`
+	BOS        bool      `json:"bos"`         // whether each row begins with one
 	SHA256     string    `json:"rows_sha256"` // of the token ids
 	Perplexity float64   `json:"perplexity"`
 	MeanNLL    float64   `json:"mean_nll"` // nats a token

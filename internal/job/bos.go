@@ -1,0 +1,77 @@
+package job
+
+import (
+	"fmt"
+
+	"moreau/internal/dataset"
+	"moreau/internal/load"
+	"moreau/internal/tokenizer"
+)
+
+// BOS says whether texts begin with the tokenizer's BOS.
+type BOS int
+
+// The answers. Auto is what a protocol says, and of one that says nothing the tokenizer.
+const (
+	AutoBOS BOS = iota
+	AlwaysBOS
+	NeverBOS
+)
+
+// bosNames are what flags call them.
+var bosNames = []string{"auto", "always", "never"}
+
+// String is the name. With Set and Type it makes a flag's value.
+func (b BOS) String() string { return bosNames[b] }
+
+// Set takes a name.
+func (b *BOS) Set(name string) error {
+	for i, n := range bosNames {
+		if n == name {
+			*b = BOS(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("want auto, always or never")
+}
+
+// Type is what help calls the value.
+func (b BOS) Type() string { return "string" }
+
+// decide says whether there is a BOS; auto is what AutoBOS stands for. An error where there
+// should be one and the tokenizer has none.
+func (b BOS) decide(tok tokenizer.Tokenizer, auto bool) (bool, error) {
+	switch {
+	case b == NeverBOS || b == AutoBOS && !auto:
+		return false, nil
+	case tok.Vocab().BOS < 0:
+		return false, Usage(fmt.Errorf("--bos %s: the tokenizer has no BOS; take --bos never", b))
+	}
+	return true, nil
+}
+
+// addsBOS is what a tokenizer says by itself.
+func addsBOS(tok tokenizer.Tokenizer) bool { return tok.Vocab().AddBOS && tok.Vocab().BOS >= 0 }
+
+// calibratesBehindBOS is what AutoBOS stands for in calibration: what the tokenizer says, but for
+// the built-in model, whose scores stay those of all earlier versions.
+func calibratesBehindBOS(m *load.Model, tok tokenizer.Tokenizer) bool {
+	return m.Path != load.Builtin && addsBOS(tok)
+}
+
+// rowsOf makes rows of seqLen tokens, of which BOS may be the first; cut makes rows of text.
+func rowsOf(tok tokenizer.Tokenizer, bos bool, seqLen int, cut func(tokens int) (dataset.Rows, error)) (dataset.Rows, error) {
+	if !bos {
+		return cut(seqLen)
+	}
+	rows, err := cut(seqLen - 1)
+	return rows.Behind(tok.Vocab().BOS), err
+}
+
+// BOSInWords says whether BOS was put before texts.
+func BOSInWords(bos bool) string {
+	if bos {
+		return "behind BOS"
+	}
+	return "no BOS added"
+}
