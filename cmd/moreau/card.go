@@ -29,7 +29,11 @@ func cardText(r job.PruneReport) string {
 		}
 		fmt.Fprintf(&s, "| %s | %s | %s | %s |\n", layers, arrow(l.Heads), arrow(l.KVHeads), arrow(l.Intermediate))
 	})
-	fmt.Fprintf(&s, "\n%s\n```\n%s\n```\n", decisions(r.Plan), r.Command)
+	lines := decisions(r.Plan)
+	if note := perplexityNote(r.Plan); note != "" {
+		lines += "- " + note + "\n"
+	}
+	fmt.Fprintf(&s, "\n%s\n```\n%s\n```\n", lines, r.Command)
 	return s.String() + loading(r)
 }
 

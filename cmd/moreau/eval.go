@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"moreau/internal/dataset"
 	"moreau/internal/job"
 	"moreau/internal/results"
 	"moreau/internal/task"
@@ -26,9 +27,22 @@ func (o *textFlags) AddFlags(cmd *cobra.Command, chunks int, idsFlag string) {
 	f := cmd.Flags()
 	f.StringVar(&o.text.IDs, idsFlag, "", "rows of token ids to measure perplexity on instead of text: JSON [[1,2,...],...]")
 	f.StringArrayVar(&o.ppl, "ppl", nil, "NAME=FILE to measure perplexity on, repeatable; the names wikitext2 and ptb join lines as the papers do (default: built-in held-out text)")
+	f.StringVar(&o.text.Protocol, "protocol", "", "how perplexity is measured: "+protocols()+" (default: rows of --seq tokens)")
 	f.IntVar(&o.text.Seq, "seq", 128, "tokens a perplexity row")
-	f.IntVar(&o.text.Chunks, "chunks", chunks, "perplexity rows at most, 0 for all")
+	f.IntVar(&o.text.MaxLength, "max-length", 0, "tokens that --protocol rolling reads at most before a prediction, 0 for as many as the model does")
+	f.IntVar(&o.text.Chunks, "chunks", chunks, "perplexity rows, or documents, at most, 0 for all")
 	onlyOne(cmd, "ppl", idsFlag)
+	onlyOne(cmd, "protocol", "seq")
+	onlyOne(cmd, "protocol", idsFlag)
+}
+
+// protocols describes --protocol.
+func protocols() string {
+	var all []string
+	for _, p := range dataset.Protocols {
+		all = append(all, p.Name+" ("+p.About+")")
+	}
+	return strings.Join(all, ", ")
 }
 
 // options reads what the flags say.

@@ -20,11 +20,7 @@ func printEval(w io.Writer, r job.EvalReport) {
 	}
 	m := r.Models[0]
 	if m.Perplexity != nil {
-		rows := []string{"text\trows\ttokens\tperplexity\ttokens/s\tBOS"}
-		for _, m := range m.Perplexity {
-			rows = append(rows, fmt.Sprintf("%s\t%d\t%d\t%.4f\t%.0f\t%s", m.Text, m.Rows, m.Tokens, m.Perplexity, m.TokensPerSecond, yes(m.BOS)))
-		}
-		table(w, rows...)
+		printPerplexity(w, m.Perplexity)
 	}
 	if m.Tasks != nil {
 		rows := []string{"task\tquestions\tacc\tstderr\tacc_norm\tstderr\tcounts\tBOS"}
@@ -68,8 +64,10 @@ func printSideBySide(w io.Writer, models []job.ModelReport) {
 	}
 	rows := []string{row("", "", func(m job.ModelReport) string { return m.Model })}
 	for i, t := range models[0].Perplexity {
-		rows = append(rows, row(t.Text, "perplexity", func(m job.ModelReport) string { return fmt.Sprintf("%.4f", m.Perplexity[i].Perplexity) }),
-			row("", "BOS", func(m job.ModelReport) string { return yes(m.Perplexity[i].BOS) }))
+		for _, f := range figures(t) {
+			rows = append(rows, row(t.Text+", "+t.Protocol, f.name, func(m job.ModelReport) string { return f.of(m.Perplexity[i]) }))
+		}
+		rows = append(rows, row("", "BOS", func(m job.ModelReport) string { return yes(m.Perplexity[i].BOS) }))
 	}
 	for i, t := range models[0].Tasks {
 		rows = append(rows, row(t.Task, marked("acc", t.Metric == "acc"), func(m job.ModelReport) string { return plusMinus(m.Tasks[i].Acc) }),

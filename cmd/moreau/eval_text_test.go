@@ -59,7 +59,7 @@ func evaluated(models int) func(t *testing.T) string {
 		for i := range models {
 			run := answered(fmt.Sprintf("model%d.gguf", i), 16-i, 12)
 			m := job.ModelReport{Model: run.Model, Mean: &job.TaskMean{Rule: "papers", Mean: results.Rules[0].Mean(run.Tasks)}}
-			m.Perplexity = []job.Measured{{Text: "wikitext2", Result: eval.Result{Perplexity: 9.5, Tokens: 635, Rows: 5, TokensPerSecond: 1200}}}
+			m.Perplexity = []job.Measured{{Text: "wikitext2", Protocol: "llm-pruner", Length: 128, Result: eval.Result{Perplexity: 9.5, Stderr: 0.25, Tokens: 635, Rows: 5, TokensPerSecond: 1200}}}
 			for _, t := range run.Tasks {
 				m.Tasks = append(m.Tasks, job.Accuracy{Task: t.Name, Metric: t.Metric, Acc: t.Acc, AccNorm: t.AccNorm})
 			}

@@ -49,7 +49,7 @@ func TestFlagsReachTheOptions(t *testing.T) {
 		"--steps", "3", "--avg", "2", "--std", "0.25", "--absolute-noise", "--lr", "0.125", "--rho", "0.5", "--eta", "0.75",
 		"--memory", "1GiB", "--scratch", "s", "--state", "bf16", "--journal-every", "2s",
 		"--ratio", "20%", "--layer-ratio", "0.3", "--params", "5M", "--size", "2kB", "--align", "16", "--uniform", "--layers", "1..2", "--heads-only", "--mlp-only", "--selection", "global",
-		"--bos", "always", "--eval-ids", "e.json", "--ppl", "a=b.txt", "--ppl", "c=d=e.txt", "--seq", "64", "--chunks", "5",
+		"--bos", "always", "--eval-ids", "e.json", "--ppl", "a=b.txt", "--ppl", "c=d=e.txt", "--protocol", "rolling", "--seq", "64", "--max-length", "96", "--chunks", "5",
 		"-o", "out", "--dtype", "bf16", "--shard-size", "3MB", "--force",
 		"--scores", "s.json", "--plan", "p.json", "--force-scores", "--drop-layers", "3", "--save-scores", "t.json", "--save-plan", "q.json", "--dry-run", "--no-eval")
 	bf16 := tensor.BF16
@@ -59,7 +59,7 @@ func TestFlagsReachTheOptions(t *testing.T) {
 			Envelope:     importance.Envelope{Steps: 3, Avg: 2, Std: 0.25, Absolute: true, LR: 0.125, Rho: 0.5, Eta: 0.75},
 			StateOptions: job.StateOptions{Memory: 1 << 30, Scratch: "s", State: tensor.BF16, JournalEvery: 2 * time.Second}},
 		Budget: job.BudgetOptions{Ratio: 0.2, LayerRatio: 0.3, Params: 5e6, Size: 2000, Align: 16, Uniform: true, Layers: "1..2", HeadsOnly: true, MLPOnly: true, Selection: prune.Global},
-		Texts:  job.TextOptions{Files: []job.NamedFile{{Name: "a", Path: "b.txt"}, {Name: "c", Path: "d=e.txt"}}, IDs: "e.json", Seq: 64, Chunks: 5, BOS: job.AlwaysBOS},
+		Texts:  job.TextOptions{Files: []job.NamedFile{{Name: "a", Path: "b.txt"}, {Name: "c", Path: "d=e.txt"}}, IDs: "e.json", Protocol: "rolling", Seq: 64, MaxLength: 96, Chunks: 5, BOS: job.AlwaysBOS},
 		Out:    job.OutOptions{Path: "out", DType: &bf16, ShardBytes: 3e6, Force: true, Threads: 3},
 		Scores: "s.json", Plan: "p.json", AnyWeights: true, DropLayers: "3", SaveScores: "t.json", SavePlan: "q.json", PlanOnly: true, NoEval: true,
 		Program: "moreau " + version, Command: "command",

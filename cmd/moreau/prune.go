@@ -137,6 +137,9 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 	}
 	fmt.Fprintln(stdout)
 	table(stdout, append([]string{"\tbefore\tafter\tchange"}, resultRows(r, "\t", true)...)...)
+	if note := perplexityNote(r.Plan); note != "" {
+		fmt.Fprintln(stdout, note)
+	}
 	fmt.Fprintf(stdout, "\nwrote %s\n", r.Plan.Out)
 	return nil
 }

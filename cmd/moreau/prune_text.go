@@ -75,6 +75,14 @@ func uniformNote(p job.PrunePlan) string {
 	return ", all alike"
 }
 
+// perplexityNote says how perplexity is measured, "" where it is not.
+func perplexityNote(p job.PrunePlan) string {
+	if len(p.Texts) == 0 {
+		return ""
+	}
+	return "perplexity: " + p.Texts[0].How
+}
+
 // stateNote says where the state of a run is, and whether it outlives a crash.
 func stateNote(s *job.StatePlan) string {
 	where := job.Size(s.Bytes) + " in memory"
@@ -133,7 +141,7 @@ func resultRows(r job.PruneReport, sep string, speeds bool) []string {
 	}
 	for i, y := range r.After {
 		x := r.Before[i]
-		rows = append(rows, row("perplexity "+x.Text+", "+job.BOSInWords(x.BOS), fmt.Sprintf("%.2f", x.Perplexity), fmt.Sprintf("%.2f", y.Perplexity), percent(x.Perplexity, y.Perplexity)))
+		rows = append(rows, row("perplexity "+x.Text, fmt.Sprintf("%.2f", x.Perplexity), fmt.Sprintf("%.2f", y.Perplexity), percent(x.Perplexity, y.Perplexity)))
 		if speeds {
 			rows = append(rows, row("tokens/s "+x.Text, fmt.Sprintf("%.0f", x.TokensPerSecond), fmt.Sprintf("%.0f", y.TokensPerSecond), percent(x.TokensPerSecond, y.TokensPerSecond)))
 		}

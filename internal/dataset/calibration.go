@@ -74,7 +74,7 @@ func window(text string, tok tokenizer.Tokenizer, seqLen int, rng *rand.Rand) ([
 	if len(ids) < seqLen {
 		return nil, len(ids)
 	}
-	return narrow(ids[rng.IntN(len(ids)-seqLen+1):][:seqLen]), len(ids)
+	return IDs(ids[rng.IntN(len(ids)-seqLen+1):][:seqLen]), len(ids)
 }
 
 // wordStart moves forward to the blank before a word, at most 100 bytes, then to a whole character.
@@ -91,7 +91,8 @@ func wordStart(text string, from int) int {
 	return from
 }
 
-func narrow(ids []int) []int32 {
+// IDs are ids in the type of rows.
+func IDs(ids []int) []int32 {
 	row := make([]int32, len(ids))
 	for i, id := range ids {
 		row[i] = int32(id)

@@ -64,7 +64,7 @@ func ReadIDs(path string) (Rows, error) {
 				return nil, fmt.Errorf("%s: %w", path, outside(i, j, id, math.MaxInt32+1))
 			}
 		}
-		rows[i] = narrow(ids)
+		rows[i] = IDs(ids)
 	}
 	if err := Validate(rows, math.MaxInt32+1); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

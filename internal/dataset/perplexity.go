@@ -24,7 +24,7 @@ func Perplexity(text string, tok tokenizer.Tokenizer, seqLen, max int) (Rows, er
 		if len(chunk) < seqLen || max > 0 && len(rows) == max {
 			break
 		}
-		rows = append(rows, narrow(chunk))
+		rows = append(rows, IDs(chunk))
 	}
 	return rows, nil
 }

@@ -54,6 +54,22 @@ func MeanOf(x []float64) Mean {
 	return m
 }
 
+// ratioError is the standard error of Σsums/Σsizes over chunks of different sizes, by the
+// linearised ratio estimator: sqrt(n/(n-1) Σ(sum - ratio·size)²)/Σsizes; 0 of fewer than two.
+// Of equal sizes it is MeanOf's.
+func ratioError(sums, sizes []float64) float64 {
+	if len(sums) < 2 {
+		return 0
+	}
+	n, all := float64(len(sums)), total(sizes)
+	ratio, squares := total(sums)/all, 0.0
+	for i, s := range sums {
+		off := s - ratio*sizes[i]
+		squares += off * off
+	}
+	return math.Sqrt(n/(n-1)*squares) / all
+}
+
 // MeanOfMeans is the mean of means of different questions; their errors are independent.
 func MeanOfMeans(means []Mean) Mean {
 	var all Mean

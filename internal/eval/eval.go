@@ -13,11 +13,13 @@ import (
 // Result is the perplexity of one text.
 type Result struct {
 	Perplexity      float64   `json:"perplexity"` // exp of the mean over all predicted tokens
+	Stderr          float64   `json:"stderr"`     // of Perplexity, over chunks
 	MeanNLL         float64   `json:"mean_nll"`   // nats per token
 	Tokens          int       `json:"predicted_tokens"`
 	Rows            int       `json:"rows"`
 	ChunkNLL        []float64 `json:"chunk_mean_nll"`
 	TokensPerSecond float64   `json:"tokens_per_second"`
+	Rolling         *Rolling  `json:"rolling,omitempty"` // of documents read whole
 }
 
 // passTokens is how many positions go through the model at once.
@@ -29,7 +31,7 @@ const passTokens = 2048
 func Perplexity(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, rows [][]int32, progress func(done int)) (Result, error) {
 	r := Result{Rows: len(rows)}
 	start := time.Now()
-	var sum float64
+	var sums, tokens []float64
 	for lo := 0; lo < len(rows); {
 		hi := lo + together(rows[lo:])
 		b, err := transformer.NewBatch(rows[lo:hi])
@@ -44,7 +46,7 @@ func Perplexity(ctx context.Context, tr *transformer.Transformer, w transformer.
 			s := total(nll[i*b.T : (i+1)*b.T])
 			n := len(rows[lo+i]) - 1
 			r.ChunkNLL = append(r.ChunkNLL, s/float64(max(1, n)))
-			sum += s
+			sums, tokens = append(sums, s), append(tokens, float64(n))
 			r.Tokens += n
 		}
 		lo = hi
@@ -55,13 +57,19 @@ func Perplexity(ctx context.Context, tr *transformer.Transformer, w transformer.
 	if r.Tokens == 0 {
 		return r, fmt.Errorf("no token to predict: rows need at least two tokens")
 	}
-	r.MeanNLL = sum / float64(r.Tokens)
+	return r, r.finish(sums, tokens, start)
+}
+
+// finish computes the figures of losses in nats and the tokens that they are of, one a chunk.
+func (r *Result) finish(sums, tokens []float64, start time.Time) error {
+	r.MeanNLL = total(sums) / float64(r.Tokens)
 	r.Perplexity = math.Exp(r.MeanNLL)
 	if err := transformer.Finite("the perplexity", r.Perplexity); err != nil {
-		return r, err
+		return err
 	}
+	r.Stderr = r.Perplexity * ratioError(sums, tokens)
 	r.TokensPerSecond = float64(r.Tokens+r.Rows) / time.Since(start).Seconds()
-	return r, nil
+	return nil
 }
 
 // together is how many of the first rows go through the model at once: as many as have

@@ -69,3 +69,18 @@ func TestStudentTail(t *testing.T) {
 	}
 	near(t, "always the same difference", PairedT(Mean{5, 1, 0}), 0, 0)
 }
+
+// The error of a ratio is that of the mean where chunks are alike; of others it is known by hand: the
+// ratio of (1, 5) over (1, 3) is 1.5, off by -0.5 and 0.5, sqrt(2·0.5)/4.
+func TestRatioError(t *testing.T) {
+	means, sums := []float64{2, 3, 7, 4}, []float64{20, 30, 70, 40}
+	if got, want := ratioError(sums, []float64{10, 10, 10, 10}), MeanOf(means).Stderr; math.Abs(got-want) > 1e-12 {
+		t.Errorf("chunks alike: %g, want %g", got, want)
+	}
+	if got := ratioError([]float64{1, 5}, []float64{1, 3}); math.Abs(got-0.25) > 1e-12 {
+		t.Errorf("%g, want 0.25", got)
+	}
+	if got := ratioError([]float64{1}, []float64{1}); got != 0 {
+		t.Errorf("of one chunk: %g", got)
+	}
+}

@@ -45,7 +45,7 @@ type CalibInfo struct {
 	Rows   int    `json:"rows"`
 	SeqLen int    `json:"seq_len"`
 	Fresh  bool   `json:"fresh_rows"`
-	BOS    bool   `json:"bos"` // rows begin with it; false for rows given as ids
+	BOS    bool   `json:"bos,omitempty"` // it was put before each row
 	SHA256 string `json:"ids_sha256"`
 }
 

@@ -19,7 +19,7 @@ func (s *subject) measure(ctx context.Context, be backend.Backend, number int, r
 		known, ok := journal.Text(number, t.name)
 		if ok {
 			run.Texts[i] = known
-			texts = append(texts, Measured{known.Name, known.BOS, known.Result()})
+			texts = append(texts, t.measured(known.Result()))
 			continue
 		}
 		m, err := measureText(ctx, tr, w, t, Perplexity, t.name, progress)

@@ -2,9 +2,11 @@ package job
 
 import (
 	"errors"
+	"math"
 	"path/filepath"
 	"testing"
 
+	"moreau/internal/backend/cpu"
 	"moreau/internal/load"
 	"moreau/internal/tokenizer"
 )
@@ -75,5 +77,75 @@ func TestRowsBehindBOS(t *testing.T) {
 				t.Errorf("%s, %v: perplexity row %v", c.m.Path, c.bos, row)
 			}
 		}
+	}
+}
+
+// Protocols by name: their lengths, what they say, and that no row of ids has one.
+func TestProtocols(t *testing.T) {
+	m := builtinModel(t)
+	for _, c := range []struct {
+		o    TextOptions
+		name string
+		how  string
+	}{
+		{TextOptions{Seq: 128, Chunks: 2}, "llm-pruner", "llm-pruner (rows of 128 tokens), no BOS added"},
+		{TextOptions{Seq: 64, Chunks: 2}, "rows", "rows of 64 tokens, no BOS added"},
+		{TextOptions{Seq: 128, Protocol: "gptq", Chunks: 2}, "gptq", "gptq (rows of 2048 tokens), no BOS added"},
+		{TextOptions{Seq: 128, Protocol: "4096", Chunks: 2, BOS: AlwaysBOS}, "4096", "4096 (rows of 4096 tokens), behind BOS"},
+		{TextOptions{Seq: 128, Protocol: "rolling"}, "rolling", "rolling over whole documents (windows of 512 tokens), behind BOS"},
+		{TextOptions{Seq: 128, Protocol: "rolling", MaxLength: 100, BOS: NeverBOS}, "rolling", "rolling over whole documents (windows of 100 tokens), no BOS added"},
+	} {
+		texts, err := c.o.load(m, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := texts[0]; got.protocol.Name != c.name || got.how() != c.how {
+			t.Errorf("%+v: %s, %q", c.o, got.protocol.Name, got.how())
+		}
+		longest := 0
+		for _, p := range texts[0].passes() {
+			longest = max(longest, p.T)
+		}
+		if want := texts[0].protocol.Seq; longest != want && longest != want+1 {
+			t.Errorf("%+v: passes of %d tokens", c.o, longest)
+		}
+	}
+	for _, o := range []TextOptions{{Seq: 128, Protocol: "c4"}, {Seq: 128, MaxLength: 9}, {Seq: 1}} {
+		if _, err := o.load(m, ""); !errors.Is(err, ErrUsage) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}
+
+// A document read whole has as many words as its source and a perplexity for each of them.
+func TestRollingPerplexity(t *testing.T) {
+	be, err := cpu.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "two.jsonl")
+	put(t, file, `{"text": "Once upon a time there was a cat."}`+"\n"+`{"text": "It sat on a mat, and then it sat on a hat."}`)
+	var all []Measured
+	for _, bos := range []BOS{NeverBOS, AutoBOS} {
+		j, err := NewEval([]string{load.Builtin}, be, EvalOptions{Texts: &TextOptions{Files: []NamedFile{{"two", file}}, Protocol: "rolling", Seq: 128, MaxLength: 8, BOS: bos}, Mean: "papers"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		r, err := j.Execute(t.Context(), j.Plan(), &heard{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r.Models[0].Perplexity[0])
+	}
+	for i, m := range all {
+		loss := m.MeanNLL * float64(m.Tokens)
+		if r := m.Rolling; m.Rows != 2 || r.Words != 20 || r.Bytes != 75 || math.Abs(math.Log(r.WordPerplexity)*20-loss) > 1e-9*loss || math.Abs(r.BitsPerByte*75*math.Ln2-loss) > 1e-9*loss ||
+			!(r.WordStderr > 0) || !(m.Stderr > 0) || m.BOS != (i == 1) {
+			t.Errorf("%+v, %+v", m, r)
+		}
+	}
+	if all[1].Tokens != all[0].Tokens+2 { // the harness predicts the tokenizer's BOS behind its own
+		t.Errorf("%d tokens, behind BOS %d", all[0].Tokens, all[1].Tokens)
 	}
 }

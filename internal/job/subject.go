@@ -114,7 +114,7 @@ func question(e eval.Encoding, example task.Example) (texts []transformer.Text, 
 func (s *subject) run() results.Run {
 	r := results.Run{Model: s.m.Path, Parameters: s.m.Config.ParamCount(), BOS: s.bos, MaxLength: s.m.Config.MaxPositions}
 	for _, t := range s.texts {
-		r.Texts = append(r.Texts, results.Text{Name: t.name, BOS: t.bos, SHA256: hashRows(t.rows)})
+		r.Texts = append(r.Texts, results.Text{Name: t.name, Protocol: t.protocol.Name, Length: t.protocol.Seq, BOS: t.bos, SHA256: hashRows(t.rows)})
 	}
 	for _, t := range s.tasks {
 		r.Tasks = append(r.Tasks, t.result())

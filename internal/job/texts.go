@@ -1,27 +1,23 @@
 package job
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"strings"
 
-	"moreau/internal/backend"
-	"moreau/internal/checkpoint"
 	"moreau/internal/dataset"
 	"moreau/internal/eval"
 	"moreau/internal/load"
-	"moreau/internal/model"
-	"moreau/internal/transformer"
 )
 
 // TextOptions say on which texts perplexity is measured.
 type TextOptions struct {
-	Files  []NamedFile // none: the built-in held-out text
-	IDs    string      // rows of token ids instead
-	Seq    int         // tokens a row
-	Chunks int         // rows at most, 0 for all
-	BOS    BOS         // whether rows of text begin with BOS, which counts among Seq
+	Files     []NamedFile // none: the built-in held-out text
+	IDs       string      // rows of token ids instead
+	Protocol  string      // one of dataset.Protocols, "": rows of Seq
+	Seq       int         // tokens a row
+	MaxLength int         // tokens that a window of the rolling protocol reads at most, 0 for the model's
+	Chunks    int         // rows or documents at most, 0 for all
+	BOS       BOS         // whether texts begin with BOS, which counts among Seq
 }
 
 // inputs are the files that are read; a nil o has none.
@@ -39,27 +35,30 @@ func (o *TextOptions) inputs() []string {
 // NamedFile is a text: wikitext2 and ptb join lines as the papers do.
 type NamedFile struct{ Name, Path string }
 
-// text is one text as rows of token ids.
+// text is one text as rows of token ids, or as documents that are read whole.
 type text struct {
-	name string
-	rows dataset.Rows
-	bos  bool // rows begin with BOS
+	name     string
+	protocol dataset.Protocol
+	bos      bool // BOS was put before rows or documents
+	rows     dataset.Rows
+	docs     []eval.Document // of the rolling protocol: rows are their ids
 }
 
 // load reads the texts; instead says what goes without a tokenizer.
 func (o TextOptions) load(m *load.Model, instead string) ([]text, error) {
-	if err := errors.Join(Within("seq", o.Seq, 2, MostRows), Within("chunks", o.Chunks, 0, MostSteps)); err != nil {
+	protocol, err := o.protocol()
+	if err != nil {
 		return nil, err
 	}
 	if o.IDs != "" {
 		rows, err := predictable(o.IDs, m.Config)
-		return []text{{name: o.IDs, rows: rows}}, err
+		return []text{{name: o.IDs, protocol: dataset.Protocol{Name: "ids"}, rows: rows}}, err
 	}
 	tok, err := textTokenizer(m, instead)
 	if err != nil {
 		return nil, err
 	}
-	bos, err := o.BOS.decide(tok, false) // the papers' protocols have none
+	bos, err := o.BOS.decide(tok, protocol.Rolling && addsBOS(tok)) // the papers' rows have none
 	if err != nil {
 		return nil, err
 	}
@@ -69,42 +68,77 @@ func (o TextOptions) load(m *load.Model, instead string) ([]text, error) {
 	}
 	var texts []text
 	for _, f := range files {
-		words, err := heldout(f)
-		if err != nil {
-			return nil, Input(err)
+		t := text{name: f.Name, protocol: protocol, bos: bos}
+		read := t.cut
+		if protocol.Rolling {
+			read = t.roll
 		}
-		rows, err := rowsOf(tok, bos, o.Seq, func(tokens int) (dataset.Rows, error) {
-			return dataset.Perplexity(words, tok, tokens, o.Chunks)
-		})
-		if err != nil {
-			return nil, Input(fmt.Errorf("%s: %w", f.Path, err))
+		if err := read(f, m.Config, tok, o); err != nil {
+			return nil, err
 		}
-		texts = append(texts, text{f.Name, rows, bos})
+		texts = append(texts, t)
 	}
 	return texts, nil
 }
 
-func heldout(f NamedFile) (string, error) {
-	if b, ok := strings.CutPrefix(f.Path, builtinText); ok {
-		_, words, err := builtin(b)
-		return words, err
+// protocol is the one that the options say.
+func (o TextOptions) protocol() (dataset.Protocol, error) {
+	err := errors.Join(Within("seq", o.Seq, 2, MostRows), Within("chunks", o.Chunks, 0, MostSteps), Within("max-length", o.MaxLength, 0, MostRows))
+	if err != nil {
+		return dataset.Protocol{}, err
 	}
-	return dataset.Join(f.Name, f.Path)
+	protocol := dataset.RowsOf(o.Seq)
+	if o.Protocol != "" {
+		if protocol, err = dataset.FindProtocol(o.Protocol); err != nil {
+			return protocol, Usage(fmt.Errorf("--%w", err))
+		}
+	}
+	if o.MaxLength > 0 && !protocol.Rolling {
+		return protocol, Usage(errors.New("--max-length goes with --protocol rolling; rows have --seq tokens"))
+	}
+	return protocol, nil
+}
+
+// how says in words how perplexity is measured.
+func (t text) how() string {
+	switch {
+	case t.protocol.Name == "ids":
+		return "rows of ids as they are given"
+	case t.protocol.Rolling:
+		return fmt.Sprintf("rolling over whole documents (windows of %d tokens), %s", t.protocol.Seq, BOSInWords(t.bos))
+	case t.protocol.About == "":
+		return fmt.Sprintf("rows of %d tokens, %s", t.protocol.Seq, BOSInWords(t.bos))
+	}
+	return fmt.Sprintf("%s (rows of %d tokens), %s", t.protocol.Name, t.protocol.Seq, BOSInWords(t.bos))
 }
 
 // TextPlan is a text on which perplexity will be measured.
 type TextPlan struct {
 	Name   string
-	Rows   int
+	How    string // in words
+	Rows   int    // or documents
 	Passes []eval.Pass
 }
 
 func planTexts(texts []text) []TextPlan {
 	var plans []TextPlan
 	for _, t := range texts {
-		plans = append(plans, TextPlan{t.name, len(t.rows), eval.Passes(t.rows)})
+		plans = append(plans, TextPlan{t.name, t.how(), len(t.rows), t.passes()})
 	}
 	return plans
+}
+
+// passes are those that measuring takes.
+func (t text) passes() (passes []eval.Pass) {
+	if t.docs == nil {
+		return eval.Passes(t.rows)
+	}
+	for _, d := range t.docs {
+		for _, w := range d.Windows {
+			passes = append(passes, eval.Pass{B: 1, T: len(w.IDs)})
+		}
+	}
+	return passes
 }
 
 // evalRAM is the resident memory that the largest pass takes.
@@ -120,36 +154,4 @@ func evalRAM(m *load.Model, texts []TextPlan) int64 {
 		most = max(most, EvalBytes(m, s[0], s[1]))
 	}
 	return most
-}
-
-// Measured is the perplexity of one text.
-type Measured struct {
-	Text string `json:"text"`
-	BOS  bool   `json:"bos"` // each row begins with it; false for rows given as ids
-	eval.Result
-}
-
-// measure evaluates weights of a configuration on each text.
-func measure(ctx context.Context, be backend.Backend, cfg *model.Config, weights checkpoint.Checkpoint, texts []text, phase Phase, progress Progress) ([]Measured, error) {
-	tr := transformer.New(be, cfg)
-	w := transformer.NewStreamed(be, weights)
-	var results []Measured
-	for _, t := range texts {
-		m, err := measureText(ctx, tr, w, t, phase, t.name, progress)
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, m)
-	}
-	return results, nil
-}
-
-func measureText(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, t text, phase Phase, of string, progress Progress) (Measured, error) {
-	progress.Begin(phase, of, int64(len(t.rows)))
-	r, err := eval.Perplexity(ctx, tr, w, t.rows, func(done int) { progress.At(int64(done)) })
-	if err != nil {
-		return Measured{}, err
-	}
-	progress.End(r.Perplexity)
-	return Measured{t.name, t.bos, r}, nil
 }

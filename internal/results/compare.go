@@ -68,8 +68,8 @@ func Compare(a, b Run, rule Rule) (Comparison, error) {
 			if x.Name != y.Name {
 				continue
 			}
-			if x.SHA256 != y.SHA256 || len(x.ChunkNLL) != len(y.ChunkNLL) {
-				return c, fmt.Errorf("%w: %s and %s: text %s has other tokens: other text, rows or tokenizer", ErrResults, a.Model, b.Model, x.Name)
+			if x.SHA256 != y.SHA256 || x.Protocol != y.Protocol || x.Length != y.Length || len(x.ChunkNLL) != len(y.ChunkNLL) {
+				return c, fmt.Errorf("%w: %s and %s: text %s has other tokens: other text, protocol, rows or tokenizer", ErrResults, a.Model, b.Model, x.Name)
 			}
 			c.Texts = append(c.Texts, textDifference(x, y))
 		}

@@ -42,22 +42,27 @@ type Run struct {
 // Text is the perplexity of one text.
 type Text struct {
 	Name       string    `json:"text"`
-	BOS        bool      `json:"bos"`         // whether each row begins with one
-	SHA256     string    `json:"rows_sha256"` // of the token ids
+	Protocol   string    `json:"protocol"`
+	Length     int       `json:"max_length,omitempty"` // tokens of a row, or of a window at most
+	BOS        bool      `json:"bos"`                  // whether it was put before each row or document
+	SHA256     string    `json:"rows_sha256"`          // of the token ids
 	Perplexity float64   `json:"perplexity"`
+	Stderr     float64   `json:"stderr"`
 	MeanNLL    float64   `json:"mean_nll"` // nats a token
 	Tokens     int       `json:"predicted_tokens"`
 	ChunkNLL   []float64 `json:"chunk_mean_nll"`
+
+	Rolling *eval.Rolling `json:"rolling,omitempty"` // of documents read whole
 }
 
 // Set takes what was measured.
 func (t *Text) Set(r eval.Result) {
-	t.Perplexity, t.MeanNLL, t.Tokens, t.ChunkNLL = r.Perplexity, r.MeanNLL, r.Tokens, r.ChunkNLL
+	t.Perplexity, t.Stderr, t.MeanNLL, t.Tokens, t.ChunkNLL, t.Rolling = r.Perplexity, r.Stderr, r.MeanNLL, r.Tokens, r.ChunkNLL, r.Rolling
 }
 
 // Result is what was measured, without a rate.
 func (t Text) Result() eval.Result {
-	return eval.Result{Perplexity: t.Perplexity, MeanNLL: t.MeanNLL, Tokens: t.Tokens, Rows: len(t.ChunkNLL), ChunkNLL: t.ChunkNLL}
+	return eval.Result{Perplexity: t.Perplexity, Stderr: t.Stderr, MeanNLL: t.MeanNLL, Tokens: t.Tokens, Rows: len(t.ChunkNLL), ChunkNLL: t.ChunkNLL, Rolling: t.Rolling}
 }
 
 // Task is one task's accuracy.
