@@ -91,14 +91,9 @@ func (b *Backend) AttentionForward(out, lse, q, k, v backend.Buffer, s backend.A
 func (a attention) forwardQuery(w *worker, out, q []float32, keys, values matrix, t int) float32 {
 	lo, hi := a.seen(t)
 	weights := w.scratch(hi - lo)
-	for s := range weights {
-		weights[s] = a.dot(q, keys.data[(lo+s)*keys.rs:][:a.D])
-	}
+	a.dotRows(weights, q, keys.data[lo*keys.rs:], keys.rs)
 	lse := a.softmax(weights)
-	clear(out)
-	for s, p := range weights {
-		a.axpby(out, p, values.data[(lo+s)*values.rs:][:a.D], 1)
-	}
+	a.mixRows(out, weights, values.data[lo*values.rs:], values.rs)
 	return lse
 }
 

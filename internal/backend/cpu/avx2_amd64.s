@@ -1572,6 +1572,159 @@ done:
 	VZEROUPPER
 	RET
 
+// func dotRowsAVX2(out, x, rows []float32, stride int)
+TEXT ·dotRowsAVX2(SB), NOSPLIT, $0-80
+	MOVQ out_base+0(FP), DI
+	MOVQ out_len+8(FP), R10
+	MOVQ rows_base+48(FP), DX
+	MOVQ stride+72(FP), R11
+	SHLQ $2, R11
+	TESTQ R10, R10
+	JZ end
+row:
+	MOVQ x_base+24(FP), SI
+	MOVQ x_len+32(FP), CX
+	XORQ AX, AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y4, Y4, Y4
+	VXORPS Y8, Y8, Y8
+	VXORPS Y12, Y12, Y12
+	SUBQ $32, CX
+	JLT rest
+four:
+	VMOVUPS (SI)(AX*4), Y1
+	VMOVUPS (DX)(AX*4), Y2
+	VFMADD231PS Y1, Y2, Y0
+	ADDQ $8, AX
+	VMOVUPS (SI)(AX*4), Y5
+	VMOVUPS (DX)(AX*4), Y6
+	VFMADD231PS Y5, Y6, Y4
+	ADDQ $8, AX
+	VMOVUPS (SI)(AX*4), Y9
+	VMOVUPS (DX)(AX*4), Y10
+	VFMADD231PS Y9, Y10, Y8
+	ADDQ $8, AX
+	VMOVUPS (SI)(AX*4), Y13
+	VMOVUPS (DX)(AX*4), Y14
+	VFMADD231PS Y13, Y14, Y12
+	ADDQ $8, AX
+	SUBQ $32, CX
+	JGE four
+rest:
+	ADDQ $32, CX
+	VADDPS Y4, Y0, Y0
+	VADDPS Y12, Y8, Y8
+	VADDPS Y8, Y0, Y0
+	SUBQ $8, CX
+	JLT tail
+loop:
+	VMOVUPS (SI)(AX*4), Y1
+	VMOVUPS (DX)(AX*4), Y2
+	VFMADD231PS Y1, Y2, Y0
+	ADDQ $8, AX
+	SUBQ $8, CX
+	JGE loop
+tail:
+	ADDQ $8, CX
+	JZ done
+	LEAQ lanes<>+32(SB), BX
+	SHLQ $2, CX
+	SUBQ CX, BX
+	VMOVDQU (BX), Y15
+	VMASKMOVPS (SI)(AX*4), Y15, Y1
+	VMASKMOVPS (DX)(AX*4), Y15, Y2
+	VFMADD231PS Y1, Y2, Y0
+done:
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS X1, X0, X0
+	VPERMILPS $0x4E, X0, X1
+	VADDPS X1, X0, X0
+	VPERMILPS $0xB1, X0, X1
+	VADDPS X1, X0, X0
+	VMOVSS X0, (DI)
+	ADDQ $4, DI
+	ADDQ R11, DX
+	DECQ R10
+	JNZ row
+end:
+	VZEROUPPER
+	RET
+
+// func mixRowsAVX2(out, p, rows []float32, stride int)
+TEXT ·mixRowsAVX2(SB), NOSPLIT, $0-80
+	MOVQ out_base+0(FP), DI
+	MOVQ out_len+8(FP), R8
+	MOVQ rows_base+48(FP), SI
+	MOVQ stride+72(FP), R11
+	SHLQ $2, R11
+wide:
+	SUBQ $32, R8
+	JLT rest
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ p_base+24(FP), DX
+	MOVQ p_len+32(FP), R9
+	MOVQ SI, R10
+	TESTQ R9, R9
+	JZ fourDone
+four:
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS 0(R10), Y4, Y0
+	VFMADD231PS 32(R10), Y4, Y1
+	VFMADD231PS 64(R10), Y4, Y2
+	VFMADD231PS 96(R10), Y4, Y3
+	ADDQ $4, DX
+	ADDQ R11, R10
+	DECQ R9
+	JNZ four
+fourDone:
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	JMP wide
+rest:
+	ADDQ $32, R8
+narrow:
+	TESTQ R8, R8
+	JLE done
+	MOVQ R8, CX
+	CMPQ CX, $8
+	JLE masked
+	MOVQ $8, CX
+masked:
+	LEAQ lanes<>+32(SB), BX
+	SHLQ $2, CX
+	SUBQ CX, BX
+	VMOVDQU (BX), Y15
+	VXORPS Y0, Y0, Y0
+	MOVQ p_base+24(FP), DX
+	MOVQ p_len+32(FP), R9
+	MOVQ SI, R10
+	TESTQ R9, R9
+	JZ oneDone
+one:
+	VBROADCASTSS (DX), Y4
+	VMASKMOVPS (R10), Y15, Y5
+	VFMADD231PS Y5, Y4, Y0
+	ADDQ $4, DX
+	ADDQ R11, R10
+	DECQ R9
+	JNZ one
+oneDone:
+	VMASKMOVPS Y0, Y15, (DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	SUBQ $8, R8
+	JMP narrow
+done:
+	VZEROUPPER
+	RET
+
 // func copyRowsAVX2(dst []float32, width int, src []float32, lds, n int)
 TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-72
 	MOVQ dst_base+0(FP), DI

@@ -1495,6 +1495,161 @@ done:
 	VZEROUPPER
 	RET
 
+// func dotRowsAVX512(out, x, rows []float32, stride int)
+TEXT ·dotRowsAVX512(SB), NOSPLIT, $0-80
+	MOVQ out_base+0(FP), DI
+	MOVQ out_len+8(FP), R10
+	MOVQ rows_base+48(FP), DX
+	MOVQ stride+72(FP), R11
+	SHLQ $2, R11
+	TESTQ R10, R10
+	JZ end
+row:
+	MOVQ x_base+24(FP), SI
+	MOVQ x_len+32(FP), CX
+	XORQ AX, AX
+	VXORPS Z0, Z0, Z0
+	VXORPS Z4, Z4, Z4
+	VXORPS Z8, Z8, Z8
+	VXORPS Z12, Z12, Z12
+	SUBQ $64, CX
+	JLT rest
+four:
+	VMOVUPS (SI)(AX*4), Z1
+	VMOVUPS (DX)(AX*4), Z2
+	VFMADD231PS Z1, Z2, Z0
+	ADDQ $16, AX
+	VMOVUPS (SI)(AX*4), Z5
+	VMOVUPS (DX)(AX*4), Z6
+	VFMADD231PS Z5, Z6, Z4
+	ADDQ $16, AX
+	VMOVUPS (SI)(AX*4), Z9
+	VMOVUPS (DX)(AX*4), Z10
+	VFMADD231PS Z9, Z10, Z8
+	ADDQ $16, AX
+	VMOVUPS (SI)(AX*4), Z13
+	VMOVUPS (DX)(AX*4), Z14
+	VFMADD231PS Z13, Z14, Z12
+	ADDQ $16, AX
+	SUBQ $64, CX
+	JGE four
+rest:
+	ADDQ $64, CX
+	VADDPS Z4, Z0, Z0
+	VADDPS Z12, Z8, Z8
+	VADDPS Z8, Z0, Z0
+	SUBQ $16, CX
+	JLT tail
+loop:
+	VMOVUPS (SI)(AX*4), Z1
+	VMOVUPS (DX)(AX*4), Z2
+	VFMADD231PS Z1, Z2, Z0
+	ADDQ $16, AX
+	SUBQ $16, CX
+	JGE loop
+tail:
+	ADDQ $16, CX
+	JZ done
+	MOVL $1, BX
+	SHLL CX, BX
+	DECL BX
+	KMOVW BX, K1
+	VMOVUPS.Z (SI)(AX*4), K1, Z1
+	VMOVUPS.Z (DX)(AX*4), K1, Z2
+	VFMADD231PS Z1, Z2, Z0
+done:
+	VEXTRACTF64X4 $1, Z0, Y1
+	VADDPS Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS X1, X0, X0
+	VPERMILPS $0x4E, X0, X1
+	VADDPS X1, X0, X0
+	VPERMILPS $0xB1, X0, X1
+	VADDPS X1, X0, X0
+	VMOVSS X0, (DI)
+	ADDQ $4, DI
+	ADDQ R11, DX
+	DECQ R10
+	JNZ row
+end:
+	VZEROUPPER
+	RET
+
+// func mixRowsAVX512(out, p, rows []float32, stride int)
+TEXT ·mixRowsAVX512(SB), NOSPLIT, $0-80
+	MOVQ out_base+0(FP), DI
+	MOVQ out_len+8(FP), R8
+	MOVQ rows_base+48(FP), SI
+	MOVQ stride+72(FP), R11
+	SHLQ $2, R11
+wide:
+	SUBQ $64, R8
+	JLT rest
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ p_base+24(FP), DX
+	MOVQ p_len+32(FP), R9
+	MOVQ SI, R10
+	TESTQ R9, R9
+	JZ fourDone
+four:
+	VBROADCASTSS (DX), Z4
+	VFMADD231PS 0(R10), Z4, Z0
+	VFMADD231PS 64(R10), Z4, Z1
+	VFMADD231PS 128(R10), Z4, Z2
+	VFMADD231PS 192(R10), Z4, Z3
+	ADDQ $4, DX
+	ADDQ R11, R10
+	DECQ R9
+	JNZ four
+fourDone:
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	JMP wide
+rest:
+	ADDQ $64, R8
+narrow:
+	TESTQ R8, R8
+	JLE done
+	MOVQ R8, CX
+	CMPQ CX, $16
+	JLE masked
+	MOVQ $16, CX
+masked:
+	MOVL $1, BX
+	SHLL CX, BX
+	DECL BX
+	KMOVW BX, K1
+	VXORPS Z0, Z0, Z0
+	MOVQ p_base+24(FP), DX
+	MOVQ p_len+32(FP), R9
+	MOVQ SI, R10
+	TESTQ R9, R9
+	JZ oneDone
+one:
+	VBROADCASTSS (DX), Z4
+	VMOVUPS.Z (R10), K1, Z5
+	VFMADD231PS Z5, Z4, Z0
+	ADDQ $4, DX
+	ADDQ R11, R10
+	DECQ R9
+	JNZ one
+oneDone:
+	VMOVUPS Z0, K1, (DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	SUBQ $16, R8
+	JMP narrow
+done:
+	VZEROUPPER
+	RET
+
 // func gemmPairsAVX512(c []float32, ldc int, a, b []float32, k int, add bool)
 TEXT ·gemmPairsAVX512(SB), NOSPLIT, $0-89
 	MOVQ c_base+0(FP), DI

@@ -61,6 +61,12 @@ func normalAVX2(dst []float32, group, seed, stream uint64)
 func roundAVX2(out, x []float32)
 
 //go:noescape
+func dotRowsAVX2(out, x, rows []float32, stride int)
+
+//go:noescape
+func mixRowsAVX2(out, p, rows []float32, stride int)
+
+//go:noescape
 func dotsF32AVX2(out, x []float32, w []byte)
 
 //go:noescape
@@ -108,6 +114,8 @@ var setAVX2 = kernels{
 	perturb:    perturbAVX2,
 	normal:     normalAVX2,
 	round:      roundAVX2,
+	dotRows:    dotRowsAVX2,
+	mixRows:    mixRowsAVX2,
 	storedDots: map[tensor.DType]storedDots{
 		tensor.F32:  dotsF32AVX2,
 		tensor.F16:  dotsF16AVX2,
@@ -170,6 +178,12 @@ func normalAVX512(dst []float32, group, seed, stream uint64)
 func roundAVX512(out, x []float32)
 
 //go:noescape
+func dotRowsAVX512(out, x, rows []float32, stride int)
+
+//go:noescape
+func mixRowsAVX512(out, p, rows []float32, stride int)
+
+//go:noescape
 func dotsF32AVX512(out, x []float32, w []byte)
 
 //go:noescape
@@ -217,6 +231,8 @@ var setAVX512 = kernels{
 	perturb:    perturbAVX512,
 	normal:     normalAVX512,
 	round:      roundAVX512,
+	dotRows:    dotRowsAVX512,
+	mixRows:    mixRowsAVX512,
 	storedDots: map[tensor.DType]storedDots{
 		tensor.F32:  dotsF32AVX512,
 		tensor.F16:  dotsF16AVX512,

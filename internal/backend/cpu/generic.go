@@ -62,3 +62,16 @@ func perturbGeneric(dst, w, delta, z []float32, relative, absolute float32) {
 		dst[i] = w[i] + delta[i] + (relative*size+absolute)*z[i]
 	}
 }
+
+func dotRowsGeneric(out, x, rows []float32, stride int) {
+	for r := range out {
+		out[r] = dotGeneric(x, rows[r*stride:][:len(x)])
+	}
+}
+
+func mixRowsGeneric(out, p, rows []float32, stride int) {
+	clear(out)
+	for r, v := range p {
+		axpbyGeneric(out, v, rows[r*stride:][:len(out)], 1)
+	}
+}

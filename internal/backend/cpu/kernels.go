@@ -54,6 +54,10 @@ type kernels struct {
 	normal func(dst []float32, group, seed, stream uint64)
 	// round: out = x rounded to bf16, ties to even; NaN stays NaN.
 	round func(out, x []float32)
+	// dotRows: out[r] = Σ x·y with y the len(x) values of rows from r*stride on, each as dot.
+	dotRows func(out, x, rows []float32, stride int)
+	// mixRows: out = Σ_r p[r]·y, r in order, with y the len(out) values of rows from r*stride on.
+	mixRows func(out, p, rows []float32, stride int)
 	// storedDots by type; rows of other types are decoded first.
 	storedDots map[tensor.DType]storedDots
 }
@@ -91,4 +95,6 @@ var generic = kernels{
 	perturb:    perturbGeneric,
 	normal:     normalGeneric,
 	round:      roundGeneric,
+	dotRows:    dotRowsGeneric,
+	mixRows:    mixRowsGeneric,
 }

@@ -106,6 +106,31 @@ func close32(got, want float32, tolerance float64) bool {
 	return g == w || math.IsNaN(g) && math.IsNaN(w) || math.Abs(g-w) <= tolerance*(1+math.Abs(w))
 }
 
+// TestRows: products with rows that lie apart are those of dot, sums of rows those of axpby,
+// to the bit, and nothing is written outside.
+func TestRows(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	for _, k := range available() {
+		for n := range 150 {
+			rows, stride := 1+n%5, n+3*(n%4)
+			v := operands(random, rows*stride+n, 0, nil)
+			x, y := v[0][:n], v[1]
+			dots, mixed := slices.Repeat([]float32{canary}, rows+2), slices.Repeat([]float32{canary}, n+2)
+			k.dotRows(dots[1:rows+1], x, y, stride)
+			k.mixRows(mixed[1:n+1], v[2][:rows], y, stride)
+			wantDots, wantMixed := slices.Repeat([]float32{canary}, rows+2), slices.Repeat([]float32{canary}, n+2)
+			clear(wantMixed[1 : n+1])
+			for r := range rows {
+				wantDots[r+1] = k.dot(x, y[r*stride:][:n])
+				k.axpby(wantMixed[1:n+1], v[2][r], y[r*stride:][:n], 1)
+			}
+			if !slices.Equal(dots, wantDots) || !slices.Equal(mixed, wantMixed) {
+				t.Fatalf("%s: %d rows of %d, %d apart: %v and %v, want %v and %v", k.name, rows, n, stride, dots, mixed, wantDots, wantMixed)
+			}
+		}
+	}
+}
+
 // TestExp: within two units in the last place over all of the range.
 func TestExp(t *testing.T) {
 	const n = 200_000

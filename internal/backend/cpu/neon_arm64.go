@@ -34,6 +34,8 @@ var setNEON = kernels{
 	perturb:    perturbGeneric,
 	normal:     normalGeneric,
 	round:      roundGeneric,
+	dotRows:    dotRowsNEON,
+	mixRows:    mixRowsNEON,
 }
 
 // blocks is how many of n values are in whole blocks of 16, which assembly takes.
@@ -54,6 +56,19 @@ func mulNEON(out []float32, a float32, x, y []float32) {
 	n := blocks(len(out))
 	mulBlocks(out[:n], a, x[:n], y[:n])
 	mulGeneric(out[n:], a, x[n:], y[n:])
+}
+
+func dotRowsNEON(out, x, rows []float32, stride int) {
+	for r := range out {
+		out[r] = dotNEON(x, rows[r*stride:][:len(x)])
+	}
+}
+
+func mixRowsNEON(out, p, rows []float32, stride int) {
+	clear(out)
+	for r, v := range p {
+		axpbyNEON(out, v, rows[r*stride:][:len(out)], 1)
+	}
 }
 
 //go:noescape

@@ -49,11 +49,16 @@ func (g *gen) repeat(text string) {
 	g.vector(text, false)
 	g.emit("ADDQ $%d, AX\nSUBQ $%d, CX\nJGE loop", g.lanes, g.lanes)
 	g.emit("tail:\nADDQ $%d, CX\nJZ done", g.lanes)
+	g.emitMask()
+	g.vector(text, true)
+	g.emit("done:")
+}
+
+// emitMask masks the first CX lanes, of which there are some.
+func (g *gen) emitMask() {
 	for line := range strings.SplitSeq(g.setMask(), "; ") {
 		g.emit("%s", line)
 	}
-	g.vector(text, true)
-	g.emit("done:")
 }
 
 // vector writes text once.

@@ -32,5 +32,5 @@ var shared = []kernel{copyRows, transpose4}
 // kernels are written for both instruction sets, in this order.
 var kernels = []kernel{
 	gemm, dot, maximum, axpby, mul, mulAdd, exp, swiglu, swigluGrad, geglu, gegluGrad, tanh, rotate, perturb, normal,
-	round,
+	round, dotRows, mixRows,
 }
