@@ -1,6 +1,7 @@
 package job
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"moreau/internal/backend/dry"
@@ -13,10 +14,11 @@ import (
 
 // subject is a model that is evaluated, with texts and questions as its token ids.
 type subject struct {
-	m     *load.Model
-	texts []text
-	tasks []encoded
-	bos   bool // questions begin with BOS
+	m         *load.Model
+	texts     []text
+	tasks     []encoded
+	bos       bool   // questions begin with BOS
+	tokenizer string // hash of its vocabulary; "": no task was encoded
 }
 
 // encoded is a task's questions as token ids.
@@ -78,6 +80,7 @@ func (s *subject) encode(tasks []questions, bos BOS) error {
 	if err != nil {
 		return err
 	}
+	s.tokenizer = fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%#v", *tok.Vocab())))
 	if s.bos, err = bos.decide(tok, addsBOS(tok)); err != nil {
 		return err
 	}
@@ -112,7 +115,7 @@ func question(e eval.Encoding, example task.Example) (texts []transformer.Text, 
 
 // run is a run without numbers.
 func (s *subject) run() results.Run {
-	r := results.Run{Model: s.m.Path, Parameters: s.m.Config.ParamCount(), BOS: s.bos, MaxLength: s.m.Config.MaxPositions}
+	r := results.Run{Model: s.m.Path, Tokenizer: s.tokenizer, Parameters: s.m.Config.ParamCount(), BOS: s.bos, MaxLength: s.m.Config.MaxPositions}
 	for _, t := range s.texts {
 		r.Texts = append(r.Texts, results.Text{Name: t.name, Protocol: t.protocol.Name, Length: t.protocol.Seq, BOS: t.bos, SHA256: hashRows(t.rows)})
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 
 	"moreau/internal/eval"
 	"moreau/internal/output"
@@ -81,8 +82,16 @@ func seek(f *os.File, at int64) error {
 	return err
 }
 
-// key identifies an evaluation.
+// key identifies an evaluation, whatever number of questions it asks.
 func (f File) key() (string, error) {
+	f.Runs = slices.Clone(f.Runs)
+	for i := range f.Runs {
+		tasks := slices.Clone(f.Runs[i].Tasks)
+		for k := range tasks {
+			tasks[k].Examples, tasks[k].Cut = nil, 0
+		}
+		f.Runs[i].Tasks = tasks
+	}
 	data, err := json.Marshal(f)
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:]), err

@@ -32,6 +32,7 @@ type File struct {
 type Run struct {
 	Model      string `json:"model"` // path
 	Weights    string `json:"weights_sha256"`
+	Tokenizer  string `json:"tokenizer_sha256,omitempty"` // of the vocabulary that tasks were encoded by, as this program reads it
 	Parameters int64  `json:"parameters"`
 	BOS        bool   `json:"bos"` // whether questions begin with one
 	MaxLength  int    `json:"max_length"`

@@ -21,6 +21,12 @@ func asked(name string, gold int, logs ...[2]float64) Task {
 	return t
 }
 
+// unmeasured is a task as a plan has it.
+func unmeasured(t Task) Task {
+	t.Acc, t.AccNorm = eval.Mean{}, eval.Mean{}
+	return t
+}
+
 // The first choice is likelier in the first two, likelier a letter in the last alone.
 var some = [][2]float64{{-1, -1.5}, {-2, -3}, {-2, -1}}
 
@@ -123,7 +129,7 @@ func TestFile(t *testing.T) {
 // A journal gives back what was added, to the same evaluation alone, without a line that broke off.
 func TestJournal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".r.json.moreau-answers")
-	plan := File{Program: "p", Runs: []Run{{Model: "m"}}}
+	plan := File{Program: "p", Runs: []Run{{Model: "m", Tasks: []Task{unmeasured(asked("x", 0, some...))}}}}
 	open := func(plan File, known int) *Journal {
 		t.Helper()
 		j, err := OpenJournal(path, plan)
@@ -164,6 +170,10 @@ func TestJournal(t *testing.T) {
 	if again, err := os.ReadFile(path); err != nil || string(again) != string(whole) {
 		t.Errorf("after a broken line: %q, want %q; %v", again, whole, err)
 	}
+	fewer := plan
+	fewer.Runs = []Run{{Model: "m", Tasks: []Task{unmeasured(asked("x", 0, some[:1]...))}}}
+	fewer.Runs[0].Tasks[0].Cut = 1
+	open(fewer, 2).Close() // how many questions there are is not the evaluation's
 	plan.Program = "q"
 	j = open(plan, 0)
 	j.Remove()
