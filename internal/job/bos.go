@@ -64,6 +64,9 @@ func rowsOf(tok tokenizer.Tokenizer, bos bool, seqLen int, cut func(tokens int) 
 	if !bos {
 		return cut(seqLen)
 	}
+	if seqLen < 3 {
+		return nil, Usage(fmt.Errorf("rows of %d tokens: behind BOS at least 3 are needed; ask for more, or take --bos never", seqLen))
+	}
 	rows, err := cut(seqLen - 1)
 	return rows.Behind(tok.Vocab().BOS), err
 }

@@ -110,7 +110,7 @@ func TestProtocols(t *testing.T) {
 			t.Errorf("%+v: passes of %d tokens", c.o, longest)
 		}
 	}
-	for _, o := range []TextOptions{{Seq: 128, Protocol: "c4"}, {Seq: 128, MaxLength: 9}, {Seq: 1}} {
+	for _, o := range []TextOptions{{Seq: 128, Protocol: "c4"}, {Seq: 2, BOS: AlwaysBOS}, {Seq: 128, MaxLength: 9}, {Seq: 1}} {
 		if _, err := o.load(m, ""); !errors.Is(err, ErrUsage) {
 			t.Errorf("%+v: %v", o, err)
 		}
