@@ -19,15 +19,15 @@ func announce(w WeightSource, params []model.Param) {
 // after are the parameters that follow layer l in the forward pass.
 func (p *pass) after(l int) []model.Param {
 	if l+1 < len(p.cfg.Layers) {
-		return p.cfg.LayerParams(l + 1)
+		return p.layerParams(l + 1)
 	}
-	return []model.Param{p.finalNorm(), p.cfg.HeadParam()}
+	return []model.Param{p.finalNorm(), p.head()}
 }
 
 // before are the parameters that follow layer l in the backward pass.
 func (p *pass) before(l int) []model.Param {
 	if l > p.firstWanted() {
-		return p.cfg.LayerParams(l - 1)
+		return p.layerParams(l - 1)
 	}
 	return nil
 }

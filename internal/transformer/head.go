@@ -15,7 +15,7 @@ func (p *pass) lossHead(ctx context.Context) (Predictions, error) {
 	if err != nil {
 		return Predictions{}, err
 	}
-	head := p.cfg.HeadParam()
+	head := p.head()
 	w, err := p.weights.Weight(head)
 	if err != nil {
 		return Predictions{}, err
@@ -72,7 +72,7 @@ func (p *pass) predictions(rows backend.Sums) Predictions {
 // It makes the logits again, block by block, unless they were kept.
 func (p *pass) headBackward(ctx context.Context, dh, h, w backend.Buffer, rows backend.Sums) error {
 	N, C := p.b.Rows(), p.cfg.HiddenSize
-	head := p.cfg.HeadParam()
+	head := p.head()
 	wanted := p.wants(head)
 	var dw backend.Buffer
 	if wanted {

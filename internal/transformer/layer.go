@@ -16,7 +16,7 @@ type layerWeights struct {
 
 // loadLayer fetches the weights of layer l, and announces the parameters that come next.
 func (p *pass) loadLayer(l int, next []model.Param) (*layerWeights, error) {
-	lw := &layerWeights{params: p.cfg.LayerParams(l), w: map[model.Role]backend.Buffer{}}
+	lw := &layerWeights{params: p.layerParams(l), w: map[model.Role]backend.Buffer{}}
 	for _, param := range lw.params {
 		b, err := p.weights.Weight(param)
 		if err != nil {

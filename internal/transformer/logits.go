@@ -19,7 +19,7 @@ func (p *pass) eachLogits(ctx context.Context, f func(logits backend.Buffer, lo,
 		return err
 	}
 	defer p.release(h, rstd)
-	return p.with(p.cfg.HeadParam(), func(w backend.Buffer) error { return p.eachRows(ctx, h, w, f) })
+	return p.with(p.head(), func(w backend.Buffer) error { return p.eachRows(ctx, h, w, f) })
 }
 
 func (p *pass) eachRows(ctx context.Context, h, w backend.Buffer, f func(logits backend.Buffer, lo, hi int) error) error {

@@ -101,17 +101,6 @@ func (p *pass) with(param model.Param, f func(w backend.Buffer) error) error {
 	return f(w)
 }
 
-func (p *pass) embedding() model.Param { return p.cfg.Params()[0] }
-
-func (p *pass) finalNorm() model.Param {
-	for _, param := range p.cfg.Params() {
-		if param.Role == model.FinalNorm {
-			return param
-		}
-	}
-	panic("transformer: family without a final norm")
-}
-
 // forward fills stream. Without a backward pass only its last entry is kept.
 func (p *pass) forward(ctx context.Context) error {
 	if err := p.embed(); err != nil {

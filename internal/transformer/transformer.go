@@ -51,6 +51,8 @@ type Transformer struct {
 	be    backend.Backend
 	turns rotations
 
+	params parameters
+
 	// KeepBytes is memory for what the backward pass then need not compute again: the
 	// logits, and the activations of as many of the last layers as fit. Results are
 	// the same bits.
