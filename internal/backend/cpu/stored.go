@@ -49,6 +49,10 @@ func (s *stored) free() {
 	s.Data = nil
 }
 
+// fewStoredRows is fewRows of products with stored matrices: to decode w costs as much as
+// some rows.
+const fewStoredRows = 8
+
 // storedAtOnce is about how many values are decoded at once where many rows are multiplied.
 const storedAtOnce = 4 << 20
 
@@ -58,7 +62,7 @@ func (b *Backend) linearStored(out, x []float32, w *stored, N, I, O int) {
 	if w.Shape[1] != I || w.Shape[0] < O {
 		panic("cpu: Linear w: the stored matrix has another shape")
 	}
-	if N <= fewRows {
+	if N <= fewStoredRows {
 		b.linearStoredDots(out, x, w, N, I, O)
 		return
 	}

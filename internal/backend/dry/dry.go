@@ -106,10 +106,11 @@ func (b *Backend) Sync() error { return nil }
 
 // LinearForward packs blocks of x and w, and decodes some of a stored w before.
 func (b *Backend) LinearForward(_, _, w backend.Buffer, N, I, O int) {
-	if N <= fewRows {
+	stored := w.(*buffer).stored > 0
+	switch {
+	case N <= fewRows, stored && N <= fewStoredRows:
 		return
-	}
-	if w.(*buffer).stored > 0 {
+	case stored:
 		b.work(min(O*I, storedAtOnce))
 	}
 	b.pack(N, O, I)
@@ -133,7 +134,8 @@ const (
 	depthLimit = 640
 	fewRows    = 4
 
-	storedAtOnce = 4 << 20 // values of a stored matrix that are decoded at once
+	fewStoredRows = 8
+	storedAtOnce  = 4 << 20 // values of a stored matrix that are decoded at once
 )
 
 // pack grows the memory of packed blocks as a product of m rows, n columns and common
