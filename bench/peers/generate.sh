@@ -21,8 +21,8 @@ note() { printf '%s\t%s\t%s\n' "$2" "$3" "$4" >>"$work/$1"; } # FILE CASE WHO VA
 
 # ours MODEL TOKENS: tokens/s of the prompt, of the generation, and CPU seconds of the whole run
 ours() {
-  /usr/bin/time -o "$work/cpu" -f '%U %S' "$work/moreau" generate "$1" --threads "$threads" --ids "$work/ids.json" -n "$2" --json >"$work/json"
-  awk -F '[:,]' -v cpu="$(awk '{ print $1 + $2 }' "$work/cpu")" '/"tokens_per_second"/ { g = $2 } /"prompt_tokens_per_second"/ { p = $2 } END { print p, g, cpu }' "$work/json"
+  /usr/bin/time -o "$work/used" -f '%U %S' "$work/moreau" generate "$1" --threads "$threads" --ids "$work/ids.json" -n "$2" --json >"$work/json"
+  awk -F '[:,]' -v cpu="$(awk '{ print $1 + $2 }' "$work/used")" '/"tokens_per_second"/ { g = $2 } /"prompt_tokens_per_second"/ { p = $2 } END { print p, g, cpu }' "$work/json"
 }
 
 measure() { # CASE MODEL

@@ -47,6 +47,17 @@ func (g *gen) eachRow(text func()) {
 	g.emit("VMOVSS X0, (DI)\nADDQ $4, DI\nDECQ CX\nJNZ row\ndone:\nVZEROUPPER\nRET")
 }
 
+// ahead is how far before it is needed w is asked for, in bytes: matrices come from memory,
+// and the machine by itself asks for too few lines at once.
+const ahead = 4096
+
+// prefetch asks for so many bytes of what comes then.
+func (g *gen) prefetch(bytes int) {
+	for at := 0; at < bytes; at += 64 {
+		g.emit("PREFETCHT0 %d(SI)", ahead+at)
+	}
+}
+
 // plainRows are rows of values of so many bytes each: load brings a vector of them, one a single value to X5.
 func (g *gen) plainRows(bytes int, load, one string) {
 	g.eachRow(func() {
@@ -54,6 +65,7 @@ func (g *gen) plainRows(bytes int, load, one string) {
 		for i := range 4 {
 			g.plain(bytes, i, load)
 		}
+		g.prefetch(4 * g.lanes * bytes)
 		g.emit("ADDQ $%d, SI\nADDQ $%d, DX\nSUBQ $%d, R8\nJGE four", 4*g.lanes*bytes, 16*g.lanes, 4*g.lanes)
 		g.emit("rest:\nADDQ $%d, R8\nvector:\nSUBQ $%d, R8\nJLT ones", 4*g.lanes, g.lanes)
 		g.plain(bytes, 0, load)
@@ -75,6 +87,7 @@ func (g *gen) eachBlock(values, bytes int, text func()) {
 	g.eachRow(func() {
 		g.emit("block:")
 		text()
+		g.prefetch(bytes)
 		g.emit("ADDQ $%d, SI\nADDQ $%d, DX\nSUBQ $%d, R8\nJG block", bytes, 4*values, values)
 	})
 }
