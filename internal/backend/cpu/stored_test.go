@@ -73,20 +73,23 @@ func randomStored(random *rand.Rand, d tensor.DType, rows, cols int) tensor.Tens
 }
 
 // BenchmarkStoredDots: weights a second of one thread, of a matrix that the second-level
-// cache does not hold, and of one that it does.
+// cache holds, and of one that comes from memory.
 func BenchmarkStoredDots(b *testing.B) {
-	random := rand.New(rand.NewPCG(5, 6))
+	random, be := rand.New(rand.NewPCG(5, 6)), newBackend(&generic, 1)
 	for _, k := range vectorSets() {
 		for d := tensor.F32; d <= tensor.Q6_K; d++ {
-			for _, rows := range []int{100, 4000} {
+			for _, rows := range []int{100, 90_000} {
 				if dots := k.storedDots[d]; dots != nil {
 					const cols = 1536
 					w := randomStored(random, d, 100, cols)
-					w.Data = slices.Repeat(w.Data, rows/100)
+					data := be.StoredBytes(rows / 100 * len(w.Data))
+					for at := 0; at < len(data); at += len(w.Data) {
+						copy(data[at:], w.Data)
+					}
 					x, out := make([]float32, cols), make([]float32, rows)
 					b.Run(fmt.Sprintf("%s/%s/%d", k.name, d, rows), func(b *testing.B) {
 						for b.Loop() {
-							dots(out, x, w.Data)
+							dots(out, x, data)
 						}
 						b.ReportMetric(float64(b.N)*float64(rows)*cols/b.Elapsed().Seconds()/1e9, "Gweights/s")
 					})
