@@ -93,6 +93,24 @@ func dotsQ5_KAVX2(out, x []float32, w []byte)
 //go:noescape
 func dotsQ6_KAVX2(out, x []float32, w []byte)
 
+//go:noescape
+func decodeF16AVX2(out []float32, w []byte)
+
+//go:noescape
+func decodeBF16AVX2(out []float32, w []byte)
+
+//go:noescape
+func decodeQ8_0AVX2(out []float32, w []byte)
+
+//go:noescape
+func decodeQ4_0AVX2(out []float32, w []byte)
+
+//go:noescape
+func decodeQ4_1AVX2(out []float32, w []byte)
+
+//go:noescape
+func decodeQ4_KAVX2(out []float32, w []byte)
+
 var setAVX2 = kernels{
 	name: "avx2",
 	mr:   4, nr: 24,
@@ -126,6 +144,14 @@ var setAVX2 = kernels{
 		tensor.Q4_K: dotsQ4_KAVX2,
 		tensor.Q5_K: dotsQ5_KAVX2,
 		tensor.Q6_K: dotsQ6_KAVX2,
+	},
+	storedDecoders: map[tensor.DType]storedDecoder{
+		tensor.F16:  decodeF16AVX2,
+		tensor.BF16: decodeBF16AVX2,
+		tensor.Q8_0: decodeQ8_0AVX2,
+		tensor.Q4_0: decodeQ4_0AVX2,
+		tensor.Q4_1: decodeQ4_1AVX2,
+		tensor.Q4_K: decodeQ4_KAVX2,
 	},
 }
 
@@ -210,6 +236,24 @@ func dotsQ5_KAVX512(out, x []float32, w []byte)
 //go:noescape
 func dotsQ6_KAVX512(out, x []float32, w []byte)
 
+//go:noescape
+func decodeF16AVX512(out []float32, w []byte)
+
+//go:noescape
+func decodeBF16AVX512(out []float32, w []byte)
+
+//go:noescape
+func decodeQ8_0AVX512(out []float32, w []byte)
+
+//go:noescape
+func decodeQ4_0AVX512(out []float32, w []byte)
+
+//go:noescape
+func decodeQ4_1AVX512(out []float32, w []byte)
+
+//go:noescape
+func decodeQ4_KAVX512(out []float32, w []byte)
+
 var setAVX512 = kernels{
 	name: "avx512",
 	mr:   12, nr: 32,
@@ -243,6 +287,14 @@ var setAVX512 = kernels{
 		tensor.Q4_K: dotsQ4_KAVX512,
 		tensor.Q5_K: dotsQ5_KAVX512,
 		tensor.Q6_K: dotsQ6_KAVX512,
+	},
+	storedDecoders: map[tensor.DType]storedDecoder{
+		tensor.F16:  decodeF16AVX512,
+		tensor.BF16: decodeBF16AVX512,
+		tensor.Q8_0: decodeQ8_0AVX512,
+		tensor.Q4_0: decodeQ4_0AVX512,
+		tensor.Q4_1: decodeQ4_1AVX512,
+		tensor.Q4_K: decodeQ4_KAVX512,
 	},
 }
 

@@ -9,6 +9,9 @@ type microKernel func(c []float32, ldc int, a, b []float32, k int, add bool)
 // other, as a type stores them. Rows are whole blocks; there is at least one value.
 type storedDots func(out, x []float32, w []byte)
 
+// storedDecoder decodes w to out, as tensor.Decode: whole blocks, and a multiple of 32 values.
+type storedDecoder func(out []float32, w []byte)
+
 // kernels is one set of inner loops. Slices of one call have the same length
 // unless said; none need be aligned, and outputs may be inputs. Each has a
 // portable twin in generic*.go, the oracle of the tests.
@@ -60,6 +63,8 @@ type kernels struct {
 	mixRows func(out, p, rows []float32, stride int)
 	// storedDots by type; rows of other types are decoded first.
 	storedDots map[tensor.DType]storedDots
+	// storedDecoders by type; tensor.Decode decodes others.
+	storedDecoders map[tensor.DType]storedDecoder
 }
 
 // pairKernels are what products of bf16 need beside kernels: a value of the packed

@@ -71,7 +71,7 @@ func (b *Backend) linearStored(out, x []float32, w *stored, N, I, O int) {
 	defer b.memory.put(memory)
 	for lo := 0; lo < O; lo += rows {
 		hi := min(O, lo+rows)
-		b.spans((hi-lo)*I, 8*chunk, func(_ *worker, from, to int) { w.Decode(memory[from:to], lo*I+from) })
+		b.spans((hi-lo)*I, 8*chunk, func(_ *worker, from, to int) { b.decode(memory[from:to], w, lo*I+from) })
 		b.gemm(out[lo:], O, N, hi-lo, I, matrix{x, I, 1}, matrix{memory, I, 1}, false)
 	}
 }
@@ -97,4 +97,14 @@ func (b *Backend) linearStoredDots(out, x []float32, w *stored, N, I, O int) {
 			out[n*O+o] = b.dot(x[n*I:(n+1)*I], row)
 		}
 	})
+}
+
+// decode is w.Decode from value lo on, the first of a block, by a kernel where there is one.
+func (b *Backend) decode(dst []float32, w *stored, lo int) {
+	n := 0
+	if decoder := b.storedDecoders[w.DType]; decoder != nil {
+		n = len(dst) &^ 31
+		decoder(dst[:n], w.Data[lo/w.DType.BlockSize()*w.DType.BlockBytes():])
+	}
+	w.Decode(dst[n:], lo+n)
 }

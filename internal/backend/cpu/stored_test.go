@@ -72,6 +72,23 @@ func randomStored(random *rand.Rand, d tensor.DType, rows, cols int) tensor.Tens
 	return t
 }
 
+// TestStoredDecoders: the bits of the host's decoding, and nothing outside.
+func TestStoredDecoders(t *testing.T) {
+	random := rand.New(rand.NewPCG(11, 12))
+	for _, k := range vectorSets() {
+		for d, decoder := range k.storedDecoders {
+			for n := 256; n <= 2048; n += 256 {
+				w := randomStored(random, d, 1, n)
+				got := slices.Repeat([]float32{canary}, n+2)
+				decoder(got[1:n+1], w.Data)
+				if !slices.Equal(got[1:n+1], w.Float32()) || got[0] != canary || got[n+1] != canary {
+					t.Fatalf("%s: %d values of %s are not those of the host, or others were written", k.name, n, d)
+				}
+			}
+		}
+	}
+}
+
 // BenchmarkStoredDots: weights a second of one thread, of a matrix that the second-level
 // cache holds, and of one that comes from memory.
 func BenchmarkStoredDots(b *testing.B) {

@@ -20,8 +20,8 @@ func main() {
 // files are the generated files by name.
 func files() map[string][]byte {
 	return map[string][]byte{
-		"avx2_amd64.s":          assembly(avx2, slices.Concat(kernels, shared, storedDots)),
-		"avx512_amd64.s":        assembly(avx512, slices.Concat(kernels, bf16, storedDots)),
+		"avx2_amd64.s":          assembly(avx2, slices.Concat(kernels, shared, storedDots, storedDecoders)),
+		"avx512_amd64.s":        assembly(avx512, slices.Concat(kernels, bf16, storedDots, storedDecoders)),
 		"declarations_amd64.go": declarations(),
 	}
 }

@@ -122,7 +122,7 @@ func declarations() []byte {
 		declare(k, avx2)
 	}
 	for _, s := range []isa{avx2, avx512} {
-		for _, k := range slices.Concat(kernels, storedDots) {
+		for _, k := range slices.Concat(kernels, storedDots, storedDecoders) {
 			declare(k, s)
 		}
 		fmt.Fprintf(&out, "\nvar set%s = kernels{\nname: %q,\nmr: %d, nr: %d,\n", s.suffix, strings.ToLower(s.suffix), s.mr, s.nv*s.lanes)
@@ -135,6 +135,10 @@ func declarations() []byte {
 		out.WriteString("storedDots: map[tensor.DType]storedDots{\n")
 		for _, k := range storedDots {
 			fmt.Fprintf(&out, "tensor.%s: %s%s,\n", strings.TrimPrefix(k.name, "dots"), k.name, s.suffix)
+		}
+		out.WriteString("},\nstoredDecoders: map[tensor.DType]storedDecoder{\n")
+		for _, k := range storedDecoders {
+			fmt.Fprintf(&out, "tensor.%s: %s%s,\n", strings.TrimPrefix(k.name, "decode"), k.name, s.suffix)
 		}
 		out.WriteString("},\n}\n")
 	}
