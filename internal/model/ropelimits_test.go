@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -31,8 +32,9 @@ func TestRopeLimits(t *testing.T) {
 		"yarn":                    {Rope{1e4, &RopeScaling{Type: "yarn", Factor: 4, OriginalPosition: 4096}}, true},
 		"yarn of no context":      {Rope{1e4, &RopeScaling{Type: "yarn", Factor: 4}}, false},
 		"yarn at theta 1":         {Rope{1, &RopeScaling{Type: "yarn", Factor: 4, OriginalPosition: 4096}}, false},
-		"factors":                 {Rope{1e4, &RopeScaling{Type: "factors", Factors: make([]float64, 8)}}, true},
-		"too few factors":         {Rope{1e4, &RopeScaling{Type: "factors", Factors: make([]float64, 7)}}, false},
+		"factors":                 {Rope{1e4, &RopeScaling{Type: "factors", Factors: slices.Repeat([]float64{1}, 8)}}, true},
+		"too few factors":         {Rope{1e4, &RopeScaling{Type: "factors", Factors: slices.Repeat([]float64{1}, 7)}}, false},
+		"factors of 0":            {Rope{1e4, &RopeScaling{Type: "factors", Factors: make([]float64, 8)}}, false},
 		"another":                 {Rope{1e4, &RopeScaling{Type: "ntk", Factor: 4, OriginalPosition: 4096}}, false},
 	} {
 		err := c.r.validate(16)
