@@ -37,7 +37,11 @@ func backends(threads int) (list []*Backend) {
 }
 
 func TestConformance(t *testing.T) {
-	for _, threads := range threadCounts {
+	counts := threadCounts
+	if testing.Short() {
+		counts = []int{1, 3} // with the race detector all of them take minutes
+	}
+	for _, threads := range counts {
 		for _, b := range backends(threads) {
 			t.Run(fmt.Sprintf("%s/%d", b.Name(), threads), func(t *testing.T) {
 				if b.linear.rounds {
