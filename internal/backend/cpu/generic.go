@@ -26,6 +26,9 @@ func maximumGeneric(x []float32) float32 {
 	return m
 }
 
+// Not inlined: where b is known to be 1, arm64 would fuse another product with the sum.
+//
+//go:noinline
 func axpbyGeneric(y []float32, a float32, x []float32, b float32) {
 	x = x[:len(y)]
 	for i := range y {
