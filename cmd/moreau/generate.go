@@ -15,62 +15,117 @@ type generateOptions struct {
 	job.GenerateOptions
 }
 
+// chatTokens is what --tokens is for answers, unless it is given.
+const chatTokens = 512
+
 func (o *generateOptions) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.Prompt, "prompt", "", "text to continue")
 	f.StringVar(&o.IDs, "ids", "", "token ids to continue instead of text: JSON [[1,2,...]], one row")
-	f.IntVarP(&o.Tokens, "tokens", "n", 64, "new tokens at most")
+	f.BoolVar(&o.Chat, "chat", false, "answer the prompt as a user's message, by the model's own chat template; without --prompt it is read\nfrom standard input, at a terminal message by message")
+	f.StringVar(&o.System, "system", "", "system message before it")
+	f.IntVarP(&o.Tokens, "tokens", "n", 64, fmt.Sprintf("new tokens at most; %d with --chat unless given", chatTokens))
 	f.Float64Var(&o.Temperature, "temperature", 0, "sampling temperature, 0 takes the most likely token")
 	f.IntVar(&o.TopK, "top-k", 0, "draw from the `K` most likely tokens only, 0 from all")
 	f.Float64Var(&o.TopP, "top-p", 1, "then from the fewest whose probabilities reach that share")
 	f.Float64Var(&o.MinP, "min-p", 0, "then from those at least so likely beside the most likely")
 	f.StringArrayVar(&o.Stop, "stop", nil, "text before which the continuation ends; may be given again")
 	onlyOne(cmd, "prompt", "ids")
+	onlyOne(cmd, "chat", "ids")
 }
 
 func newGenerateCommand(g *globals) *cobra.Command {
 	o := &generateOptions{}
 	cmd := &cobra.Command{
-		Use: "generate MODEL --prompt TEXT", Short: "Continue a text",
+		Use: "generate MODEL --prompt TEXT", Short: "Continue a text, or answer",
 		Args: oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd.Context(), g, args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+			if o.Chat && !cmd.Flags().Changed("tokens") {
+				o.Tokens = chatTokens
+			}
+			in := input{cmd.InOrStdin(), isTerminal(cmd.InOrStdin())}
+			return o.run(cmd.Context(), g, args[0], in, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	o.AddFlags(cmd)
 	return cmd
 }
 
-func (o *generateOptions) run(ctx context.Context, g *globals, path string, stdout, stderr io.Writer) error {
+func (o *generateOptions) run(ctx context.Context, g *globals, path string, in input, stdout, stderr io.Writer) error {
 	be, err := g.backend()
 	if err != nil {
 		return err
 	}
 	o.Seed = g.Seed
+	talk := o.Chat && o.Prompt == "" && in.terminal && !g.JSON
+	if o.Chat && o.Prompt == "" && !talk {
+		if o.Prompt, err = in.all(ctx); err != nil {
+			return err
+		}
+	}
 	j, err := job.NewGenerate(path, be, o.GenerateOptions)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
-	live := stdout
-	if g.JSON {
-		live = io.Discard
+	s := speaker{j, stdout, stderr}
+	switch {
+	case talk:
+		return s.talk(ctx, in)
+	case g.JSON:
+		c, err := j.Execute(ctx, func(string) {})
+		if err != nil {
+			return err
+		}
+		return printJSON(stdout, c)
+	case o.Chat:
+		return s.say(ctx, "")
 	}
-	unsaid := "" // shown when the model has taken it
-	if o.IDs == "" {
-		unsaid = o.Prompt
-	}
-	c, err := j.Execute(ctx, func(piece string) {
-		io.WriteString(live, unsaid+piece)
-		unsaid = ""
+	return s.say(ctx, o.Prompt)
+}
+
+// speaker prints what a job generates while it does.
+type speaker struct {
+	*job.Generate
+	stdout, stderr io.Writer
+}
+
+// say prints a continuation behind the text before it, which is shown when the model has taken it.
+func (s speaker) say(ctx context.Context, before string) error {
+	c, err := s.Execute(ctx, func(piece string) {
+		io.WriteString(s.stdout, before+piece)
+		before = ""
 	})
 	if err != nil {
 		return err
 	}
-	if g.JSON {
-		return printJSON(stdout, c)
-	}
-	fmt.Fprintln(stdout, unsaid)
-	fmt.Fprintf(stderr, "prompt of %d tokens, %.1f tokens/s; %d new tokens, %.1f tokens/s\n", c.Prompt, c.PromptRate, len(c.IDs), c.Rate)
+	fmt.Fprintln(s.stdout, before)
+	fmt.Fprintf(s.stderr, "prompt of %d tokens, %.1f tokens/s; %d new tokens, %.1f tokens/s\n", c.Prompt, c.PromptRate, len(c.IDs), c.Rate)
 	return nil
+}
+
+// talk answers message by message, until there are no more.
+func (s speaker) talk(ctx context.Context, in input) error {
+	lines := in.lines()
+	for {
+		fmt.Fprint(s.stderr, "> ")
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case line, more := <-lines:
+			if !more {
+				fmt.Fprintln(s.stderr)
+				return nil
+			}
+			if line == "" {
+				continue
+			}
+			if err := s.Hear(line); err != nil {
+				return err
+			}
+			if err := s.say(ctx, ""); err != nil {
+				return err
+			}
+		}
+	}
 }

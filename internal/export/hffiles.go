@@ -109,6 +109,9 @@ func writtenGeneration(m Model) ([]File, error) {
 		return nil, nil
 	}
 	ids := specialIDs(m)
+	if ends := m.Vocab.Ends(); len(ends) > 1 {
+		ids["eos_token_id"] = ends
+	}
 	maps.DeleteFunc(ids, func(_ string, id any) bool { return id == nil })
 	data, err := indented(ids)
 	return []File{contents("generation_config.json", data)}, err

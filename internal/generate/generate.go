@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"moreau/internal/sample"
 	"moreau/internal/transformer"
@@ -19,9 +20,9 @@ type Options struct {
 	sample.Options
 }
 
-// Tokens continues prompt until the token eos (-1: none), o.Tokens, or until emit, which is
+// Tokens continues prompt until one of the tokens ends, o.Tokens, or until emit, which is
 // called with each new token, wants no more. It returns how many there were.
-func Tokens(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, prompt []int32, eos int, o Options, emit func(id int) (more bool)) (int, error) {
+func Tokens(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, prompt []int32, ends []int, o Options, emit func(id int) (more bool)) (int, error) {
 	if len(prompt) == 0 {
 		return 0, fmt.Errorf("%w: it has no tokens; give some text", ErrPrompt)
 	}
@@ -43,7 +44,7 @@ func Tokens(ctx context.Context, tr *transformer.Transformer, w transformer.Weig
 			return n, err
 		}
 		id := sampler.Pick(logits)
-		if id == eos {
+		if slices.Contains(ends, id) {
 			return n, nil
 		}
 		if !emit(id) {

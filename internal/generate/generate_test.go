@@ -33,7 +33,7 @@ func TestGreedy(t *testing.T) {
 	tr, w, _ := tiny(t, 64)
 	prompt := []int32{1, 17, 99}
 	var got []int
-	n, err := Tokens(context.Background(), tr, w, prompt, -1, Options{Tokens: 5}, func(id int) bool { got = append(got, id); return true })
+	n, err := Tokens(context.Background(), tr, w, prompt, nil, Options{Tokens: 5}, func(id int) bool { got = append(got, id); return true })
 	if err != nil || n != 5 || len(got) != 5 {
 		t.Fatalf("%d tokens %v, %v", n, got, err)
 	}
@@ -54,7 +54,7 @@ func TestGreedy(t *testing.T) {
 		text = append(text, int32(id))
 	}
 	var short []int
-	n, err = Tokens(context.Background(), tr, w, prompt, got[3], Options{Tokens: 5}, func(id int) bool { short = append(short, id); return true })
+	n, err = Tokens(context.Background(), tr, w, prompt, []int{-1, got[3]}, Options{Tokens: 5}, func(id int) bool { short = append(short, id); return true })
 	if first := slices.Index(got, got[3]); err != nil || n != first || !slices.Equal(short, got[:first]) {
 		t.Errorf("until token %d: %d tokens %v of %v, %v", got[3], n, short, got, err)
 	}
@@ -64,7 +64,7 @@ func TestGreedy(t *testing.T) {
 func TestContext(t *testing.T) {
 	for prompt, want := range map[int]int{1: 7, 5: 3, 7: 1, 8: -1, 9: -1, 0: -1} {
 		tr, w, _ := tiny(t, 8)
-		n, err := Tokens(context.Background(), tr, w, make([]int32, prompt), -1, Options{Tokens: 10}, func(int) bool { return true })
+		n, err := Tokens(context.Background(), tr, w, make([]int32, prompt), nil, Options{Tokens: 10}, func(int) bool { return true })
 		if want < 0 {
 			if !errors.Is(err, ErrPrompt) {
 				t.Errorf("a prompt of %d: %v", prompt, err)
@@ -79,7 +79,7 @@ func TestContext(t *testing.T) {
 func TestEnough(t *testing.T) {
 	tr, w, _ := tiny(t, 64)
 	heard := 0
-	n, err := Tokens(context.Background(), tr, w, []int32{1}, -1, Options{Tokens: 8}, func(int) bool { heard++; return heard < 3 })
+	n, err := Tokens(context.Background(), tr, w, []int32{1}, nil, Options{Tokens: 8}, func(int) bool { heard++; return heard < 3 })
 	if err != nil || n != 3 || heard != 3 {
 		t.Errorf("%d tokens, %d heard, %v", n, heard, err)
 	}
@@ -89,7 +89,7 @@ func TestEnough(t *testing.T) {
 func TestSeed(t *testing.T) {
 	of := func(seed uint64) (ids []int) {
 		tr, w, _ := tiny(t, 64)
-		if _, err := Tokens(context.Background(), tr, w, []int32{1}, -1, Options{Tokens: 8, Options: sample.Options{Temperature: 2, Seed: seed}}, func(id int) bool { ids = append(ids, id); return true }); err != nil {
+		if _, err := Tokens(context.Background(), tr, w, []int32{1}, nil, Options{Tokens: 8, Options: sample.Options{Temperature: 2, Seed: seed}}, func(id int) bool { ids = append(ids, id); return true }); err != nil {
 			t.Fatal(err)
 		}
 		return ids
@@ -103,7 +103,7 @@ func TestSeed(t *testing.T) {
 func TestNotFinite(t *testing.T) {
 	tr, w, be := tiny(t, 64)
 	emitted := 0
-	n, err := Tokens(context.Background(), tr, &nans{w, be}, []int32{1}, -1, Options{Tokens: 8}, func(int) bool { emitted++; return true })
+	n, err := Tokens(context.Background(), tr, &nans{w, be}, []int32{1}, nil, Options{Tokens: 8}, func(int) bool { emitted++; return true })
 	if !errors.Is(err, transformer.ErrNotFinite) || n != 0 || emitted != 0 {
 		t.Errorf("%d tokens, %d emitted, %v", n, emitted, err)
 	}

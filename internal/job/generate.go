@@ -19,17 +19,21 @@ import (
 type GenerateOptions struct {
 	Prompt string
 	IDs    string   // one row of token ids instead
+	Chat   bool     // the prompt is a user's message, put through the model's chat template
+	System string   // the system message before it
 	Stop   []string // strings before which the text ends
 	generate.Options
 }
 
 // Generate is the job that continues a text. Without a tokenizer new tokens show as numbers.
 type Generate struct {
-	o   GenerateOptions
-	m   *load.Model
-	be  backend.Backend
-	ids []int32
-	tok tokenizer.Tokenizer // nil: none
+	o    GenerateOptions
+	m    *load.Model
+	be   backend.Backend
+	ids  []int32
+	tok  tokenizer.Tokenizer  // nil: none
+	w    *transformer.Compact // nil before the first continuation
+	chat *conversation        // nil: none
 }
 
 // Continuation is what a model made of a prompt.
@@ -39,6 +43,7 @@ type Continuation struct {
 	Rate       float64 `json:"tokens_per_second"` // after the first token
 	Prompt     int     `json:"prompt_tokens"`
 	PromptRate float64 `json:"prompt_tokens_per_second"` // until the first token, weights being in memory
+	Ended      bool    `json:"ended"`                    // by a token that ends texts or turns, or a stop string
 }
 
 // NewGenerate opens a model and takes the prompt apart.
@@ -52,8 +57,11 @@ func NewGenerate(path string, be backend.Backend, o GenerateOptions) (*Generate,
 	}
 	j := &Generate{o: o, m: m, be: be}
 	prepare := j.fromText
-	if o.IDs != "" {
+	switch {
+	case o.IDs != "":
 		prepare = j.fromIDs
+	case o.Chat:
+		prepare = j.fromChat
 	}
 	if err := prepare(); err != nil {
 		m.Close()
@@ -69,11 +77,33 @@ func (o GenerateOptions) check() error {
 	if slices.Contains(o.Stop, "") {
 		return errors.New("--stop is empty: name the text that is to end the continuation")
 	}
+	if o.System != "" && !o.Chat {
+		return errors.New("--system goes with --chat")
+	}
 	return o.Options.Check()
 }
 
-// Close closes the model.
-func (j *Generate) Close() error { return j.m.Close() }
+// Close frees the weights and closes the model.
+func (j *Generate) Close() error {
+	if j.w != nil {
+		j.w.Free()
+	}
+	return j.m.Close()
+}
+
+// weights are kept as they are stored, from the first continuation on.
+func (j *Generate) weights(ctx context.Context) (*transformer.Compact, error) {
+	if j.w != nil {
+		return j.w, nil
+	}
+	w := transformer.NewCompact(j.be, j.m.Weights)
+	if err := w.Load(ctx, j.m.Config.Params()); err != nil {
+		w.Free()
+		return nil, Blame(j.m, err)
+	}
+	j.w = w
+	return w, nil
+}
 
 func (j *Generate) fromIDs() error {
 	rows, err := readIDs(j.o.IDs, j.m.Config)
@@ -99,37 +129,43 @@ func (j *Generate) fromText() (err error) {
 	if j.tok, err = textTokenizer(j.m, "give token ids instead: --ids FILE"); err != nil {
 		return err
 	}
-	if v := j.tok.Vocab(); v.AddBOS && v.BOS >= 0 {
-		j.ids = append(j.ids, int32(v.BOS))
+	if addsBOS(j.tok) {
+		j.ids = append(j.ids, int32(j.tok.Vocab().BOS))
 	}
-	for _, id := range j.tok.Encode(j.o.Prompt) {
-		j.ids = append(j.ids, int32(id))
-	}
+	j.ids = append(j.ids, j.encode(j.o.Prompt)...)
 	return nil
 }
 
-// Execute generates with weights kept as they are stored; emit hears each piece of text.
+func (j *Generate) encode(text string) (ids []int32) {
+	for _, id := range j.tok.Encode(text) {
+		ids = append(ids, int32(id))
+	}
+	return ids
+}
+
+// Execute generates; emit hears each piece of text. In a conversation it is the answer to what
+// was heard last.
 func (j *Generate) Execute(ctx context.Context, emit func(piece string)) (Continuation, error) {
-	w := transformer.NewCompact(j.be, j.m.Weights)
-	defer w.Free()
 	c := Continuation{Prompt: len(j.ids)}
-	if err := w.Load(ctx, j.m.Config.Params()); err != nil {
-		return c, Blame(j.m, err)
+	w, err := j.weights(ctx)
+	if err != nil {
+		return c, err
 	}
 	var text strings.Builder
 	say := func(piece string) {
 		text.WriteString(piece)
 		emit(piece)
 	}
-	stop := stopper{stops: j.o.Stop}
+	stop, stopped := stopper{stops: j.o.Stop}, false
 	start := time.Now()
 	first := start
-	_, err := generate.Tokens(ctx, transformer.New(j.be, j.m.Config), w, j.ids, j.eos(), j.o.Options, func(id int) bool {
+	n, err := generate.Tokens(ctx, transformer.New(j.be, j.m.Config), w, j.ids, j.ends(), j.o.Options, func(id int) bool {
 		if len(c.IDs) == 0 {
 			first = time.Now()
 		}
 		c.IDs = append(c.IDs, id)
-		piece, stopped := stop.add(j.piece(id))
+		var piece string
+		piece, stopped = stop.add(j.piece(id))
 		say(piece)
 		return !stopped
 	})
@@ -140,7 +176,11 @@ func (j *Generate) Execute(ctx context.Context, emit func(piece string)) (Contin
 		say(stop.held)
 	}
 	c.Text = text.String()
+	c.Ended = stopped || n < min(j.o.Tokens, j.m.Config.MaxPositions-len(j.ids))
 	c.rates(first.Sub(start), time.Since(first))
+	if j.chat != nil {
+		j.chat.add(assistant, c.Text)
+	}
 	return c, nil
 }
 
@@ -154,11 +194,11 @@ func (c *Continuation) rates(prompt, rest time.Duration) {
 	}
 }
 
-func (j *Generate) eos() int {
+func (j *Generate) ends() []int {
 	if j.tok == nil {
-		return -1
+		return nil
 	}
-	return j.tok.Vocab().EOS
+	return j.tok.Vocab().Ends()
 }
 
 func (j *Generate) piece(id int) string {

@@ -48,6 +48,12 @@ func FromGGUF(kv map[string]any) (*Vocab, error) {
 	v.AddSpacePrefix = get(g, ggml+"add_space_prefix", llama)
 	v.RemoveExtraSpaces = llama && get(g, ggml+"remove_extra_whitespaces", false)
 	g.specialIDs(v)
+	for _, key := range []string{"eot_token_id", "eom_token_id"} {
+		end := -1
+		if g.id(key, &end); end >= 0 && end != v.EOS {
+			v.TurnEnds = append(v.TurnEnds, end)
+		}
+	}
 	switch {
 	case g.err != nil:
 		return nil, g.err
@@ -94,18 +100,23 @@ func (g *ggufReader) specialIDs(v *Vocab) {
 		v.BOS, v.EOS, v.UNK = 1, 2, 0
 	}
 	for _, s := range v.specialIDs() {
-		switch id := g.kv[ggml+s.gguf].(type) {
-		case nil:
-		case uint32:
-			*s.id = int(id)
-			if id == 1<<32-1 {
-				*s.id = -1 // how some writers say "none"
-			}
-		case int32:
-			*s.id = int(id)
-		default:
-			g.err = corrupt("%s%s is %T, want uint32", ggml, s.gguf, id)
+		g.id(s.gguf, s.id)
+	}
+}
+
+// id reads a token's id, which stays as it is where there is none.
+func (g *ggufReader) id(key string, to *int) {
+	switch id := g.kv[ggml+key].(type) {
+	case nil:
+	case uint32:
+		*to = int(id)
+		if id == 1<<32-1 {
+			*to = -1 // how some writers say "none"
 		}
+	case int32:
+		*to = int(id)
+	default:
+		g.err = corrupt("%s%s is %T, want uint32", ggml, key, id)
 	}
 }
 
@@ -160,6 +171,9 @@ func (v *Vocab) GGUF() ([]KeyValue, error) {
 		if *s.id >= 0 {
 			kv = append(kv, KeyValue{ggml + s.gguf, uint32(*s.id)})
 		}
+	}
+	if id := v.unnamedEnd(); id >= 0 {
+		kv = append(kv, KeyValue{ggml + "eot_token_id", uint32(id)})
 	}
 	kv = append(kv, KeyValue{ggml + "add_bos_token", v.AddBOS}, KeyValue{ggml + "add_eos_token", v.AddEOS})
 	if llama {

@@ -14,8 +14,8 @@ const maxFile = 256 << 20
 
 // FromHF reads the tokenizer of a Hugging Face folder: tokenizer.json, else tokenizer.model
 // (SentencePiece or tiktoken), with the special ids, BOS/EOS switches and chat template of
-// tokenizer_config.json, special_tokens_map.json, config.json and chat_template.jinja. Errors
-// name the file.
+// tokenizer_config.json, special_tokens_map.json, config.json, chat_template.jinja or chat_template.json, and
+// the ends of turns of generation_config.json. Errors name the file.
 func FromHF(dir string) (*Vocab, error) {
 	v, err := vocabOf(dir)
 	if err != nil {
@@ -100,13 +100,31 @@ func (v *Vocab) readConfigs(dir string) error {
 			*to = *s.id
 		}
 	}
+	for _, file := range []string{"generation_config.json", "config.json"} {
+		config, err := readObject(filepath.Join(dir, file))
+		if err != nil {
+			return err
+		}
+		v.readEnds(config)
+	}
+	return v.readTemplate(dir)
+}
+
+// readTemplate takes the chat template of a file of its own: chat_template.jinja goes before what
+// tokenizer_config.json says, chat_template.json, of processors, behind it.
+func (v *Vocab) readTemplate(dir string) error {
 	data, err := readFile(filepath.Join(dir, "chat_template.jinja"))
 	if err == nil {
 		v.ChatTemplate = string(data)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return nil
+	if v.ChatTemplate != "" {
+		return nil
+	}
+	o, err := readObject(filepath.Join(dir, "chat_template.json"))
+	v.ChatTemplate = chatTemplate(o["chat_template"])
+	return err
 }
 
 // readObject reads a JSON object; a file that is not there is an empty one.

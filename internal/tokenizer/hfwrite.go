@@ -180,10 +180,19 @@ func (v *Vocab) hfConfig() object {
 
 func (v *Vocab) hfSpecials() object {
 	o := object{}
-	for _, s := range v.specialIDs() {
-		if *s.id >= 0 {
-			o[s.name+"_token"] = v.Tokens[*s.id]
-		}
+	for name, text := range v.SpecialTokens() {
+		o[name] = text
 	}
 	return o
+}
+
+// SpecialTokens are the texts of BOS, EOS and others by their names in Hugging Face files: bos_token, eos_token, ...
+func (v *Vocab) SpecialTokens() map[string]string {
+	tokens := map[string]string{}
+	for _, s := range v.specialIDs() {
+		if *s.id >= 0 {
+			tokens[s.name+"_token"] = v.Tokens[*s.id]
+		}
+	}
+	return tokens
 }

@@ -111,6 +111,7 @@ func TestHostileGGUF(t *testing.T) {
 		ggml + "token_type":       []int32{1},
 		ggml + "bos_token_id":     uint32(9999),
 		ggml + "eos_token_id":     "two",
+		ggml + "eot_token_id":     uint32(9999),
 		ggml + "unknown_token_id": int32(-7),
 		ggml + "add_bos_token":    uint32(1),
 		"tokenizer.chat_template": true,

@@ -39,6 +39,7 @@ type Vocab struct {
 	AddSpacePrefix     bool   // llama: a blank goes before the text and after each special token (unless Metaspace says otherwise)
 	RemoveExtraSpaces  bool   // llama: outer blanks are cut and runs of blanks become one
 	ChatTemplate       string // Jinja source
+	TurnEnds           []int  // beside EOS, tokens that end an answer, as the files say; Ends knows more
 
 	// What only a tokenizer.json says.
 	Added        map[int]Match // how literal tokens are found, by id; nil: as llama.cpp does, all of type Control, Unknown and UserDefined as they stand
@@ -147,6 +148,11 @@ func (v *Vocab) validateIDs() error {
 	for _, s := range v.specialIDs() {
 		if *s.id < -1 || *s.id >= len(v.Tokens) {
 			return corrupt("%s id %d outside the %d tokens", s.name, *s.id, len(v.Tokens))
+		}
+	}
+	for _, id := range v.TurnEnds {
+		if id < 0 || id >= len(v.Tokens) {
+			return corrupt("id %d, which ends turns, outside the %d tokens", id, len(v.Tokens))
 		}
 	}
 	for id := range v.Added {
