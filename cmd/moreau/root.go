@@ -60,7 +60,8 @@ builtin:stories260K, a tiny model inside the program.
 
 Exit codes: 0 done; 1 failure; 2 wrong flags, arguments or budget; 3 a model or
 other input is missing or unusable; 4 the output exists or cannot be written;
-130 interrupted. MOREAU_CPU=generic|neon|avx2|avx512 forces the CPU kernels.`
+130 interrupted. MOREAU_CPU=generic|neon|avx2|avx512|avx512+amx forces the CPU
+kernels.`
 
 const rootExample = `  moreau demo
   moreau inspect model.gguf

@@ -154,5 +154,5 @@ func (a attention) seen(t int) (lo, hi int) {
 
 // product: c[m,n] = x·yᵀ (or += with add) with x packed into packed on the way.
 func (a attention) product(w *worker, packed, c []float32, ldc, m, n, k int, x matrix, y panels, add bool) {
-	a.tiles(w, a.kernels.gemm, c, ldc, m, n, k, a.packOn(packed, x, m, k, a.mr), y, add)
+	a.own.tiles(w, c, ldc, m, n, k, a.packOn(packed, x, m, k, a.mr), y, add)
 }

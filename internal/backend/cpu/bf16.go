@@ -1,26 +1,32 @@
 package cpu
 
-// halved rounds operands to bf16: to pairs where the table says that products of
-// those are faster, else to float32 values that bf16 holds. Both mean the same and
-// differ in the order of their sums.
+// halved rounds operands to bf16: for tiles where the set has them, to pairs where the
+// table says that products of those are faster, else to float32 values that bf16 holds.
+// All mean the same and differ in the order of their sums.
 func halved(k *kernels, m machine) format {
+	if k.tiles != nil {
+		return tiled(k.tiles)
+	}
 	if p := pairsFor(k.name, m); p != nil {
-		return paired(p)
+		return paired(k, p)
 	}
 	return rounded(k)
 }
 
 // rounded is the format of float32 values that bf16 holds.
 func rounded(k *kernels) format {
-	return format{suffix: "+rounded-bf16", values: 1, pack: (*Backend).packRounded, gemm: k.gemm, rounds: true}
+	f := ofKernels(k, 1, (*Backend).packRounded, k.gemm)
+	f.suffix, f.rounds = "+rounded-bf16", true
+	return f
 }
 
 // paired is the format of pairs.
-func paired(p *pairKernels) format {
-	pack := func(_ *Backend, dst []float32, m matrix, rows, depth, width int) {
+func paired(k *kernels, p *pairKernels) format {
+	f := ofKernels(k, 2, func(_ *Backend, dst []float32, m matrix, rows, depth, width int) {
 		p.pack(dst, m, rows, depth, width)
-	}
-	return format{suffix: "+bf16", values: 2, pack: pack, gemm: p.gemmPairs, rounds: true}
+	}, p.gemmPairs)
+	f.suffix, f.rounds = "+bf16", true
+	return f
 }
 
 // packRounded is packPanel with values rounded.

@@ -25,15 +25,24 @@ func backends(threads int) (list []*Backend) {
 	for _, k := range available() {
 		formats := []format{full(k), rounded(k)}
 		if p := m.pairs[k.name]; p != nil {
-			formats = append(formats, paired(p))
+			formats = append(formats, paired(k, p))
+		}
+		if t := tilesOf(k); t != nil {
+			formats = append(formats, tiled(t))
 		}
 		for _, f := range formats {
-			b := newBackend(k, threads)
-			b.linear = f
-			list = append(list, b)
+			list = append(list, newBackend(k, f, threads))
 		}
 	}
 	return list
+}
+
+// tilesOf are the kernels on tiles of a set, the portable ones for the portable set.
+func tilesOf(k *kernels) *tileKernels {
+	if k == &generic {
+		return &tilesGeneric
+	}
+	return k.tiles
 }
 
 func TestConformance(t *testing.T) {

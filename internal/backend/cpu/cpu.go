@@ -1,5 +1,5 @@
 // Package cpu is the reference backend: the ops of internal/backend in Go, with
-// inner loops (kernels) in portable Go and, on amd64, in AVX2 and AVX-512
+// inner loops (kernels) in portable Go and, on amd64, in AVX2, AVX-512 and AMX
 // assembly. Work is cut into blocks of fixed size that threads take in turn, and
 // every sum runs in a fixed order, so results depend on the inputs and the kernel
 // set, never on the number of threads.
@@ -14,8 +14,8 @@ import (
 	"moreau/internal/backend"
 )
 
-// Environment names the variable that forces a kernel set: generic, avx2 or
-// avx512; empty chooses by the table in select.go.
+// Environment names the variable that forces a kernel set: generic, avx2, avx512 or
+// avx512+amx; empty chooses by the table in select.go.
 const Environment = "MOREAU_CPU"
 
 // Backend runs the ops on the threads of this machine. Its methods are to be
@@ -23,6 +23,7 @@ const Environment = "MOREAU_CPU"
 type Backend struct {
 	*kernels
 	linear  format // of the operands of Linear ops
+	own     format // of those of attention
 	workers []*worker
 	memory  pool
 	stored  struct{ live, most int64 } // bytes of stored matrices
@@ -47,13 +48,13 @@ func NewWith(set string, threads int) (*Backend, error) {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return newBackend(k, threads), nil
+	return newBackend(k, full(k), threads), nil
 }
 
-func newBackend(k *kernels, threads int) *Backend {
-	b := &Backend{kernels: k, linear: full(k), workers: make([]*worker, threads), memory: newPool()}
+func newBackend(k *kernels, linear format, threads int) *Backend {
+	b := &Backend{kernels: k, linear: linear, own: full(k), workers: make([]*worker, threads), memory: newPool()}
 	for i := range b.workers {
-		b.workers[i] = &worker{tile: make([]float32, k.mr*k.nr)}
+		b.workers[i] = &worker{tile: make([]float32, max(k.mr*k.nr, linear.mr*linear.nr))}
 	}
 	return b
 }
@@ -61,9 +62,7 @@ func newBackend(k *kernels, threads int) *Backend {
 // WithBF16 is a backend as b whose Linear ops round their inputs to bf16, to
 // nearest even, and sum the products in float32. All else stays float32.
 func (b *Backend) WithBF16() *Backend {
-	c := newBackend(b.kernels, len(b.workers))
-	c.linear = halved(b.kernels, detect())
-	return c
+	return newBackend(b.kernels, halved(b.kernels, detect()), len(b.workers))
 }
 
 // Name is "cpu/", the kernel set, and how Linear ops are made unless in float32:

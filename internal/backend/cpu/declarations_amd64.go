@@ -312,3 +312,15 @@ var pairsAVX512 = pairKernels{
 	pairs4:    pairs4AVX512,
 	pairRows:  pairRowsAVX512,
 }
+
+//go:noescape
+func tilesBF16AMX(c []float32, ldc int, a, b []float32, k, n int, add bool)
+
+//go:noescape
+func rowsBF16AMX(dst, src []float32, lds, rows, depth int)
+
+//go:noescape
+func columnsBF16AMX(dst, src []float32, lds, rows, depth int)
+
+//go:noescape
+func turnAMX(dst []float32, ldd int, src []float32, lds int)

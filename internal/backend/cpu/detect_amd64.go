@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-var kernelSets = []*kernels{&setAVX512, &setAVX2, &generic}
+var kernelSets = []*kernels{&setAMX, &setAVX512, &setAVX2, &generic}
 
 // detect asks the processor.
 func detect() machine {
@@ -19,9 +19,10 @@ func detect() machine {
 		vendor: vendor(),
 		family: family(),
 		has: map[string]bool{
-			"generic": true,
-			"avx2":    avx2,
-			"avx512":  avx512,
+			"generic":    true,
+			"avx2":       avx2,
+			"avx512":     avx512,
+			"avx512+amx": avx512 && x.HasAVX512BF16 && x.HasAMXTile && x.HasAMXBF16 && tilesAllowed(),
 		},
 		pairs: map[string]*pairKernels{"generic": &pairsGeneric},
 	}

@@ -36,34 +36,55 @@ func (p panels) rowsFrom(i int) panels { return panels{p.from(i), p.depth} }
 // depthFrom is p, in panels of that width, without what comes before l of the common dimension.
 func (p panels) depthFrom(l, width int) panels { return panels{p.data[l*width:], p.depth} }
 
-// format is how products take their operands: packed so that gemm, on panels of
+// format is how products take their operands: packed so that strip, on panels of
 // that form, multiplies them.
 type format struct {
 	suffix string // of the backend's name
-	values int    // of the common dimension in a value of a panel
-	pack   func(b *Backend, dst []float32, m matrix, rows, depth, width int)
-	gemm   microKernel
-	rounds bool // to bf16
+	mr, nr int    // rows and columns of a micro-tile: the widths of panels
+	// values of the common dimension take up slots of each row of a panel; depth is the
+	// most slots of one block.
+	values, slots, depth int
+	pack                 [2]packer // the left and the right operand
+	strip                strip
+	rounds               bool // to bf16
 }
 
+// packer packs rows x depth of m to dst, a panel of that width.
+type packer func(b *Backend, dst []float32, m matrix, rows, depth, width int)
+
+// strip makes n micro-tiles of c side by side, from k slots of a panel and of n others.
+type strip func(c []float32, ldc int, a []float32, y panels, k, n int, add bool)
+
 // full takes operands as they are.
-func full(k *kernels) format {
-	return format{values: 1, pack: (*Backend).packPanel, gemm: k.gemm}
+func full(k *kernels) format { return ofKernels(k, 1, (*Backend).packPanel, k.gemm) }
+
+// ofKernels is a format of the set's micro-tiles, that many values to a slot.
+func ofKernels(k *kernels, values int, pack packer, gemm microKernel) format {
+	return format{
+		mr: k.mr, nr: k.nr, values: values, slots: 1, depth: depthLimit,
+		pack: [2]packer{pack, pack},
+		strip: func(c []float32, ldc int, a []float32, y panels, depth, n int, add bool) {
+			for j := range n {
+				gemm(c[j*k.nr:], ldc, a, y.from(j*k.nr), depth, add)
+			}
+		},
+	}
 }
 
 // gemm: c[m,n] = x·yᵀ for x (m rows), y (n rows) and common dimension k; with add,
 // c += x·yᵀ. Rows of c are ldc values apart.
 func (b *Backend) gemm(c []float32, ldc, m, n, k int, x, y matrix, add bool) {
-	slots := ceilDiv(k, b.linear.values)
-	depth := ceilDiv(slots, ceilDiv(slots, depthLimit)) * b.linear.values
+	f := &b.linear
+	units := ceilDiv(k, f.values)
+	depth := ceilDiv(units, ceilDiv(units*f.slots, f.depth)) * f.values
 	for l := 0; l < k; l += depth {
 		kc := min(depth, k-l)
 		for j := 0; j < n; j += colLimit {
 			nc := min(colLimit, n-j)
-			py := b.pack(1, y.at(j, l), nc, kc, b.nr)
+			py := b.pack(1, y.at(j, l), nc, kc)
 			for i := 0; i < m; i += rowLimit {
 				mc := min(rowLimit, m-i)
-				px := b.pack(0, x.at(i, l), mc, kc, b.mr)
+				px := b.pack(0, x.at(i, l), mc, kc)
 				b.multiply(c[i*ldc+j:], ldc, mc, nc, px, py, add || l > 0)
 			}
 		}
@@ -72,29 +93,43 @@ func (b *Backend) gemm(c []float32, ldc, m, n, k int, x, y matrix, add bool) {
 
 // multiply makes the tiles of one block over all threads.
 func (b *Backend) multiply(c []float32, ldc, m, n int, x, y panels, add bool) {
-	rows, cols := roundUp(taskRows, b.mr), roundUp(taskCols, b.nr)
+	f := &b.linear
+	rows, cols := roundUp(taskRows, f.mr), roundUp(taskCols, f.nr)
 	across := ceilDiv(n, cols)
-	for rows > b.mr && ceilDiv(m, rows)*across < tasksEach*len(b.workers) {
-		rows = roundUp(rows/2, b.mr)
+	for rows > f.mr && ceilDiv(m, rows)*across < tasksEach*len(b.workers) {
+		rows = roundUp(rows/2, f.mr)
 	}
 	b.each(ceilDiv(m, rows)*across, func(w *worker, task int) {
 		i, j := task/across*rows, task%across*cols
-		b.tiles(w, b.linear.gemm, c[i*ldc+j:], ldc, min(rows, m-i), min(cols, n-j), x.depth, x.rowsFrom(i), y.rowsFrom(j), add)
+		f.tiles(w, c[i*ldc+j:], ldc, min(rows, m-i), min(cols, n-j), x.depth, x.rowsFrom(i), y.rowsFrom(j), add)
 	})
 }
 
-// tiles: c[m,n] = x·yᵀ (or += with add) on this thread, from operands packed for gemm.
-func (b *Backend) tiles(w *worker, gemm microKernel, c []float32, ldc, m, n, k int, x, y panels, add bool) {
-	for i := 0; i < m; i += b.mr {
-		for j := 0; j < n; j += b.nr {
-			if i+b.mr <= m && j+b.nr <= n {
-				gemm(c[i*ldc+j:], ldc, x.from(i), y.from(j), k, add)
-				continue
-			}
-			gemm(w.tile, b.nr, x.from(i), y.from(j), k, false)
-			for r := range min(b.mr, m-i) {
-				store(c[(i+r)*ldc+j:], w.tile[r*b.nr:][:min(b.nr, n-j)], add)
-			}
+// tiles: c[m,n] = x·yᵀ (or += with add) on this thread, from packed operands.
+func (f *format) tiles(w *worker, c []float32, ldc, m, n, k int, x, y panels, add bool) {
+	for i := 0; i < m; i += f.mr {
+		whole := n / f.nr
+		if i+f.mr > m {
+			whole = 0
 		}
+		if whole > 0 {
+			f.strip(c[i*ldc:], ldc, x.from(i), y, k, whole, add)
+		}
+		for j := whole * f.nr; j < n; j += f.nr {
+			f.ragged(w, c[i*ldc+j:], ldc, min(f.mr, m-i), min(f.nr, n-j), k, x.from(i), y.rowsFrom(j), add)
+		}
+	}
+}
+
+// ragged makes the part of a micro-tile that c has: the sums are those of a whole one.
+func (f *format) ragged(w *worker, c []float32, ldc, m, n, k int, a []float32, y panels, add bool) {
+	for r := range m {
+		if add {
+			copy(w.tile[r*f.nr:], c[r*ldc:][:n])
+		}
+	}
+	f.strip(w.tile, f.nr, a, y, k, 1, add)
+	for r := range m {
+		copy(c[r*ldc:][:n], w.tile[r*f.nr:])
 	}
 }

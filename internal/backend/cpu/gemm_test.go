@@ -6,37 +6,26 @@ import (
 	"testing"
 )
 
-// TestGemmKernels: micro-tiles of all depths to 70 into a wider matrix, written and added.
+// TestGemmKernels: strips of two micro-tiles of all depths to 70, from operands of both
+// layouts, into a wider matrix, written and added.
 func TestGemmKernels(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for _, be := range backends(1) {
-		product := func(x, y float32) float32 { return x * y }
-		if be.linear.values == 2 {
-			product = pairProduct
-		}
-		ldc := be.nr + 3
+		f := &be.linear
+		n := 2 * f.nr
+		ldc := n + 3
 		for k := range 71 {
-			a, b, c := draws(random, be.mr*k+1), draws(random, be.nr*k+1), draws(random, be.mr*ldc)
-			if be.linear.values == 2 {
-				pairs(a)
-				pairs(b)
-			}
-			for _, add := range []bool{false, true} {
-				want := slices.Clone(c)
-				for i := range be.mr {
-					for j := range be.nr {
-						var sum float32
-						for l := range k {
-							sum += product(a[1+l*be.mr+i], b[1+l*be.nr+j])
+			for _, turned := range []bool{false, true} {
+				x, y := drawMatrix(random, f.mr, k, turned), drawMatrix(random, n, k, turned)
+				c, px, py := draws(random, f.mr*ldc), be.pack(0, x, f.mr, k), be.pack(1, y, n, k)
+				for _, add := range []bool{false, true} {
+					want, got := slices.Clone(c), slices.Clone(c)
+					plainGemm(want, ldc, f.mr, n, k, f.taken(x), f.taken(y), add)
+					f.strip(got, ldc, px.data, py, px.depth, 2, add)
+					for i, w := range want {
+						if !close32(got[i], w, 1e-5) {
+							t.Fatalf("%s: depth %d, turned %v, add %v: c[%d] is %v, want %v", be.Name(), k, turned, add, i, got[i], w)
 						}
-						store(want[i*ldc+j:], []float32{sum}, add)
-					}
-				}
-				got := slices.Clone(c)
-				be.linear.gemm(got, ldc, a[1:], b[1:], k, add)
-				for i, w := range want {
-					if !close32(got[i], w, 1e-5) {
-						t.Fatalf("%s: depth %d, add %v: c[%d] is %v, want %v", be.Name(), k, add, i, got[i], w)
 					}
 				}
 			}
@@ -44,17 +33,12 @@ func TestGemmKernels(t *testing.T) {
 	}
 }
 
-// pairs makes each value the pair of itself and its third.
-func pairs(x []float32) {
-	for i, v := range x {
-		x[i] = pair(v, v/3)
+// drawMatrix is an operand whose rows, or with turned columns, are consecutive in memory.
+func drawMatrix(random *rand.Rand, rows, depth int, turned bool) matrix {
+	if turned {
+		return matrix{draws(random, rows*depth), 1, rows}
 	}
-}
-
-func pairProduct(x, y float32) float32 {
-	x0, x1 := unpair(x)
-	y0, y1 := unpair(y)
-	return x0*y0 + x1*y1
+	return matrix{draws(random, rows*depth), depth, 1}
 }
 
 func draws(random *rand.Rand, n int) []float32 {
@@ -97,16 +81,11 @@ func FuzzGemm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, rows, cols, depth, layout uint8, seed uint64) {
 		m, n, k, add := int(rows), int(cols), int(depth)+1, layout&4 != 0
 		random := rand.New(rand.NewPCG(seed, 0))
-		x, y, c := matrix{draws(random, m*k), k, 1}, matrix{draws(random, n*k), k, 1}, draws(random, m*n)
-		if layout&1 != 0 {
-			x.rs, x.cs = 1, m
-		}
-		if layout&2 != 0 {
-			y.rs, y.cs = 1, n
-		}
+		x, y := drawMatrix(random, m, k, layout&1 != 0), drawMatrix(random, n, k, layout&2 != 0)
+		c := draws(random, m*n)
 		for _, b := range all {
 			got, want := slices.Clone(c), slices.Clone(c)
-			plainGemm(want, m, n, k, b.linear.taken(x), b.linear.taken(y), add)
+			plainGemm(want, n, m, n, k, b.linear.taken(x), b.linear.taken(y), add)
 			b.gemm(got, n, m, n, k, x, y, add)
 			for i, w := range want {
 				if !close32(got[i], w, 3e-5) {
@@ -127,14 +106,14 @@ func (f format) taken(m matrix) matrix {
 	return m
 }
 
-func plainGemm(c []float32, m, n, k int, x, y matrix, add bool) {
+func plainGemm(c []float32, ldc, m, n, k int, x, y matrix, add bool) {
 	for i := range m {
 		for j := range n {
 			var sum float32
 			for l := range k {
 				sum += x.data[i*x.rs+l*x.cs] * y.data[j*y.rs+l*y.cs]
 			}
-			store(c[i*n+j:], []float32{sum}, add)
+			store(c[i*ldc+j:], []float32{sum}, add)
 		}
 	}
 }
@@ -145,11 +124,12 @@ func BenchmarkGemmKernel(b *testing.B) {
 	const k = 128
 	for _, be := range backends(1) {
 		b.Run(be.Name(), func(b *testing.B) {
-			x, y, c := aligned(be.mr*k), aligned(be.nr*k), aligned(be.mr*be.nr)
+			f := &be.linear
+			x, y, c := aligned(f.mr*k), aligned(f.nr*k), aligned(f.mr*f.nr)
 			for b.Loop() {
-				be.linear.gemm(c, be.nr, x, y, k, true)
+				f.strip(c, f.nr, x, panels{y, k}, k, 1, true)
 			}
-			flops := 2 * be.mr * be.nr * k * be.linear.values * b.N
+			flops := 2 * f.mr * f.nr * k * f.values / f.slots * b.N
 			b.ReportMetric(float64(flops)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
 		})
 	}

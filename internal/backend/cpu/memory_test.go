@@ -8,7 +8,7 @@ import (
 )
 
 func TestAlignment(t *testing.T) {
-	b := newBackend(&generic, 1)
+	b := newBackend(&generic, full(&generic), 1)
 	for n := range 300 {
 		data := all(b.New(n))
 		if uintptr(unsafe.Pointer(unsafe.SliceData(data)))%64 != 0 {
@@ -60,7 +60,7 @@ func TestPool(t *testing.T) {
 
 // Trim gives up packed operands too.
 func TestTrim(t *testing.T) {
-	b := newBackend(&generic, 1)
+	b := newBackend(&generic, full(&generic), 1)
 	x, out := b.New(100*100), b.New(100*100)
 	b.LinearForward(out, x, x, 100, 100, 100)
 	taken := b.Peak()

@@ -10,22 +10,24 @@ const (
 	depthAtOnce  = 16 // of each of these before more of it
 )
 
-// pack packs rows x depth of m into panels of width rows for Linear ops, over all
-// threads, in memory number which of the backend.
-func (b *Backend) pack(which int, m matrix, rows, depth, width int) panels {
-	slots := ceilDiv(depth, b.linear.values)
-	p := panels{grow(&b.packed[which], roundUp(rows, width)*slots), slots}
+// pack packs rows x depth of m into panels of operand number which of Linear ops, 0
+// the left and 1 the right, over all threads, in memory of the backend.
+func (b *Backend) pack(which int, m matrix, rows, depth int) panels {
+	f := &b.linear
+	width := [2]int{f.mr, f.nr}[which]
+	p := panels{depth: ceilDiv(depth, f.values) * f.slots}
+	p.data = grow(&b.packed[which], roundUp(rows, width)*p.depth)
 	// Where rows are consecutive in memory, a cache line holds parts of several
 	// panels, and the lines of one panel compete for few sets of the cache when the
 	// distance of columns is a multiple of a power of two: pack all of a line at once.
 	size, step := width, depth
 	if m.rs == 1 {
-		size, step = width*panelsAtOnce, depthAtOnce
+		size, step = width*panelsAtOnce, roundUp(depthAtOnce, f.values)
 	}
 	b.spans(rows, size, func(_ *worker, lo, hi int) {
 		for l := 0; l < depth; l += step {
 			for i := lo; i < hi; i += width {
-				b.linear.pack(b, p.from(i)[l/b.linear.values*width:], m.at(i, l), min(width, hi-i), min(step, depth-l), width)
+				f.pack[which](b, p.from(i)[l/f.values*f.slots*width:], m.at(i, l), min(width, hi-i), min(step, depth-l), width)
 			}
 		}
 	})

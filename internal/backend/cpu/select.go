@@ -15,16 +15,17 @@ type machine struct {
 }
 
 // names are all kernel sets, whether or not this build has them.
-var names = []string{"generic", "neon", "avx2", "avx512"}
+var names = []string{"generic", "neon", "avx2", "avx512", "avx512+amx"}
 
 // choices are tried in order; the first that the machine can run and whose vendor
 // ("" any) and family (0 any) are the machine's is taken. It is a table and not a
 // measurement, so that a run can be repeated. Pairs says that the set's kernels on
-// bf16 are faster there than those on float32.
+// pairs of bf16 are faster there than those on float32.
 var choices = []choice{
 	{"AuthenticAMD", 0x1A, "avx512", true}, // Zen 5: 512-bit units
 	{"AuthenticAMD", 0x19, "avx512", true}, // Zen 4: 256-bit units, both sets as fast
-	{"GenuineIntel", 0, "avx512", false},   // VDPBF16PS has half the products of FMA
+	{"GenuineIntel", 0, "avx512+amx", false},
+	{"GenuineIntel", 0, "avx512", false}, // VDPBF16PS has half the products of FMA
 	{"", 0, "avx2", false},
 	{"", 0, "neon", false},
 	{"", 0, "generic", false},

@@ -24,6 +24,7 @@ func TestChoices(t *testing.T) {
 		{machine{vendor: "AuthenticAMD", family: 0x19, has: runs("avx2")}, "avx2"}, // Zen 3
 		{machine{vendor: "AuthenticAMD", family: 0x17, has: runs("avx2")}, "avx2"},
 		{machine{vendor: "GenuineIntel", family: 6, has: all}, "avx512"},
+		{machine{vendor: "GenuineIntel", family: 6, has: runs("avx2", "avx512", "avx512+amx")}, "avx512+amx"},
 		{machine{vendor: "GenuineIntel", family: 6, has: runs("avx2")}, "avx2"},
 		{machine{vendor: "SomethingNew", family: 1, has: all}, "avx2"},
 		{machine{vendor: "GenuineIntel", family: 6, has: runs()}, "generic"},
@@ -67,6 +68,7 @@ func TestForced(t *testing.T) {
 		{"generic", machine{has: runs()}, ""},
 		{"avx2", machine{has: runs()}, "runs generic only"},
 		{"avx512", machine{has: runs("avx2")}, "runs generic, avx2 only"},
+		{"avx512+amx", machine{has: runs("avx2", "avx512")}, "runs generic, avx2, avx512 only"},
 		{"sse", machine{has: runs("avx2")}, "no kernel set"},
 	} {
 		k, err := choose(c.request, c.m)

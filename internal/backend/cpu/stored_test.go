@@ -92,7 +92,7 @@ func TestStoredDecoders(t *testing.T) {
 // BenchmarkStoredDots: weights a second of one thread, of a matrix that the second-level
 // cache holds, and of one that comes from memory.
 func BenchmarkStoredDots(b *testing.B) {
-	random, be := rand.New(rand.NewPCG(5, 6)), newBackend(&generic, 1)
+	random, be := rand.New(rand.NewPCG(5, 6)), newBackend(&generic, full(&generic), 1)
 	for _, k := range vectorSets() {
 		for d := tensor.F32; d <= tensor.Q6_K; d++ {
 			for _, rows := range []int{100, 90_000} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -24,6 +25,18 @@ func lanes64(x ...uint32) (list []uint32) {
 func interleaved() (list []uint32) {
 	for i := range uint32(16) {
 		list = append(list, (16+i)<<16|i)
+	}
+	return list
+}
+
+// tileSizes configure eight tiles of sixteen rows of 64 bytes.
+func tileSizes() (list []uint32) {
+	bytes := [64]byte{1} // the palette
+	for t := range 8 {
+		bytes[16+2*t], bytes[48+t] = 64, 16
+	}
+	for i := 0; i < 64; i += 4 {
+		list = append(list, binary.LittleEndian.Uint32(bytes[i:]))
 	}
 	return list
 }
@@ -53,6 +66,8 @@ var constants = map[string][]uint32{
 	"upper":      u(1<<32 - 1<<16),
 	"quiet":      u(1 << 22),
 	"interleave": interleaved(),
+
+	"tileSizes": tileSizes(),
 
 	// Quants of stored blocks.
 	"nibbles":       quants(0),

@@ -12,8 +12,9 @@ type isa struct {
 }
 
 var (
-	avx2   = isa{suffix: "AVX2", reg: "Y", lanes: 8, mr: 4, nv: 3}
-	avx512 = isa{suffix: "AVX512", reg: "Z", lanes: 16, mr: 12, nv: 2}
+	avx2    = isa{suffix: "AVX2", reg: "Y", lanes: 8, mr: 4, nv: 3}
+	avx512  = isa{suffix: "AVX512", reg: "Z", lanes: 16, mr: 12, nv: 2}
+	onTiles = isa{suffix: "AMX", reg: "Z", lanes: 16}
 )
 
 // Ends of an array: AVX-512 masks with K1, AVX2 with a register of all ones and

@@ -22,6 +22,7 @@ func files() map[string][]byte {
 	return map[string][]byte{
 		"avx2_amd64.s":          assembly(avx2, slices.Concat(kernels, shared, storedDots, storedDecoders)),
 		"avx512_amd64.s":        assembly(avx512, slices.Concat(kernels, bf16, storedDots, storedDecoders)),
+		"amx_amd64.s":           assembly(onTiles, amx),
 		"declarations_amd64.go": declarations(),
 	}
 }

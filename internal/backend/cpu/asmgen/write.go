@@ -104,7 +104,7 @@ func (g *gen) emit(text string, args ...any) {
 			line = strings.ReplaceAll(line, "{"+name+"}", at)
 		}
 		line = vector.ReplaceAllString(line, g.reg+"$1")
-		line = encode(bracket.ReplaceAllString(line, "$1<>(SB)"))
+		line = encodeTile(encode(bracket.ReplaceAllString(line, "$1<>(SB)")))
 		if !strings.HasSuffix(line, ":") {
 			line = "\t" + line
 		}
@@ -150,6 +150,9 @@ func declarations() []byte {
 		fmt.Fprintf(&out, "%s: %s%s,\n", k.name, k.name, avx512.suffix)
 	}
 	out.WriteString("}\n")
+	for _, k := range amx {
+		declare(k, onTiles)
+	}
 	source, err := format.Source(out.Bytes())
 	if err != nil {
 		panic(err)

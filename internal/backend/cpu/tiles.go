@@ -1,0 +1,77 @@
+package cpu
+
+// tileKernels are products of bf16 on square tiles, as AMX has them, and how operands are
+// packed for them: in blocks of blockDepth of the common dimension by blockRows rows, of
+// 16 pairs a row. Blocks past the end of the common dimension are filled with zeros.
+type tileKernels struct {
+	// gemm makes n micro-tiles of blockRows x blockRows side by side: c[i*ldc+j] = Σ over
+	// pairs of a and b, plus c itself with add. Of a, a panel of k values a row, pairs of a
+	// row are side by side (rows); of b, which holds n such panels, the rows of a pair
+	// (columns). It may take subnormals for 0.
+	gemm func(c []float32, ldc int, a, b []float32, k, n int, add bool)
+	// rows packs rows of src, lds apart: dst[l/32*512+i*16+l%32/2] = pair of src[i*lds+l]
+	// and the next, for i < rows, l < depth.
+	rows func(dst, src []float32, lds, rows, depth int)
+	// columns packs its columns: dst[l/32*512+l%32/2*32+i] = pair of src[l*lds+i] and
+	// src[(l+1)*lds+i], for i < rows, l < depth. Further rows may be written.
+	columns func(dst, src []float32, lds, rows, depth int)
+	// turn: dst[j*ldd+i] = src[i*lds+j] for i, j < 16.
+	turn func(dst []float32, ldd int, src []float32, lds int)
+}
+
+const (
+	blockRows  = 32
+	blockDepth = 32
+	blockPairs = blockDepth / 2
+	block      = blockRows * blockPairs // pairs
+
+	blocksAtOnce = 4 // of rows packed before they are turned: whole cache lines
+)
+
+// tiled is the format of blocks of pairs.
+func tiled(t *tileKernels) format {
+	return format{
+		suffix: "+bf16", rounds: true,
+		mr: blockRows, nr: blockRows, values: blockDepth, slots: blockPairs, depth: 512,
+		pack: [2]packer{
+			func(_ *Backend, dst []float32, m matrix, rows, depth, _ int) { t.packLeft(dst, m, rows, depth) },
+			func(_ *Backend, dst []float32, m matrix, rows, depth, _ int) { t.packRight(dst, m, rows, depth) },
+		},
+		strip: func(c []float32, ldc int, a []float32, y panels, k, n int, add bool) {
+			t.gemm(c, ldc, a, y.data, k, n, add)
+		},
+	}
+}
+
+// packLeft packs rows x depth of m with the pairs of a row side by side.
+func (t *tileKernels) packLeft(dst []float32, m matrix, rows, depth int) {
+	if m.cs == 1 {
+		t.rows(dst, m.data, m.rs, rows, depth)
+		return
+	}
+	var packed [block]float32
+	for l := 0; l < depth; l += blockDepth {
+		t.columns(packed[:], m.at(0, l).data, m.cs, rows, min(blockDepth, depth-l))
+		to := dst[l*blockPairs:]
+		t.turn(to, blockPairs, packed[:], blockRows)
+		t.turn(to[block/2:], blockPairs, packed[blockRows/2:], blockRows)
+	}
+}
+
+// packRight packs rows x depth of m with the rows of a pair side by side.
+func (t *tileKernels) packRight(dst []float32, m matrix, rows, depth int) {
+	if m.rs == 1 {
+		t.columns(dst, m.data, m.cs, rows, depth)
+		return
+	}
+	var packed [blocksAtOnce * block]float32
+	for l := 0; l < depth; l += blocksAtOnce * blockDepth {
+		n := min(blocksAtOnce*blockDepth, depth-l)
+		t.rows(packed[:], m.at(0, l).data, m.rs, rows, n)
+		for i := 0; i < n; i += blockDepth {
+			from, to := packed[i*blockPairs:], dst[(l+i)*blockPairs:]
+			t.turn(to, blockRows, from, blockPairs)
+			t.turn(to[blockRows/2:], blockRows, from[block/2:], blockPairs)
+		}
+	}
+}
