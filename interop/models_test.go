@@ -1,7 +1,7 @@
 // Package interop proves that other programs compute the same with the models
 // that moreau writes: llama.cpp (install-llamacpp.sh), transformers and PEFT
 // (MOREAU_PYTHON names a Python that imports them; MOREAU_INTEROP=all runs the
-// whole matrix). It is a module of its own, so that the program has none of its
+// whole matrix), and that lm-evaluation-harness (install-harness.sh) measures the same of them. It is a module of its own, so that the program has none of its
 // dependencies.
 package interop
 

@@ -21,7 +21,12 @@ func needPython(t *testing.T, modules string) {
 // python runs a script with its arguments.
 func python(t *testing.T, args ...string) {
 	t.Helper()
-	cmd := exec.Command(pythonName(), args...)
+	pythonOf(t, pythonName(), args...)
+}
+
+func pythonOf(t *testing.T, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "HF_HUB_OFFLINE=1", "HF_HOME="+t.TempDir())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", args[0], err, out)
