@@ -63,7 +63,12 @@ type evalOptions struct {
 	texts textFlags
 	eval  job.EvalOptions
 	bos   job.BOS
+	timed bool
+	speed job.SpeedOptions
 }
+
+// defaultSpeed is what --speed times unless other flags say otherwise.
+var defaultSpeed = job.SpeedOptions{Prompt: 512, Tokens: 64, Rounds: 5}
 
 func (o *evalOptions) AddFlags(cmd *cobra.Command) {
 	o.texts.AddFlags(cmd, 0, "ids")
@@ -73,6 +78,10 @@ func (o *evalOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.eval.Tasks.Data, "data", "", "folder that holds the tasks' records, as the hub has them or in older forms")
 	f.IntVar(&o.eval.Tasks.Limit, "limit", 0, "questions of each task at most, the first ones; 0 for all")
 	f.StringVar(&o.eval.Mean, "mean", results.Rules[0].Name, meanUsage())
+	f.BoolVar(&o.timed, "speed", false, "time generation: tokens/s of a prompt and after it, of all models in turn, all in memory")
+	f.IntVar(&o.speed.Prompt, "prompt-tokens", defaultSpeed.Prompt, "length of --speed's prompt")
+	f.IntVar(&o.speed.Tokens, "new-tokens", defaultSpeed.Tokens, "how many tokens --speed generates behind the first")
+	f.IntVar(&o.speed.Rounds, "rounds", defaultSpeed.Rounds, "how often --speed does both")
 	f.StringVarP(&o.eval.Out, "out", "o", "", "results file: every answer, with checksums; an interrupted evaluation continues")
 	f.BoolVar(&o.eval.Force, "force", false, "replace the results file if it exists")
 }
@@ -86,17 +95,17 @@ func meanUsage() string {
 	return "what the mean over tasks is of. " + strings.Join(rules, "; ")
 }
 
-const evalHelp = `Measure perplexity, and accuracy on zero-shot tasks.
+const evalHelp = `Measure perplexity, accuracy on zero-shot tasks, and speed.
 
 Without --tasks perplexity is measured; with --tasks accuracy, and perplexity
 too where --ppl or --ids is given. Several models are compared with the first
-one, question by question.`
+one, question by question. --speed times generation, alone or besides.`
 
 func newEvalCommand(g *globals) *cobra.Command {
 	o := &evalOptions{}
 	cmd := &cobra.Command{
-		Use: "eval MODEL [MODEL...]", Short: "Measure perplexity and accuracy", Long: evalHelp,
-		Example: "  moreau eval model.gguf --ppl wikitext2=wiki.test.raw --seq 2048\n  moreau eval dense.gguf pruned.gguf --tasks papers --data DIR --limit 200 -o results.json",
+		Use: "eval MODEL [MODEL...]", Short: "Measure perplexity, accuracy and speed", Long: evalHelp,
+		Example: "  moreau eval model.gguf --ppl wikitext2=wiki.test.raw --seq 2048\n  moreau eval dense.gguf pruned.gguf --tasks papers --data DIR --limit 200 -o results.json\n  moreau eval dense.gguf pruned.gguf --speed --threads 4",
 		Args:    someModels,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), g, args, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -112,8 +121,13 @@ func (o *evalOptions) options(g *globals) (job.EvalOptions, error) {
 	e.Program, e.Threads = "moreau "+version, g.Threads
 	texts, err := o.texts.options()
 	texts.BOS, e.Tasks.BOS = o.bos, o.bos
-	if len(e.Tasks.Names) == 0 || texts.Files != nil || texts.IDs != "" {
+	if len(e.Tasks.Names) == 0 && !o.timed || texts.Files != nil || texts.IDs != "" {
 		e.Texts = &texts
+	}
+	if o.timed {
+		e.Speed = &o.speed
+	} else if err == nil && o.speed != defaultSpeed {
+		err = job.Usage(errors.New("--prompt-tokens, --new-tokens and --rounds go with --speed"))
 	}
 	if err == nil && len(e.Tasks.Names) == 0 && (e.Tasks.Data != "" || e.Tasks.Limit != 0) {
 		err = job.Usage(errors.New("--data and --limit go with --tasks"))

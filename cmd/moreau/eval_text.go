@@ -13,12 +13,20 @@ import (
 // printEval writes what was measured: of one model with its errors, of several side by side and
 // with their differences from the first.
 func printEval(w io.Writer, r job.EvalReport) {
-	if len(r.Models) > 1 {
+	m := r.Models[0]
+	switch {
+	case len(r.Models) == 1:
+		printOne(w, m)
+	case m.Perplexity != nil || m.Tasks != nil:
 		printSideBySide(w, r.Models)
 		printDifferences(w, r.Differences)
-		return
 	}
-	m := r.Models[0]
+	if m.Speed != nil {
+		printSpeed(w, r.Models)
+	}
+}
+
+func printOne(w io.Writer, m job.ModelReport) {
 	if m.Perplexity != nil {
 		printPerplexity(w, m.Perplexity)
 	}

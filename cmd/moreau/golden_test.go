@@ -63,6 +63,7 @@ var goldenOutputs = []goldenText{
 	{"output/logits.json", prints("logits", stories, "--ids", "ids.json", "-o", "OUT", "--json")},
 	{"output/eval.txt", evaluated(1)},
 	{"output/eval-two.txt", evaluated(2)},
+	{"output/eval-speed.txt", timed},
 	{"output/compare.txt", comparing()},
 	{"output/compare-llm-pruner.txt", comparing("--mean", "llm-pruner")},
 	{"output/score.txt", prints("score", stories, "--method", "l1", "-o", "OUT")},

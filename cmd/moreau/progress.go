@@ -30,6 +30,7 @@ var phases = map[job.Phase]struct {
 	job.Pulling:          {"pulling %s", noted("")},
 	job.TimingStep:       {"step of %s", noted("")},
 	job.TimingOps:        {"ops of %s", noted("")},
+	job.TimingGeneration: {"generating %s", noted("")},
 }
 
 func noted(format string) func(float64) string {

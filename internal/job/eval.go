@@ -15,8 +15,9 @@ import (
 type EvalOptions struct {
 	Texts   *TextOptions // nil: no perplexity
 	Tasks   TaskOptions
-	Mean    string // the rule of results.Rules by which a mean over tasks is taken
-	Out     string // results file, "": none
+	Speed   *SpeedOptions // nil: generation is not timed
+	Mean    string        // the rule of results.Rules by which a mean over tasks is taken
+	Out     string        // results file, "": none
 	Force   bool
 	Program string // and its version, for the results file
 	Threads int    // that hash weights
@@ -58,6 +59,7 @@ type ModelReport struct {
 	Perplexity []Measured `json:"perplexity,omitempty"`
 	Tasks      []Accuracy `json:"tasks,omitempty"`
 	Mean       *TaskMean  `json:"mean,omitempty"` // of several tasks
+	Speed      *Speed     `json:"speed,omitempty"`
 }
 
 // NewEval opens models and reads texts and tasks.
@@ -65,6 +67,12 @@ func NewEval(paths []string, be backend.Backend, o EvalOptions) (*Eval, error) {
 	rule, err := results.FindRule(o.Mean)
 	if err != nil {
 		return nil, Usage(fmt.Errorf("--%w", err))
+	}
+	if err := o.Speed.check(); err != nil {
+		return nil, err
+	}
+	if o.Out != "" && o.Speed != nil {
+		return nil, Usage(errors.New("--speed is of this machine and moment, and no part of a results file; measure it without --out"))
 	}
 	if o.Out != "" {
 		for _, path := range paths {
@@ -90,6 +98,9 @@ func NewEval(paths []string, be backend.Backend, o EvalOptions) (*Eval, error) {
 			return nil, errors.Join(err, j.Close())
 		}
 		j.subjects = append(j.subjects, s)
+		if err := o.Speed.fits(s.m); err != nil {
+			return nil, errors.Join(err, j.Close())
+		}
 	}
 	return j, nil
 }
@@ -111,6 +122,9 @@ func (j *Eval) Plan() EvalPlan {
 		p.Models = append(p.Models, SubjectPlan{s.m.Path, texts, s.planTasks()})
 		p.RAM = max(p.RAM, evalRAM(s.m, texts), s.taskRAM())
 	}
+	if j.o.Speed != nil {
+		p.RAM = max(p.RAM, j.o.Speed.ram(j.subjects))
+	}
 	if j.o.Out != "" {
 		p.Journal = filepath.Join(filepath.Dir(j.o.Out), "."+filepath.Base(j.o.Out)+".moreau-answers")
 	}
@@ -126,7 +140,7 @@ func (j *Eval) Execute(ctx context.Context, p EvalPlan, progress Progress) (Eval
 	defer journal.Close()
 	report := EvalReport{Backend: j.be.Name()}
 	for i, s := range j.subjects {
-		if len(j.subjects) > 1 {
+		if len(j.subjects) > 1 && j.measures() {
 			progress.Note(s.m.Path)
 		}
 		rates, err := s.measure(ctx, j.be, i, &file.Runs[i], journal, progress)
@@ -134,6 +148,18 @@ func (j *Eval) Execute(ctx context.Context, p EvalPlan, progress Progress) (Eval
 			return report, Blame(s.m, err)
 		}
 		report.Models = append(report.Models, j.reportOf(file.Runs[i], rates))
+	}
+	if j.o.Speed != nil {
+		speeds, err := j.speeds(ctx, progress)
+		if err != nil {
+			return report, err
+		}
+		for i, s := range speeds {
+			report.Models[i].Speed = s
+		}
+	}
+	if !j.measures() {
+		return report, nil
 	}
 	for i := range file.Runs[1:] {
 		c, err := results.Compare(file.Runs[0], file.Runs[i+1], j.rule)
@@ -151,6 +177,9 @@ func (j *Eval) Execute(ctx context.Context, p EvalPlan, progress Progress) (Eval
 	journal.Remove()
 	return report, nil
 }
+
+// measures says that there are texts or tasks.
+func (j *Eval) measures() bool { return j.o.Texts != nil || len(j.o.Tasks.Names) > 0 }
 
 // begin is a results file without numbers, and the journal if there is to be one. Only a
 // file that is written says which weights were measured.

@@ -20,6 +20,7 @@ const (
 	Pulling                       // a repository
 	TimingStep                    // a geometry
 	TimingOps                     // a geometry
+	TimingGeneration              // how many tokens
 )
 
 // Progress hears how far a job is. One phase ends before the next begins; one that fails

@@ -2,11 +2,13 @@ package transformer
 
 import (
 	"context"
+	"fmt"
 
 	"moreau/internal/backend"
 	"moreau/internal/backend/dry"
 	"moreau/internal/checkpoint"
 	"moreau/internal/model"
+	"moreau/internal/tensor"
 )
 
 // Gradients says which gradients a pass computes.
@@ -35,6 +37,40 @@ func ScoreBytes(cfg *model.Config, ck checkpoint.Checkpoint, groups [][]Text) in
 		panic("transformer: a dry pass failed: " + err.Error()) // nothing is read
 	}
 	return be.Peak()
+}
+
+// GenerationBytes is the memory of a session that holds a prompt of P tokens and T more, under
+// weights in the types that ck stores them in, found in the same way.
+func GenerationBytes(cfg *model.Config, ck checkpoint.Checkpoint, P, T int) int64 {
+	be := dry.New()
+	s := New(be, cfg).NewSession(NewCompact(be, &hollow{Checkpoint: ck}), P+T)
+	for _, ids := range [][]int32{make([]int32, P), {0}} {
+		if _, err := s.Append(context.Background(), ids); err != nil {
+			panic("transformer: a dry session failed: " + err.Error()) // nothing is read
+		}
+	}
+	return be.Peak()
+}
+
+// hollow gives tensors of the right sizes that all share one array of zeros.
+type hollow struct {
+	checkpoint.Checkpoint
+	zeros []byte
+}
+
+// Read reads nothing.
+func (h *hollow) Read(name string) (tensor.Tensor, error) {
+	for _, i := range h.Tensors() {
+		if i.Name != name {
+			continue
+		}
+		n, err := i.DType.Bytes(i.Shape)
+		if err == nil && n > len(h.zeros) {
+			h.zeros = make([]byte, n)
+		}
+		return tensor.Tensor{DType: i.DType, Shape: i.Shape, Data: h.zeros[:n]}, err
+	}
+	return tensor.Tensor{}, fmt.Errorf("there is no tensor %s", name)
 }
 
 // SomeTokens are B sequences of T tokens, for estimates: their values do not matter.

@@ -181,3 +181,21 @@ func TestStoredBytesOfTheLargestLayer(t *testing.T) {
 		}
 	}
 }
+
+// A session takes what GenerationBytes says, of every family: the weights as they are stored, the cache, the prompt's pass.
+func TestGenerationBytes(t *testing.T) {
+	for _, family := range goldentest.Passes {
+		g := goldentest.Open(t, family)
+		be := newBackend(t, 2).(*cpu.Backend)
+		w := transformer.NewCompact(be, g.Weights)
+		s := transformer.New(be, g.Config).NewSession(w, 24)
+		for _, ids := range [][]int32{make([]int32, 19), {1}, {2}} {
+			if _, err := s.Append(context.Background(), ids); err != nil {
+				t.Fatal(err)
+			}
+		}
+		within(t, family, transformer.GenerationBytes(g.Config, g.Weights, 19, 5), be.Peak())
+		s.Close()
+		w.Free()
+	}
+}
