@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -19,8 +20,16 @@ import (
 // evaluation continues from it. A nil journal keeps nothing.
 type Journal struct {
 	path  string
-	f     *os.File
+	f     disk
 	known map[place]Entry
+}
+
+// disk is what the journal does with its file.
+type disk interface {
+	io.WriteSeeker
+	io.Closer
+	Sync() error
+	Truncate(size int64) error
 }
 
 // Entry is what was measured of a question, or of a text.
@@ -65,7 +74,7 @@ func OpenJournal(path string, plan File) (*Journal, error) {
 	if j.f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666); err != nil {
 		return nil, &output.Error{Path: path, Err: err}
 	}
-	if err := errors.Join(j.f.Truncate(whole), seek(j.f, whole)); err != nil {
+	if err := errors.Join(j.f.Truncate(whole), j.end(whole)); err != nil {
 		return nil, errors.Join(&output.Error{Path: path, Err: err}, j.Close())
 	}
 	if whole > 0 {
@@ -77,8 +86,9 @@ func OpenJournal(path string, plan File) (*Journal, error) {
 	return j, nil
 }
 
-func seek(f *os.File, at int64) error {
-	_, err := f.Seek(at, 0)
+// end goes to where the next line will be.
+func (j *Journal) end(at int64) error {
+	_, err := j.f.Seek(at, io.SeekStart)
 	return err
 }
 

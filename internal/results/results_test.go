@@ -1,14 +1,18 @@
 package results
 
 import (
+	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"moreau/internal/eval"
+	"moreau/internal/output"
 )
 
 // asked is a task whose i'th question has two choices of one and two letters; logs are those of the answers.
@@ -64,13 +68,13 @@ func TestCompare(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := c.Tasks[0] // of the three questions that both have
-	if d.Task != "x" || d.Metric != "acc" || !d.Counts || d.Difference.N != 3 || d.OnlyA != 1 || d.OnlyB != 0 || d.A != 2./3 || d.B != 1./3 || d.P != 1 {
+	if d.Task != "x" || d.Metric != "acc" || !d.Counts || d.Difference.N != 3 || math.Abs(d.Difference.Value+1./3) > 1e-12 || d.OnlyA != 1 || d.OnlyB != 0 || d.A != 2./3 || d.B != 1./3 || d.P != 1 {
 		t.Errorf("%+v", d)
 	}
 	if m := c.Mean; m == nil || m.Difference.Value > -0.16 || m.Difference.Value < -0.17 || m.A-m.B < 0.16 || !(m.P < 1) {
 		t.Errorf("%+v", m)
 	}
-	if p := c.Texts[0]; p.A != 2 || p.B != 3 || p.Difference.N != 3 || !(p.P < 0.01) {
+	if p := c.Texts[0]; p.A != 2 || p.B != 3 || p.Difference.N != 3 || math.Abs(p.Difference.Value-1.4/3) > 1e-12 || !(p.P < 0.01) {
 		t.Errorf("%+v", p)
 	}
 }
@@ -84,11 +88,14 @@ func TestCompareRefuses(t *testing.T) {
 	}
 	same := run(func(*Run) {})
 	for word, other := range map[string]Run{
-		"other records":     run(func(r *Run) { r.Tasks[0].Data = "e" }),
-		"other questions":   run(func(r *Run) { r.Tasks[0].SHA256 = "u" }),
-		"no example":        run(func(r *Run) { r.Tasks[0].Examples = nil }),
-		"other tokens":      run(func(r *Run) { r.Texts[0].SHA256 = "r" }),
-		"nothing in common": {Model: "m"},
+		"other records":            run(func(r *Run) { r.Tasks[0].Data = "e" }),
+		"other questions":          run(func(r *Run) { r.Tasks[0].SHA256 = "u" }),
+		"no example":               run(func(r *Run) { r.Tasks[0].Examples = nil }),
+		"other tokens: other text": run(func(r *Run) { r.Texts[0].SHA256 = "r" }),
+		"other text, protocol":     run(func(r *Run) { r.Texts[0].Protocol = "rolling" }),
+		"protocol, rows":           run(func(r *Run) { r.Texts[0].Length = 128 }),
+		"rows or tokenizer":        run(func(r *Run) { r.Texts[0].ChunkNLL = []float64{1, 2} }),
+		"nothing in common":        {Model: "m"},
 	} {
 		_, err := Compare(same, other, Rules[0])
 		if word == "nothing in common" {
@@ -183,5 +190,78 @@ func TestJournal(t *testing.T) {
 	var none *Journal
 	if _, ok := none.Answers(0, "x", 0); ok || none.Add(Entry{}) != nil || none.Close() != nil {
 		t.Error("no journal keeps something")
+	}
+}
+
+// calls notes what is asked of a journal's file.
+type calls struct {
+	disk
+	made []string
+	fail string // the call that fails
+}
+
+func (c *calls) note(what string) error {
+	if c.made = append(c.made, what); what == c.fail {
+		return errDisk
+	}
+	return nil
+}
+
+func (c *calls) Write(p []byte) (int, error) {
+	if err := c.note("write"); err != nil {
+		return 0, err
+	}
+	return c.disk.Write(p)
+}
+
+func (c *calls) Sync() error { return errors.Join(c.note("sync"), c.disk.Sync()) }
+
+var errDisk = errors.New("the disk says no")
+
+// What was added is on the disk before more is measured, and a disk that fails is an error.
+func TestJournalIsOnDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j, err := OpenJournal(path, File{Program: "p"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &calls{disk: j.f}
+	j.f = c
+	for range 2 {
+		if err := j.Add(Entry{Of: "x", Index: 1}, Entry{Of: "x", Index: 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"write", "sync", "write", "sync"}; !slices.Equal(c.made, want) {
+		t.Errorf("calls %q, want %q", c.made, want)
+	}
+	for _, c.fail = range []string{"write", "sync"} {
+		if err := j.Add(Entry{Of: "x", Index: 3}); !errors.Is(err, errDisk) || !errors.Is(err, output.ErrWrite) || !strings.Contains(err.Error(), path) {
+			t.Errorf("a failing %s: %v", c.fail, err)
+		}
+	}
+	j.Close()
+}
+
+// Every key of a results file, which other programs read (docs/formats/results.md).
+func TestFileText(t *testing.T) {
+	text := Text{Name: "n", Protocol: "rolling", Length: 11, BOS: true, SHA256: "s"}
+	text.Set(eval.Result{Perplexity: 1.5, Stderr: 2.5, MeanNLL: 3.5, Tokens: 13, Rows: 1, ChunkNLL: []float64{4.5},
+		Rolling: &eval.Rolling{Words: 1, Bytes: 2, WordPerplexity: 3, WordStderr: 6, BytePerplexity: 4, BitsPerByte: 5}})
+	f := File{Format: "f", Program: "p", Backend: "b", Runs: []Run{{Model: "m", Weights: "w", Tokenizer: "t", Parameters: 7, BOS: true, MaxLength: 9, Texts: []Text{text},
+		Tasks: []Task{{Name: "x", SHA256: "q", Metric: "acc", Files: []string{"y"}, Data: "d", Records: 21, Cut: 22, Acc: eval.Mean{N: 23, Value: 0.5, Stderr: 0.25}, AccNorm: eval.Mean{N: 24},
+			Examples: []Example{{Index: 25, ID: "i", Gold: 1, Chars: []int{26}, Answers: []eval.Likelihood{{Log: -27, Greedy: true}}}}}}}}}
+	got, err := json.Marshal(f)
+	want := `{"format":"f","program":"p","backend":"b","runs":[{"model":"m","weights_sha256":"w","tokenizer_sha256":"t","parameters":7,"bos":true,"max_length":9,` +
+		`"perplexity":[{"text":"n","protocol":"rolling","max_length":11,"bos":true,"rows_sha256":"s","perplexity":1.5,"stderr":2.5,"mean_nll":3.5,"predicted_tokens":13,"chunk_mean_nll":[4.5],` +
+		`"rolling":{"words":1,"bytes":2,"word_perplexity":3,"word_perplexity_stderr":6,"byte_perplexity":4,"bits_per_byte":5}}],` +
+		`"tasks":[{"task":"x","task_sha256":"q","metric":"acc","files":["y"],"files_sha256":"d","records":21,"cut":22,"acc":{"n":23,"value":0.5,"stderr":0.25},"acc_norm":{"n":24,"value":0,"stderr":0},` +
+		`"examples":[{"index":25,"id":"i","gold":1,"chars":[26],"answers":[{"loglikelihood":-27,"is_greedy":true}]}]}]}]}`
+	if err != nil || string(got) != want {
+		t.Errorf("%v\n%s, want\n%s", err, got, want)
+	}
+	again := Text{Name: "n", Protocol: "rolling", Length: 11, BOS: true, SHA256: "s"}
+	if again.Set(text.Result()); !reflect.DeepEqual(again, text) || text.Result().Rows != 1 {
+		t.Errorf("%+v, want %+v", again, text)
 	}
 }
