@@ -1,0 +1,110 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moreau/internal/load"
+	"moreau/internal/output"
+)
+
+// meddling does something when the first phase of a kind ends.
+type meddling struct {
+	heard
+	phase Phase
+	do    func()
+}
+
+func (m *meddling) End(result float64) {
+	m.heard.End(result)
+	if m.do != nil && m.phases[len(m.phases)-1] == m.phase {
+		m.do()
+		m.do = nil
+	}
+}
+
+// What was computed is not lost with a result that could not be written: the files from which
+// the same run continues go after the result is there, not before.
+func TestFailedEndKeepsTheState(t *testing.T) {
+	scoring := quick("moreau")
+	scoring.JournalEvery = 0
+	for _, tt := range []struct {
+		name, out, state string
+		phase            Phase
+		run              func(out string, progress Progress) error
+	}{
+		{"score", "s.json", ".s.json.moreau-state", Scoring, func(out string, progress Progress) error {
+			j, err := NewScore(load.Builtin, mustCPU(t), ScoreOptions{Scoring: scoring, Out: out})
+			if err != nil {
+				return err
+			}
+			defer j.Close()
+			p, err := j.Plan()
+			if err != nil {
+				return err
+			}
+			_, err = j.Execute(t.Context(), p, progress)
+			return err
+		}},
+		{"prune", "m.gguf", ".m.gguf.moreau-state", Scoring, func(out string, progress Progress) error {
+			j, err := NewPrune(load.Builtin, mustCPU(t), PruneOptions{Scoring: scoring, NoEval: true, Budget: BudgetOptions{Ratio: 0.2, Align: AutoAlign, Selection: "local"},
+				Out: OutOptions{Path: out}})
+			if err != nil {
+				return err
+			}
+			defer j.Close()
+			p, err := j.Plan(t.Context())
+			if err != nil {
+				return err
+			}
+			_, err = j.Execute(t.Context(), p, progress)
+			return err
+		}},
+		{"eval", "r.json", ".r.json.moreau-answers", Perplexity, func(out string, progress Progress) error {
+			j, err := NewEval([]string{load.Builtin}, mustCPU(t), EvalOptions{Texts: &TextOptions{Seq: 32, Chunks: 2}, Mean: "papers", Out: out})
+			if err != nil {
+				return err
+			}
+			defer j.Close()
+			_, err = j.Execute(t.Context(), j.Plan(), progress)
+			return err
+		}},
+	} {
+		dir := t.TempDir()
+		out, state := filepath.Join(dir, tt.out), filepath.Join(dir, tt.state)
+		err := tt.run(out, &meddling{phase: tt.phase, do: func() { put(t, out, "another program's") }})
+		if !errors.Is(err, output.ErrExists) {
+			t.Errorf("%s: %v, want that the output exists", tt.name, err)
+		}
+		if data, err := os.ReadFile(out); err != nil || string(data) != "another program's" {
+			t.Errorf("%s: the file that appeared holds %.20q, %v", tt.name, data, err)
+		}
+		if _, err := os.Stat(state); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if err := os.Remove(out); err != nil {
+			t.Fatal(err)
+		}
+		if err := tt.run(out, &heard{}); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+			t.Errorf("%s leaves %v, %v", tt.name, entries, err)
+		}
+	}
+}
+
+// Files of many gigabytes are not read to their end after an interruption.
+func TestHashingIsInterrupted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.gguf")
+	put(t, path, strings.Repeat("a", 40<<20))
+	ctx, cancel := context.WithCancel(t.Context())
+	h := &stopping{cancel: cancel, after: 1}
+	if _, err := hashWeights(ctx, &load.Model{Path: path, Format: load.GGUF}, h); !errors.Is(err, context.Canceled) || len(h.done) != 1 {
+		t.Errorf("%v after %v of %d bytes", err, h.done, h.total)
+	}
+}
