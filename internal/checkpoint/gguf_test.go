@@ -56,36 +56,38 @@ func TestGGUFRoundTrip(t *testing.T) {
 	}
 }
 
+// What each look-up makes of a value of each type: what is not named here is of another kind.
 func TestGGUFValues(t *testing.T) {
 	g, err := parseGGUF(sampleGGUF(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"u8", "u16", "u32", "u64", "i64"} {
-		n, ok := g.Uint(key)
-		ns, oks := g.Uints(key)
-		if !ok || !oks || !slices.Equal(ns, []uint64{n}) {
-			t.Errorf("%s: %d %v, %v %v", key, n, ok, ns, oks)
+	lookups := map[string]func(key string) (any, bool){
+		"String": func(key string) (any, bool) { return found(g.String(key)) },
+		"Uint":   func(key string) (any, bool) { return found(g.Uint(key)) },
+		"Uints":  func(key string) (any, bool) { return found(g.Uints(key)) },
+		"Float":  func(key string) (any, bool) { return found(g.Float(key)) },
+		"Flags":  func(key string) (any, bool) { return found(g.Flags(key)) },
+	}
+	want := map[string]map[string]any{
+		"String": {"general.architecture": "llama"},
+		"Uint":   {"general.alignment": uint64(32), "u8": uint64(1), "u16": uint64(3), "u32": uint64(5), "u64": uint64(7), "i64": uint64(8)},
+		"Uints": {"general.alignment": []uint64{32}, "u8": []uint64{1}, "u16": []uint64{3}, "u32": []uint64{5}, "u64": []uint64{7}, "i64": []uint64{8},
+			"u8s": []uint64{1, 2}, "u16s": []uint64{1}, "u32s": []uint64{9, 8}, "i32s": []uint64{3, 4}, "u64s": []uint64{1}, "none": []uint64{}},
+		"Float": {"f32": 0.5, "f64": 0.25},
+		"Flags": {"bool": []bool{true}, "bools": []bool{true, false}},
+	}
+	for _, key := range append(g.Keys(), "no such") {
+		for name, lookup := range lookups {
+			got, ok := lookup(key)
+			if value, there := want[name][key]; ok != there || ok && !reflect.DeepEqual(got, value) {
+				t.Errorf("%s of %s: %v, %t, want %v, %t", name, key, got, ok, value, there)
+			}
 		}
-	}
-	for _, key := range []string{"i32", "f32", "bool", "strings", "i64s", "no such"} {
-		if n, ok := g.Uints(key); ok {
-			t.Errorf("%s: %v", key, n)
-		}
-	}
-	if ns, ok := g.Uints("i32s"); !ok || !slices.Equal(ns, []uint64{3, 4}) {
-		t.Error(ns, ok)
-	}
-	if f, ok := g.Float("f32"); !ok || f != 0.5 {
-		t.Error(f, ok)
-	}
-	if _, ok := g.Float("u32"); ok {
-		t.Error("u32 is no float")
-	}
-	if s, ok := g.String("general.architecture"); !ok || s != "llama" {
-		t.Error(s, ok)
 	}
 }
+
+func found[T any](v T, ok bool) (any, bool) { return v, ok }
 
 // What GGUF cannot hold is refused by its name before the first byte is written.
 func TestWriteGGUFErrors(t *testing.T) {

@@ -315,6 +315,24 @@ func TestPerplexity(t *testing.T) {
 	}
 }
 
+// How few rows and tokens a row may have: one row, two tokens, of which one is predicted.
+func TestFewestRowsAndTokens(t *testing.T) {
+	for _, tt := range []struct {
+		rows, tokens int
+		ok           bool
+	}{{0, 8, false}, {1, 8, true}, {1, 1, false}, {1, 2, true}, {1, -1, false}} {
+		if rows, err := Calibration([]string{"abcdefghijkl"}, words{}, tt.rows, tt.tokens, 0); (err == nil) != tt.ok || tt.ok && len(rows) != tt.rows {
+			t.Errorf("calibration, %+v: %v, %v", tt, rows, err)
+		}
+		if tt.rows == 0 {
+			continue // all rows there are
+		}
+		if rows, err := Perplexity("abcdefghijkl", words{}, tt.tokens, tt.rows); (err == nil) != tt.ok || tt.ok && len(rows) != tt.rows {
+			t.Errorf("perplexity, %+v: %v, %v", tt, rows, err)
+		}
+	}
+}
+
 func TestJoin(t *testing.T) {
 	path := file(t, "a.txt", " one\n \n two \n")
 	for name, want := range map[string]string{
