@@ -186,3 +186,18 @@ func MaxAbs(got, want []float32) float64 {
 	}
 	return most
 }
+
+// InPieces is a backend whose uploads ask for few values at a time, the last ones first, as
+// the contract lets any backend do.
+func InPieces(be backend.Backend) backend.Backend { return pieces{be} }
+
+type pieces struct{ backend.Backend }
+
+func (p pieces) Upload(dst backend.Buffer, fill func(part []float32, lo int)) {
+	const few = 3
+	host := make([]float32, dst.Len())
+	for lo := (len(host) - 1) / few * few; lo >= 0; lo -= few {
+		fill(host[lo:min(len(host), lo+few)], lo)
+	}
+	p.Backend.Upload(dst, func(part []float32, lo int) { copy(part, host[lo:]) })
+}

@@ -1,7 +1,11 @@
 package prune
 
 import (
+	"errors"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"moreau/internal/checkpoint"
@@ -86,4 +90,32 @@ func TestCutOfQueryHeadsOnAnyConfiguration(t *testing.T) {
 		models[i] = m
 	}
 	sameModel(t, "KV groups", models[0], models[1])
+}
+
+// Of several dimensions that cannot be cut the error names the first, by layer and kind, however often it is asked.
+func TestCutNamesTheFirst(t *testing.T) {
+	m := blocks()
+	heads, channels := m.Config.Dim(0, model.Heads), m.Config.Dim(0, model.MLP)
+	cut := Cut{heads: {0, 1}, channels: {64}, m.Config.Dim(1, model.Heads): {2}, m.Config.Dim(1, model.MLP): {-1}}
+	for range 20 {
+		if _, err := cut.Estimate(m.Config); !errors.Is(err, ErrUnits) || !strings.Contains(err.Error(), heads.String()) {
+			t.Fatalf("%v, want that of %s", err, heads)
+		}
+	}
+}
+
+// Tensors of other sizes than the configuration says are refused by name, along whatever axis.
+func TestCutRefusesOtherShapes(t *testing.T) {
+	m := blocks()
+	cut := Cut{m.Config.Dim(0, model.MLP): {3}}
+	for name, shape := range map[string][]int{
+		"model.layers.0.mlp.gate_proj.weight": {65, 32}, "model.layers.0.mlp.down_proj.weight": {32, 63}, "model.layers.1.self_attn.q_proj.weight": {64, 31}, "model.norm.weight": {33},
+	} {
+		other := maps.Clone(m.Weights.(checkpoint.Memory))
+		other[name] = tensor.FromFloat32(tensor.F32, shape, make([]float32, tensor.Count(shape)))
+		_, err := cut.Run(t.Context(), stage.Model{Config: m.Config, Weights: other})
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), fmt.Sprint(shape)) {
+			t.Errorf("%s of %v: %v", name, shape, err)
+		}
+	}
 }

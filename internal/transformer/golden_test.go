@@ -65,6 +65,22 @@ func TestGoldenLogits(t *testing.T) {
 	}
 }
 
+// A backend may ask for what is uploaded in parts of any size: tables of positions, norms with their offset.
+func TestGoldenLogitsInPieces(t *testing.T) {
+	be := goldentest.InPieces(newBackend(t, 2))
+	for _, family := range []string{"gemma", "phi3_longrope", "gemma3"} {
+		g := goldentest.Open(t, family)
+		var logits []float32
+		err := transformer.New(be, g.Config).Logits(context.Background(), g.Batch(t), transformer.NewStreamed(be, g.Weights), func(rows []float32) error {
+			logits = append(logits, rows...)
+			return nil
+		})
+		if d := goldentest.MaxAbs(logits, g.Float32(t, "logits")); err != nil || !(d <= 1e-4) {
+			t.Errorf("%s: logits differ by %g, want <= 1e-4; %v", family, d, err)
+		}
+	}
+}
+
 func TestGoldenGradients(t *testing.T) {
 	be := newBackend(t, 2)
 	for _, family := range goldentest.Passes {
