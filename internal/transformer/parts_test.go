@@ -5,9 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 
 	"moreau/internal/checkpoint"
+	"moreau/internal/goldentest"
 	"moreau/internal/model"
 	"moreau/internal/tensor"
 	"moreau/internal/transformer"
@@ -43,6 +45,28 @@ func TestLossesOfPartsAddUp(t *testing.T) {
 			if n != len(rows) || math.Abs(sum-want/divisor) > 1e-12 {
 				t.Errorf("parts of %d tokens: %d rows, %g, want %g", tokens, n, sum, want/divisor)
 			}
+		}
+	}
+}
+
+// Rows of one token predict nothing: their loss is 0, in a pass too, and no gradient is NaN.
+func TestBatchWithoutTargets(t *testing.T) {
+	be, g := newBackend(t, 2), goldentest.Open(t, "llama_mha")
+	b, err := transformer.NewBatch([][]int32{{1}, {2}, {3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if loss := b.Loss(make([]float64, 3)); loss != 0 || b.Targets() != 0 {
+		t.Errorf("loss %g of %d targets", loss, b.Targets())
+	}
+	sink := &collect{be: be, grads: map[string][]float32{}}
+	loss, err := transformer.New(be, g.Config).LossAndGrad(t.Context(), b, transformer.NewStreamed(be, g.Weights), sink)
+	if err != nil || loss != 0 || len(sink.grads) == 0 {
+		t.Errorf("loss %g, %d gradients, %v", loss, len(sink.grads), err)
+	}
+	for name, x := range sink.grads {
+		if slices.ContainsFunc(x, func(v float32) bool { return v != 0 }) {
+			t.Errorf("%s has a gradient", name)
 		}
 	}
 }
