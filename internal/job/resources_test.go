@@ -94,6 +94,10 @@ func TestPlaceOfTheState(t *testing.T) {
 	if short.RAM > whole.RAM-1 {
 		t.Errorf("%d bytes of %d", short.RAM, whole.RAM-1)
 	}
+	on("--scratch --state bf16", func(o *ScoringOptions) { o.Scratch, o.State = scratch, tensor.BF16 }, scratch, tensor.BF16)
+	on("--scratch --memory", func(o *ScoringOptions) { o.Scratch, o.Memory = scratch, f32.RAM }, scratch, tensor.F32)
+	on("--state bf16 --memory", func(o *ScoringOptions) { o.State, o.Memory = tensor.BF16, whole.RAM }, dir, tensor.BF16)
+	on("all three", func(o *ScoringOptions) { o.Scratch, o.State, o.Memory = scratch, tensor.BF16, whole.RAM }, scratch, tensor.BF16)
 	o := quick("moreau")
 	o.Memory = whole.RAM + 8000
 	if p, err := planned(t, o, out); err != nil || p.State.Scratch != "" || p.Keep != 5000 {
