@@ -15,24 +15,22 @@ func halved(k *kernels, m machine) format {
 
 // rounded is the format of float32 values that bf16 holds.
 func rounded(k *kernels) format {
-	f := ofKernels(k, 1, (*Backend).packRounded, k.gemm)
+	f := ofKernels(k, 1, k.packRounded, k.gemm)
 	f.suffix, f.rounds = "+rounded-bf16", true
 	return f
 }
 
 // paired is the format of pairs.
 func paired(k *kernels, p *pairKernels) format {
-	f := ofKernels(k, 2, func(_ *Backend, dst []float32, m matrix, rows, depth, width int) {
-		p.pack(dst, m, rows, depth, width)
-	}, p.gemmPairs)
+	f := ofKernels(k, 2, p.pack, p.gemmPairs)
 	f.suffix, f.rounds = "+bf16", true
 	return f
 }
 
 // packRounded is packPanel with values rounded.
-func (b *Backend) packRounded(dst []float32, m matrix, rows, depth, width int) {
-	b.packPanel(dst, m, rows, depth, width)
-	b.round(dst[:width*depth], dst[:width*depth])
+func (k *kernels) packRounded(dst []float32, m matrix, rows, depth, width int) {
+	k.packPanel(dst, m, rows, depth, width)
+	k.round(dst[:width*depth], dst[:width*depth])
 }
 
 // pairsAtOnce is how many pairs of each row are packed before those of the next

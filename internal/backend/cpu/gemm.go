@@ -44,24 +44,28 @@ type format struct {
 	// values of the common dimension take up slots of each row of a panel; depth is the
 	// most slots of one block.
 	values, slots, depth int
+	rows, cols           int       // of a task
 	pack                 [2]packer // the left and the right operand
 	strip                strip
 	rounds               bool // to bf16
 }
 
-// packer packs rows x depth of m to dst, a panel of that width.
-type packer func(b *Backend, dst []float32, m matrix, rows, depth, width int)
+// packer packs rows x depth of m to dst, a panel of that width, in scratch memory of w.
+type packer func(w *worker, dst []float32, m matrix, rows, depth, width int)
 
 // strip makes n micro-tiles of c side by side, from k slots of a panel and of n others.
 type strip func(c []float32, ldc int, a []float32, y panels, k, n int, add bool)
 
 // full takes operands as they are.
-func full(k *kernels) format { return ofKernels(k, 1, (*Backend).packPanel, k.gemm) }
+func full(k *kernels) format { return ofKernels(k, 1, k.packPanel, k.gemm) }
 
 // ofKernels is a format of the set's micro-tiles, that many values to a slot.
-func ofKernels(k *kernels, values int, pack packer, gemm microKernel) format {
+func ofKernels(k *kernels, values int, packPanel func(dst []float32, m matrix, rows, depth, width int), gemm microKernel) format {
+	pack := func(_ *worker, dst []float32, m matrix, rows, depth, width int) {
+		packPanel(dst, m, rows, depth, width)
+	}
 	return format{
-		mr: k.mr, nr: k.nr, values: values, slots: 1, depth: depthLimit,
+		mr: k.mr, nr: k.nr, values: values, slots: 1, depth: depthLimit, rows: taskRows, cols: taskCols,
 		pack: [2]packer{pack, pack},
 		strip: func(c []float32, ldc int, a []float32, y panels, depth, n int, add bool) {
 			for j := range n {
@@ -94,13 +98,14 @@ func (b *Backend) gemm(c []float32, ldc, m, n, k int, x, y matrix, add bool) {
 // multiply makes the tiles of one block over all threads.
 func (b *Backend) multiply(c []float32, ldc, m, n int, x, y panels, add bool) {
 	f := &b.linear
-	rows, cols := roundUp(taskRows, f.mr), roundUp(taskCols, f.nr)
-	across := ceilDiv(n, cols)
+	rows, across := roundUp(f.rows, f.mr), ceilDiv(n, f.cols)
+	cols := roundUp(ceilDiv(n, across), f.nr)
 	for rows > f.mr && ceilDiv(m, rows)*across < tasksEach*len(b.workers) {
 		rows = roundUp(rows/2, f.mr)
 	}
-	b.each(ceilDiv(m, rows)*across, func(w *worker, task int) {
-		i, j := task/across*rows, task%across*cols
+	down := ceilDiv(m, rows)
+	b.each(down*across, func(w *worker, task int) {
+		i, j := task%down*rows, task/down*cols
 		f.tiles(w, c[i*ldc+j:], ldc, min(rows, m-i), min(cols, n-j), x.depth, x.rowsFrom(i), y.rowsFrom(j), add)
 	})
 }

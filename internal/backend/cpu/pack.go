@@ -24,10 +24,10 @@ func (b *Backend) pack(which int, m matrix, rows, depth int) panels {
 	if m.rs == 1 {
 		size, step = width*panelsAtOnce, roundUp(depthAtOnce, f.values)
 	}
-	b.spans(rows, size, func(_ *worker, lo, hi int) {
+	b.spans(rows, size, func(w *worker, lo, hi int) {
 		for l := 0; l < depth; l += step {
 			for i := lo; i < hi; i += width {
-				f.pack[which](b, p.from(i)[l/f.values*f.slots*width:], m.at(i, l), min(width, hi-i), min(step, depth-l), width)
+				f.pack[which](w, p.from(i)[l/f.values*f.slots*width:], m.at(i, l), min(width, hi-i), min(step, depth-l), width)
 			}
 		}
 	})
@@ -46,14 +46,14 @@ func (b *Backend) packOn(dst []float32, m matrix, rows, depth, width int) panels
 // packPanel writes dst[l*width+i] = m(i, l) for i < rows, l < depth. A panel with
 // fewer rows than its width keeps what stood in the others: results of those rows
 // are dropped.
-func (b *Backend) packPanel(dst []float32, m matrix, rows, depth, width int) {
+func (k *kernels) packPanel(dst []float32, m matrix, rows, depth, width int) {
 	if m.rs == 1 && rows == width {
-		b.copyRows(dst, width, m.data, m.cs, depth)
+		k.copyRows(dst, width, m.data, m.cs, depth)
 		return
 	}
 	i := 0
 	for ; m.cs == 1 && i+4 <= rows; i += 4 {
-		b.transpose4(dst[i:], width, m.data[i*m.rs:], m.rs, depth)
+		k.transpose4(dst[i:], width, m.data[i*m.rs:], m.rs, depth)
 	}
 	for ; i < rows; i++ {
 		for l := range depth {

@@ -32,10 +32,10 @@ const (
 func tiled(t *tileKernels) format {
 	return format{
 		suffix: "+bf16", rounds: true,
-		mr: blockRows, nr: blockRows, values: blockDepth, slots: blockPairs, depth: 512,
+		mr: blockRows, nr: blockRows, values: blockDepth, slots: blockPairs, depth: 512, rows: 192, cols: 512,
 		pack: [2]packer{
-			func(_ *Backend, dst []float32, m matrix, rows, depth, _ int) { t.packLeft(dst, m, rows, depth) },
-			func(_ *Backend, dst []float32, m matrix, rows, depth, _ int) { t.packRight(dst, m, rows, depth) },
+			func(w *worker, dst []float32, m matrix, rows, depth, _ int) { t.packLeft(w, dst, m, rows, depth) },
+			func(w *worker, dst []float32, m matrix, rows, depth, _ int) { t.packRight(w, dst, m, rows, depth) },
 		},
 		strip: func(c []float32, ldc int, a []float32, y panels, k, n int, add bool) {
 			t.gemm(c, ldc, a, y.data, k, n, add)
@@ -44,30 +44,30 @@ func tiled(t *tileKernels) format {
 }
 
 // packLeft packs rows x depth of m with the pairs of a row side by side.
-func (t *tileKernels) packLeft(dst []float32, m matrix, rows, depth int) {
+func (t *tileKernels) packLeft(w *worker, dst []float32, m matrix, rows, depth int) {
 	if m.cs == 1 {
 		t.rows(dst, m.data, m.rs, rows, depth)
 		return
 	}
-	var packed [block]float32
+	packed := w.scratch(block)
 	for l := 0; l < depth; l += blockDepth {
-		t.columns(packed[:], m.at(0, l).data, m.cs, rows, min(blockDepth, depth-l))
+		t.columns(packed, m.at(0, l).data, m.cs, rows, min(blockDepth, depth-l))
 		to := dst[l*blockPairs:]
-		t.turn(to, blockPairs, packed[:], blockRows)
+		t.turn(to, blockPairs, packed, blockRows)
 		t.turn(to[block/2:], blockPairs, packed[blockRows/2:], blockRows)
 	}
 }
 
 // packRight packs rows x depth of m with the rows of a pair side by side.
-func (t *tileKernels) packRight(dst []float32, m matrix, rows, depth int) {
+func (t *tileKernels) packRight(w *worker, dst []float32, m matrix, rows, depth int) {
 	if m.rs == 1 {
 		t.columns(dst, m.data, m.cs, rows, depth)
 		return
 	}
-	var packed [blocksAtOnce * block]float32
+	packed := w.scratch(blocksAtOnce * block)
 	for l := 0; l < depth; l += blocksAtOnce * blockDepth {
 		n := min(blocksAtOnce*blockDepth, depth-l)
-		t.rows(packed[:], m.at(0, l).data, m.rs, rows, n)
+		t.rows(packed, m.at(0, l).data, m.rs, rows, n)
 		for i := 0; i < n; i += blockDepth {
 			from, to := packed[i*blockPairs:], dst[(l+i)*blockPairs:]
 			t.turn(to, blockRows, from, blockPairs)
