@@ -16,7 +16,12 @@ type layerWeights struct {
 
 // loadLayer fetches the weights of layer l, and announces the parameters that come next.
 func (p *pass) loadLayer(l int, next []model.Param) (*layerWeights, error) {
-	lw := &layerWeights{params: p.layerParams(l), w: map[model.Role]backend.Buffer{}}
+	return p.loadParams(p.layerParams(l), next)
+}
+
+// loadParams does so for these parameters of a layer.
+func (p *pass) loadParams(params, next []model.Param) (*layerWeights, error) {
+	lw := &layerWeights{params: params, w: map[model.Role]backend.Buffer{}}
 	for _, param := range lw.params {
 		b, err := p.weights.Weight(param)
 		if err != nil {
@@ -66,12 +71,19 @@ func (p *pass) attentionShape(l int) backend.AttentionShape {
 
 // layerForward runs one layer on x [N, C] and writes the new residual stream to out.
 func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *layerActs {
-	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
-	Q, KV, F := p.layerSizes(l)
-	s := p.attentionShape(l)
 	a := &layerActs{x: x}
+	p.attentionForward(l, lw, a)
+	p.mlpForward(l, lw, a, out)
+	return a
+}
 
-	a.xn1, a.n1 = p.norm(lw, model.AttnNorm, x)
+// attentionForward computes what comes of a.x up to a.xmid.
+func (p *pass) attentionForward(l int, lw *layerWeights, a *layerActs) {
+	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
+	Q, KV, _ := p.layerSizes(l)
+	s := p.attentionShape(l)
+
+	a.xn1, a.n1 = p.norm(lw, model.AttnNorm, a.x)
 	a.q, a.k, a.v = p.new(N*Q), p.new(N*KV), p.new(N*KV)
 	be.LinearForward(a.q, a.xn1, lw.w[model.Q], N, C, Q)
 	be.LinearForward(a.k, a.xn1, lw.w[model.K], N, C, KV)
@@ -90,7 +102,13 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	be.LinearForward(a.xmid, a.att, lw.w[model.O], N, Q, C)
 	p.addBias(lw, model.OBias, a.xmid)
 	a.xmid, a.on = p.norm(lw, model.PostAttnNorm, a.xmid)
-	be.Axpby(a.xmid, 1, x, p.residualScale())
+	be.Axpby(a.xmid, 1, a.x, p.residualScale())
+}
+
+// mlpForward computes what comes of a.xmid, and writes the new residual stream to out.
+func (p *pass) mlpForward(l int, lw *layerWeights, a *layerActs, out backend.Buffer) {
+	be, N, C := p.be, p.b.Rows(), p.cfg.HiddenSize
+	_, _, F := p.layerSizes(l)
 
 	a.xn2, a.n2 = p.norm(lw, model.MLPNorm, a.xmid)
 	a.gate, a.up, a.act = p.new(N*F), p.new(N*F), p.new(N*F)
@@ -100,7 +118,6 @@ func (p *pass) layerForward(l int, lw *layerWeights, x, out backend.Buffer) *lay
 	p.addBias(lw, model.UpBias, a.up)
 	p.gateForward(a.act, a.gate, a.up)
 	p.down(lw, a, out)
-	return a
 }
 
 // attend is the attention of layer l: over the sequences of the batch, what a cache holds before

@@ -21,6 +21,20 @@ func (t *Transformer) layerParams(l int) []model.Param {
 	return t.params.layers[l]
 }
 
+// attentionRoles are the roles of a layer's parameters that attention, the first half, takes.
+var attentionRoles = model.RolesOf(model.AttnNorm, model.Q, model.K, model.V, model.O, model.QNorm, model.KNorm,
+	model.QBias, model.KBias, model.VBias, model.OBias, model.PostAttnNorm)
+
+// layerParamsOf are the parameters of layer l that have one of these roles.
+func (t *Transformer) layerParamsOf(l int, roles model.Roles) (of []model.Param) {
+	for _, p := range t.layerParams(l) {
+		if roles.Has(p.Role) {
+			of = append(of, p)
+		}
+	}
+	return of
+}
+
 func (t *Transformer) embedding() model.Param { return t.outside().embedding }
 func (t *Transformer) finalNorm() model.Param { return t.outside().finalNorm }
 func (t *Transformer) head() model.Param      { return t.outside().head }

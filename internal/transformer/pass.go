@@ -23,6 +23,7 @@ type pass struct {
 	stream     []backend.Buffer   // residual stream before each layer, [N, C]; forward only: the last one
 	kept       map[int]*layerActs // activations of layers from keepFrom on, when there is a backward pass
 	keptLogits []backend.Buffer   // logits by blocks of the vocabulary, when they are kept
+	mid        backend.Buffer     // of a Walk between the halves of a layer: the stream after attention
 	dx         backend.Buffer     // gradient of the residual stream, [N, C]
 	dtied      backend.Buffer     // gradient of a tied embedding, carried from the head to the embedding
 }
@@ -72,7 +73,7 @@ func (p *pass) release(bs ...backend.Buffer) {
 func (p *pass) free() {
 	p.release(p.stream...)
 	p.release(p.keptLogits...)
-	p.release(p.dx, p.dtied)
+	p.release(p.mid, p.dx, p.dtied)
 	for _, a := range p.kept {
 		p.releaseActs(a)
 	}

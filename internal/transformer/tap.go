@@ -74,12 +74,15 @@ func (p *pass) show(layer int, site Site, x, dx backend.Buffer) error {
 	return p.tap.See(Seen{Layer: layer, Site: site, Lengths: p.b.lengths, T: p.b.T, Width: x.Len() / p.b.Rows(), X: x, DX: dx})
 }
 
-// showLayer shows what the forward pass of a layer computed.
+// showLayer shows what the forward pass of a layer, or a half of it, computed.
 func (p *pass) showLayer(l int, a *layerActs) error {
 	for _, s := range []struct {
 		site Site
 		x    backend.Buffer
 	}{{Residual, a.x}, {AttnIn, a.xn1}, {HeadsOut, a.att}, {MLPIn, a.xn2}, {Channels, a.act}} {
+		if s.x == nil {
+			continue // of the other half
+		}
 		if err := p.show(l, s.site, s.x, nil); err != nil {
 			return err
 		}

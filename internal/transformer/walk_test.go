@@ -121,12 +121,15 @@ func TestLayerAgainUnderOtherWeights(t *testing.T) {
 	}
 	defer walk.Close()
 	for walk.Next() {
-		if err := walk.Run(context.Background(), plain, nil); err != nil {
-			t.Fatal(err)
-		}
+		ws := []transformer.WeightSource{plain}
 		if walk.Layer() == dim.Layer {
-			if err := walk.Run(context.Background(), changed, nil); err != nil {
-				t.Fatal(err)
+			ws = append(ws, changed)
+		}
+		for _, half := range []func(context.Context, transformer.WeightSource, transformer.Tap) error{walk.Attend, walk.MLP} {
+			for _, w := range ws {
+				if err := half(context.Background(), w, nil); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	}
@@ -171,14 +174,14 @@ func TestWalkMemory(t *testing.T) {
 	}
 }
 
-// lateBroken is a backend whose device fails after two calls of Sync.
+// lateBroken is a backend whose device fails after three calls of Sync.
 type lateBroken struct {
 	backend.Backend
 	calls *int
 }
 
 func (l lateBroken) Sync() error {
-	if *l.calls++; *l.calls > 2 {
+	if *l.calls++; *l.calls > 3 {
 		return errLost
 	}
 	return nil
