@@ -19,18 +19,20 @@ var phases = map[job.Phase]struct {
 	label string
 	note  func(result float64) string
 }{
-	job.Scoring:          {"scoring (%s)", noted("last loss %.4f")},
-	job.Perplexity:       {"perplexity on %s", noted("perplexity %.4f")},
-	job.DensePerplexity:  {"dense perplexity on %s", noted("perplexity %.4f")},
-	job.PrunedPerplexity: {"pruned perplexity on %s", noted("perplexity %.4f")},
-	job.MethodPerplexity: {"perplexity (%s)", noted("perplexity %.4f")},
-	job.Answering:        {"answering %s", noted("%.4f right")},
-	job.Hashing:          {"hashing %s", noted("")},
-	job.Writing:          {"writing%s", func(bytes float64) string { return job.Size(int64(bytes)) }},
-	job.Pulling:          {"pulling %s", noted("")},
-	job.TimingStep:       {"step of %s", noted("")},
-	job.TimingOps:        {"ops of %s", noted("")},
-	job.TimingGeneration: {"generating %s", noted("")},
+	job.Scoring:            {"scoring (%s)", noted("last loss %.4f")},
+	job.Perplexity:         {"perplexity on %s", noted("perplexity %.4f")},
+	job.DensePerplexity:    {"dense perplexity on %s", noted("perplexity %.4f")},
+	job.PrunedPerplexity:   {"pruned perplexity on %s", noted("perplexity %.4f")},
+	job.RefittedPerplexity: {"refitted perplexity on %s", noted("perplexity %.4f")},
+	job.Refitting:          {"refitting%s", noted("")},
+	job.MethodPerplexity:   {"perplexity (%s)", noted("perplexity %.4f")},
+	job.Answering:          {"answering %s", noted("%.4f right")},
+	job.Hashing:            {"hashing %s", noted("")},
+	job.Writing:            {"writing%s", func(bytes float64) string { return job.Size(int64(bytes)) }},
+	job.Pulling:            {"pulling %s", noted("")},
+	job.TimingStep:         {"step of %s", noted("")},
+	job.TimingOps:          {"ops of %s", noted("")},
+	job.TimingGeneration:   {"generating %s", noted("")},
 }
 
 func noted(format string) func(float64) string {

@@ -25,6 +25,7 @@ type pruneOptions struct {
 	dryRun     bool
 	noEval     bool
 	bos        job.BOS
+	compensate job.CompensateOptions
 }
 
 func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
@@ -40,6 +41,11 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.drop, "drop-layers", "", "drop these layers as a whole, before anything is scored or cut: 20..24, or 3,20..24")
 	f.StringVar(&o.saveScores, "save-scores", "", "write the scores as soon as they are known")
 	f.StringVar(&o.savePlan, "save-plan", "", "write what was dropped and cut (docs/formats/plan.md)")
+	o.compensate = job.DefaultCompensate()
+	c := &o.compensate
+	f.StringVar(&c.Method, "compensate", c.Method, "none; refit: fit what is left of o_proj and down_proj to what they gave, in closed form, layer after layer")
+	f.IntVar(&c.Rows, "refit-rows", c.Rows, "calibration rows of a refit")
+	f.Float64Var(&c.Damping, "damping", c.Damping, "ridge of a refit towards the weights as they are, in mean squares of the inputs")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop")
 	f.BoolVar(&o.noEval, "no-eval", false, "do not measure perplexity before and after")
 	onlyOne(cmd, "scores", "save-scores") // what was read is not written again
@@ -85,7 +91,7 @@ func newPruneCommand(g *globals) *cobra.Command {
 // options reads what the flags say; command is how a person would type them again.
 func (o *pruneOptions) options(g *globals, command string) (p job.PruneOptions, err error) {
 	p = job.PruneOptions{Scores: o.scores, NoEval: o.noEval, SaveScores: o.saveScores, SavePlan: o.savePlan, PlanOnly: o.dryRun,
-		Plan: o.plan, AnyWeights: o.anyWeights, DropLayers: o.drop,
+		Plan: o.plan, AnyWeights: o.anyWeights, DropLayers: o.drop, Compensate: o.compensate,
 		Program: "moreau " + version, Command: command, Card: cardText}
 	if p.Scoring, err = o.scoring.options(g); err != nil {
 		return p, err

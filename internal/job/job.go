@@ -9,18 +9,20 @@ type Phase int
 
 // The phases, and what each is of.
 const (
-	Scoring          Phase = iota // a method
-	Perplexity                    // a text
-	DensePerplexity               // a text
-	PrunedPerplexity              // a text
-	MethodPerplexity              // a method
-	Answering                     // a task
-	Hashing                       // a model
-	Writing                       // ""
-	Pulling                       // a repository
-	TimingStep                    // a geometry
-	TimingOps                     // a geometry
-	TimingGeneration              // how many tokens
+	Scoring            Phase = iota // a method
+	Perplexity                      // a text
+	DensePerplexity                 // a text
+	PrunedPerplexity                // a text
+	RefittedPerplexity              // a text
+	MethodPerplexity                // a method
+	Refitting                       // ""
+	Answering                       // a task
+	Hashing                         // a model
+	Writing                         // ""
+	Pulling                         // a repository
+	TimingStep                      // a geometry
+	TimingOps                       // a geometry
+	TimingGeneration                // how many tokens
 )
 
 // Progress hears how far a job is. One phase ends before the next begins; one that fails

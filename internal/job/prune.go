@@ -18,6 +18,7 @@ type PruneOptions struct {
 	AnyWeights bool   // take Scores and Plan of other weights
 	DropLayers string // layers that go first, as a whole: "20..24", "3,20..24"; "": none
 	Budget     BudgetOptions
+	Compensate CompensateOptions
 	Texts      TextOptions
 	NoEval     bool // measure no perplexity
 	Out        OutOptions
@@ -47,12 +48,16 @@ type Prune struct {
 	scores   importance.Scores
 	manifest importance.Manifest // of the scores, as far as they are known
 	texts    []text
+	refit    *refitting // nil: what is left is not repaired
 }
 
 // NewPrune opens a model and finds everything that can be wrong before long work begins,
 // but for the output, which Plan looks at.
 func NewPrune(path string, be backend.Backend, o PruneOptions) (*Prune, error) {
 	err := o.Scoring.Check()
+	if err == nil {
+		err = o.Compensate.check()
+	}
 	if err == nil && (o.Out.Path != "" || !o.PlanOnly) {
 		err = o.checkOutputs(path)
 	}

@@ -43,6 +43,11 @@ func (j *Prune) prepareCut() (err error) {
 	if j.sizesAlone() || j.decided() {
 		return nil
 	}
+	if j.o.Compensate.Method == Refit {
+		if j.refit, err = newRefitting(j.rest, j.o.Compensate, j.o.Scoring.Calib, j.o.Scoring.Seed); err != nil {
+			return err
+		}
+	}
 	return j.prepareScores()
 }
 

@@ -22,12 +22,17 @@ func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (Pr
 	if err := j.decide(ctx, &r.Plan, progress); err != nil {
 		return r, err
 	}
-	pruned, err := r.Plan.Stages.Run(ctx, whole(j.m))
-	if err != nil {
+	if r.After, err = j.measureCut(ctx, r.Plan, PrunedPerplexity, progress); err != nil {
 		return r, err
 	}
-	if r.After, err = measure(ctx, j.be, pruned.Config, pruned.Weights, j.texts, PrunedPerplexity, progress); err != nil {
-		return r, Blame(j.m, err)
+	if r.Plan.Refit != nil {
+		if err := j.repair(ctx, &r.Plan, progress); err != nil {
+			return r, err
+		}
+		r.Cut = r.After
+		if r.After, err = j.measureCut(ctx, r.Plan, RefittedPerplexity, progress); err != nil {
+			return r, err
+		}
 	}
 	if err := j.write(ctx, &r, progress); err != nil {
 		return r, Blame(j.m, err)
@@ -35,7 +40,20 @@ func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (Pr
 	if p.Scoring != nil {
 		j.scoring.journal(j.be, p.Scoring, progress).Remove()
 	}
+	if p.Refit != nil {
+		r.Plan.Refit.stage.Store.Remove()
+	}
 	return r, nil
+}
+
+// measureCut measures the model as the plan has changed it so far.
+func (j *Prune) measureCut(ctx context.Context, p PrunePlan, phase Phase, progress Progress) ([]Measured, error) {
+	m, err := p.sequence().Run(ctx, whole(j.m))
+	if err != nil {
+		return nil, err
+	}
+	measured, err := measure(ctx, j.be, m.Config, m.Weights, j.texts, phase, progress)
+	return measured, Blame(j.m, err)
 }
 
 // decide completes the plan with the units that go, by scores that are computed unless

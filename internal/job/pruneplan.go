@@ -23,6 +23,7 @@ type PrunePlan struct {
 	Scores      string              // where they come from: the name of their file, or, of a plan that is done again, in words; "": they are computed
 	Weights     string              // their hash, "": not asked for
 	Manifest    importance.Manifest // of the scores, as far as they are known
+	Refit       *RefitPlan          // how what is left is repaired; nil: it is not
 	Scoring     *ScoringPlan        // how they will be computed; nil: they are given, or only sizes are planned
 	Texts       []TextPlan
 	BytesBefore int64 // of the output, were nothing cut; without one, of the weights at 16 bits
@@ -38,8 +39,9 @@ type PruneReport struct {
 	Source        Source
 	WeightBytes   int64 // of the model that was cut, as stored
 	Before, After []Measured
-	Tokenizer     bool // the output has one
-	OwnCode       bool // the output brings Python code
+	Cut           []Measured // after the cut, before the refit; nil without one
+	Tokenizer     bool       // the output has one
+	OwnCode       bool       // the output brings Python code
 	Program       string
 	Command       string
 }
@@ -62,6 +64,9 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 		if p.Scoring, err = j.scoring.plan(j.o.Out.Path); err != nil {
 			return p, err
 		}
+	}
+	if j.refit != nil {
+		p.Refit = j.refit.plan()
 	}
 	if err := j.planOutput(&p); err != nil || j.sizesAlone() {
 		return p, err
@@ -111,7 +116,7 @@ func (j *Prune) place(r *PruneReport, p *PrunePlan) error {
 
 // exported is what is written, with its card.
 func (j *Prune) exported(r *PruneReport) (export.Model, error) {
-	pruned, err := r.Plan.Stages.Run(context.Background(), whole(j.m)) // views
+	pruned, err := r.Plan.sequence().Run(context.Background(), whole(j.m)) // views
 	if err != nil {
 		return export.Model{}, err
 	}

@@ -1,0 +1,215 @@
+// Package refit repairs a cut in closed form: what is left of o and down is fitted to what
+// they gave before, layer after layer, on the inputs that the model cut so far makes. Nothing is
+// trained, no tensor is added.
+package refit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"moreau/internal/backend"
+	"moreau/internal/checkpoint"
+	"moreau/internal/model"
+	"moreau/internal/prune"
+	"moreau/internal/stage"
+	"moreau/internal/tensor"
+	"moreau/internal/transformer"
+)
+
+// Refit is the stage before a cut: the model it gives has other weights where columns of o and
+// down go, with zeros in these, so that the cut then takes away what nothing depends on.
+type Refit struct {
+	Cut     prune.Cut           // of the model that the stage is given
+	Fitted  []transformer.Batch // rows whose outputs are fitted
+	HeldOut []transformer.Batch // rows that say how far
+	Damping float64             // of the ridge, in mean squares of a projection's inputs
+	Backend backend.Backend
+	Store   *Store
+	Done    func(Site) // after each projection, may be nil
+}
+
+// Site is what a refit did to one projection.
+type Site struct {
+	Layer int     `json:"layer"`
+	Param string  `json:"param"`
+	Gone  int     `json:"gone"` // columns
+	Cut   float64 `json:"error_cut"`
+	Now   float64 `json:"error_refit"` // mean squared error of the outputs on held-out rows, of their mean square
+	Step  float64 `json:"step"`        // of the way from the plain cut to the least squares solution
+}
+
+// half is one of the two parts of a layer: where what it multiplies last is seen, and by what.
+type half struct {
+	at   transformer.Site
+	role model.Role
+	run  func(*transformer.Walk, context.Context, transformer.WeightSource, transformer.Tap) error
+}
+
+var halves = []half{
+	{transformer.HeadsOut, model.O, (*transformer.Walk).Attend},
+	{transformer.Channels, model.Down, (*transformer.Walk).MLP},
+}
+
+// Projection is o or down of a layer, and the columns of it that go.
+type Projection struct {
+	model.Param
+	gone []int
+}
+
+// Projections are those that lose columns.
+func (r *Refit) Projections(cfg *model.Config) (ps []Projection) {
+	for _, p := range cfg.Params() {
+		if p.Role == model.O || p.Role == model.Down {
+			if gone := r.gone(p); len(gone) > 0 {
+				ps = append(ps, Projection{p, gone})
+			}
+		}
+	}
+	return ps
+}
+
+// gone are the columns of p that the cut takes.
+func (r *Refit) gone(p model.Param) (columns []int) {
+	in := p.Axes[1]
+	units := r.Cut[in.Dim]
+	if in.Dim.Kind == model.Heads && len(units) == 0 {
+		for d, of := range r.Cut { // cut by query heads
+			if d.Kind == model.QueryHeads && d.Layer == p.Layer {
+				in = model.Axis{Dim: d, Width: in.Size() / d.Units}
+				units = of
+			}
+		}
+	}
+	for _, u := range units {
+		for i := range in.Width {
+			columns = append(columns, u*in.Width+i)
+		}
+	}
+	return columns
+}
+
+// Estimate implements stage.Stage: sizes stay.
+func (r *Refit) Estimate(c *model.Config) (stage.Estimate, error) {
+	return stage.Estimate{After: c}, nil
+}
+
+// Run implements stage.Stage. What the store has of this refit already is not computed again.
+func (r *Refit) Run(ctx context.Context, m stage.Model) (stage.Model, error) {
+	ps := r.Projections(m.Config)
+	if !r.Store.has(ps) {
+		if err := r.walk(ctx, m, ps); err != nil {
+			return m, err
+		}
+	}
+	infos := make([]checkpoint.Info, len(ps))
+	for i, p := range ps {
+		infos[i] = checkpoint.Info{Name: p.Name, DType: r.dtype(m, p), Shape: p.Shape()}
+	}
+	weights, err := checkpoint.Override(m.Weights, infos, r.Store.read)
+	m.Weights = weights
+	return m, err
+}
+
+// dtype is the type of what is refitted: the one it had, float32 for blocks.
+func (r *Refit) dtype(m stage.Model, p Projection) tensor.DType {
+	for _, info := range m.Weights.Tensors() {
+		if info.Name == p.Name && info.DType.Float() {
+			return info.DType
+		}
+	}
+	return tensor.F32
+}
+
+// walk refits layer after layer.
+func (r *Refit) walk(ctx context.Context, m stage.Model, ps []Projection) error {
+	stored := transformer.NewStreamed(r.Backend, m.Weights)
+	walk, err := transformer.New(r.Backend, m.Config).Walk(ctx, slices.Concat(r.Fitted, r.HeldOut), stored)
+	if err != nil {
+		return err
+	}
+	defer walk.Close()
+	for walk.Next() {
+		for _, h := range halves {
+			at := slices.IndexFunc(ps, func(p Projection) bool { return p.Layer == walk.Layer() && p.Role == h.role })
+			if at < 0 {
+				err = h.run(walk, ctx, stored, nil)
+			} else {
+				err = r.half(ctx, m, walk, stored, h, ps[at])
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// half refits what ends a half of the walk's layer, and runs that half with it.
+func (r *Refit) half(ctx context.Context, m stage.Model, walk *transformer.Walk, stored transformer.WeightSource, h half, p Projection) error {
+	if !r.Store.has([]Projection{p}) {
+		tap := &momentTap{be: r.Backend, layer: p.Layer, at: h.at, heldOut: len(r.Fitted)}
+		if err := h.run(walk, ctx, stored, tap); err != nil {
+			return err
+		}
+		if err := r.fit(m, p, tap.sums[0], tap.sums[1]); err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+	}
+	if r.Done != nil {
+		r.Done(r.Store.sites[p.Name])
+	}
+	t, err := r.Store.read(p.Name)
+	if err != nil {
+		return err
+	}
+	refitted := r.Backend.New(p.Len())
+	defer r.Backend.Free(refitted)
+	r.Backend.UploadStored(refitted, t)
+	return h.run(walk, ctx, replaced{stored, p.Name, refitted}, nil)
+}
+
+// fit refits p and keeps it.
+func (r *Refit) fit(m stage.Model, p Projection, fitted, heldOut *moments) error {
+	t, err := m.Weights.Read(p.Name)
+	if err != nil {
+		return err
+	}
+	w := make([]float32, p.Len())
+	t.Decode(w, 0)
+	var kept []int
+	for j := range p.Axes[1].Size() {
+		if _, gone := slices.BinarySearch(p.gone, j); !gone {
+			kept = append(kept, j)
+		}
+	}
+	f, err := solve(r.Backend, w, p.Axes[0].Size(), fitted, heldOut, kept, p.gone, r.Damping)
+	if err != nil {
+		return err
+	}
+	dtype := r.dtype(m, p)
+	site := Site{Layer: p.Layer, Param: p.Name, Gone: len(p.gone), Cut: f.cut, Now: f.now, Step: f.step}
+	return r.Store.put(site, tensor.Tensor{DType: dtype, Shape: p.Shape(), Data: tensor.Encode(dtype, f.weights)})
+}
+
+// replaced is a weight source with one weight in place of another.
+type replaced struct {
+	transformer.WeightSource
+	name   string
+	weight backend.Buffer
+}
+
+// Weight implements transformer.WeightSource.
+func (r replaced) Weight(p model.Param) (backend.Buffer, error) {
+	if p.Name == r.name {
+		return r.weight, nil
+	}
+	return r.WeightSource.Weight(p)
+}
+
+// Release implements transformer.WeightSource.
+func (r replaced) Release(p model.Param, b backend.Buffer) {
+	if p.Name != r.name {
+		r.WeightSource.Release(p, b)
+	}
+}
