@@ -45,7 +45,11 @@ func decisions(p job.PrunePlan) (lines string) {
 	if p.Cut.Removed() == 0 {
 		return lines
 	}
-	return lines + fmt.Sprintf("- scores: %s, seed %d\n- cut: %s\n", p.ScoresInWords(), p.Manifest.Seed, cutNote(p))
+	lines += fmt.Sprintf("- scores: %s, seed %d\n- cut: %s\n", p.ScoresInWords(), p.Manifest.Seed, cutNote(p))
+	if p.Refit != nil {
+		lines += "- refit: " + refitNote(p.Refit) + "\n"
+	}
+	return lines
 }
 
 // describe is the source in the words of the card. Where the hash is not known yet, there

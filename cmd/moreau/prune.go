@@ -50,7 +50,7 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	f.BoolVar(&o.noEval, "no-eval", false, "do not measure perplexity before and after")
 	onlyOne(cmd, "scores", "save-scores") // what was read is not written again
 	for _, decided := range []string{"scores", "save-scores", "drop-layers", "ratio", "layer-ratio", "params", "size", "align", "uniform", "layers",
-		"heads-only", "mlp-only", "selection", "method", "attention-unit"} {
+		"heads-only", "mlp-only", "selection", "method", "attention-unit", "compensate", "refit-rows", "damping"} {
 		onlyOne(cmd, "plan", decided)
 	}
 }
@@ -139,7 +139,7 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 		return err
 	}
 	if g.JSON {
-		return printJSON(stdout, pruneJSON{newPlanJSON(r.Plan), r.Before, r.After, options.Out.Path, r.WeightBytes})
+		return printJSON(stdout, pruneJSON{newPlanJSON(r.Plan), r.Before, r.Cut, r.After, options.Out.Path, r.WeightBytes})
 	}
 	fmt.Fprintln(stdout)
 	table(stdout, append([]string{"\tbefore\tafter\tchange"}, resultRows(r, "\t", true)...)...)

@@ -9,6 +9,7 @@ import (
 type pruneJSON struct {
 	Plan        planJSON       `json:"plan"`
 	Before      []job.Measured `json:"perplexity_before,omitempty"`
+	Cut         []job.Measured `json:"perplexity_before_refit,omitempty"`
 	After       []job.Measured `json:"perplexity_after,omitempty"`
 	Output      string         `json:"output_path"`
 	WeightBytes int64          `json:"weight_bytes_before"`
@@ -30,6 +31,7 @@ type planJSON struct {
 	Uniform      bool            `json:"uniform"`
 	Layers       []layerCut      `json:"layers"`
 	Scoring      string          `json:"scoring"`
+	Refit        *job.RefitPlan  `json:"refit,omitempty"`
 	RAMBytes     int64           `json:"estimated_ram_bytes,omitempty"`
 	Seconds      []float64       `json:"estimated_seconds,omitempty"` // least and most
 	Output       string          `json:"output,omitempty"`
@@ -47,7 +49,7 @@ func newPlanJSON(p job.PrunePlan) planJSON {
 	before, after, b := p.Before, p.After, p.Cut.Budget
 	s := planJSON{Model: p.Model, ParamsBefore: before.ParamCount(), ParamsAfter: after.ParamCount(), KVBefore: before.KVBytes(), KVAfter: after.KVBytes(),
 		BytesBefore: p.BytesBefore, BytesAfter: p.BytesAfter, Dropped: p.Dropped(), Protected: []string{},
-		Selection: b.Selection, Uniform: b.Uniform, Layers: cutSizes(p), Scoring: p.ScoresInWords(), RAMBytes: p.RAM}
+		Selection: b.Selection, Uniform: b.Uniform, Layers: cutSizes(p), Scoring: p.ScoresInWords(), Refit: p.Refit, RAMBytes: p.RAM}
 	if p.Cut.Removed() > 0 {
 		layers, protected := p.CutLayers()
 		s.CutLayers, s.Protected = layers.String(), spanList(protected)

@@ -25,6 +25,9 @@ func printPlan(p job.PrunePlan, stdout io.Writer) {
 	if p.Cut.Removed() > 0 {
 		rows = append(rows, "cut\t"+cutNote(p)+uniformNote(p), "scores\t"+p.ScoresInWords())
 	}
+	if p.Refit != nil {
+		rows = append(rows, "refit\t"+refitNote(p.Refit))
+	}
 	rows = append(rows, layerRows(p)...)
 	if !before.HeadsCutAreMasked() && cutsHeads(p.Cut) {
 		rows = append(rows, "heads\tunder one norm over all of them: heads that go change what it makes of the others, which no score foresees")
@@ -73,6 +76,11 @@ func uniformNote(p job.PrunePlan) string {
 		return ", all alike (a GGUF file has one size for all layers of a " + p.Before.Family.Name + ")"
 	}
 	return ", all alike"
+}
+
+// refitNote says on what the cut is repaired.
+func refitNote(r *job.RefitPlan) string {
+	return fmt.Sprintf("o_proj and down_proj, on %d x %d tokens of %s, %s; damping %g", r.Rows, r.SeqLen, r.Calibration, job.BOSInWords(r.BOS), r.Damping)
 }
 
 // perplexityNote says how perplexity is measured, "" where it is not.
@@ -141,6 +149,9 @@ func resultRows(r job.PruneReport, sep string, speeds bool) []string {
 	}
 	for i, y := range r.After {
 		x := r.Before[i]
+		if r.Cut != nil {
+			rows = append(rows, row("... before the refit", "", fmt.Sprintf("%.2f", r.Cut[i].Perplexity), percent(x.Perplexity, r.Cut[i].Perplexity)))
+		}
 		rows = append(rows, row("perplexity "+x.Text, fmt.Sprintf("%.2f", x.Perplexity), fmt.Sprintf("%.2f", y.Perplexity), percent(x.Perplexity, y.Perplexity)))
 		if speeds {
 			rows = append(rows, row("tokens/s "+x.Text, fmt.Sprintf("%.0f", x.TokensPerSecond), fmt.Sprintf("%.0f", y.TokensPerSecond), percent(x.TokensPerSecond, y.TokensPerSecond)))

@@ -291,6 +291,6 @@ func TestRefusedStages(t *testing.T) {
 		refused(t, c.code, strings.Split(c.words, "|"), append([]string{"prune", stories, "--no-eval", "-o", out}, strings.Fields(c.args)...)...)
 	}
 	refused(t, exitInput, []string{plan, "another model", "260032 parameters"}, "prune", golden("llama_mha"), "--no-eval", "-o", out, "--plan", plan)
-	write(t, plan, strings.Replace(read(t, plan), `"version":2`, `"version":7`, 1))
+	write(t, plan, strings.Replace(read(t, plan), `"version":3`, `"version":7`, 1))
 	refused(t, exitInput, []string{plan, "version 7"}, "prune", stories, "--no-eval", "-o", out, "--plan", plan)
 }

@@ -18,6 +18,7 @@ func (o *verifyOptions) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.IntVar(&o.Rows, "rows", 2, "sequences of random tokens")
 	f.IntVar(&o.SeqLen, "seq-len", 64, "tokens a sequence")
+	f.StringVar(&o.VerifyOptions.Plan, "plan", "", "plan of a model that was refitted (of --save-plan): the refit is done again on DENSE, then the two are compared")
 }
 
 const verifyHelp = `verify reads a pruned model back and compares its logits with those of the dense
@@ -29,7 +30,8 @@ and units by their weights, so any pruned copy can be checked, whoever wrote it.
 exit code is 0 if they agree within the bound of that type, else 1.
 
 The tokens are random; --rows and --seq-len draw more. Rows of the embedding, of which
-they read few, are compared one by one.`
+they read few, are compared one by one. A model whose o_proj and down_proj were refitted
+(prune --compensate refit) needs its plan: --plan.`
 
 func newVerifyCommand(g *globals) *cobra.Command {
 	o := &verifyOptions{}
@@ -67,8 +69,12 @@ func (o *verifyOptions) run(ctx context.Context, g *globals, dense, pruned strin
 	if err := printVerified(g, v, stdout); err != nil || v.Pass {
 		return err
 	}
-	return fmt.Errorf("%s: its logits are %.2g of their size off, the rows of its embedding up to %.2g; a model in %s may be %.2g off",
-		pruned, v.Relative(), v.Embedding, v.DType, v.Bound)
+	hint := ""
+	if v.Refitted == 0 {
+		hint = "; of one that was refitted, give the plan: --plan"
+	}
+	return fmt.Errorf("%s: its logits are %.2g of their size off, the rows of its embedding up to %.2g; a model in %s may be %.2g off%s",
+		pruned, v.Relative(), v.Embedding, v.DType, v.Bound, hint)
 }
 
 func printVerified(g *globals, v job.VerifyReport, stdout io.Writer) error {
@@ -85,6 +91,9 @@ func printVerified(g *globals, v job.VerifyReport, stdout io.Writer) error {
 	}
 	if v.HeadsCut {
 		rows = append(rows, "heads\tcut from the dense model, not masked: one norm runs over all of them")
+	}
+	if v.Refitted > 0 {
+		rows = append(rows, fmt.Sprintf("refitted\t%d projections of the dense model, as the plan says", v.Refitted))
 	}
 	table(stdout, append(rows,
 		fmt.Sprintf("largest difference of a logit\t%.3g (logits up to %.3g)", v.MaxAbs, v.Largest),

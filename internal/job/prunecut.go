@@ -43,7 +43,7 @@ func (j *Prune) prepareCut() (err error) {
 	if j.sizesAlone() || j.decided() {
 		return nil
 	}
-	if j.o.Compensate.Method == Refit {
+	if j.o.Compensate.Method == Refitted {
 		if j.refit, err = newRefitting(j.rest, j.o.Compensate, j.o.Scoring.Calib, j.o.Scoring.Seed); err != nil {
 			return err
 		}

@@ -102,8 +102,12 @@ func (j *Prune) write(ctx context.Context, r *PruneReport, progress Progress) (e
 
 // record is what plan.json says of the run.
 func (j *Prune) record(p PrunePlan) *prune.Record {
-	return &prune.Record{Program: j.o.Program, Command: j.command(), Model: p.Model, Weights: p.Weights, Scores: p.ScoresInWords(), Seed: p.Manifest.Seed,
+	r := &prune.Record{Program: j.o.Program, Command: j.command(), Model: p.Model, Weights: p.Weights, Scores: p.ScoresInWords(), Seed: p.Manifest.Seed,
 		Before: p.Before, After: p.After, Stages: p.Stages}
+	if p.Refit != nil {
+		r.Refit = &p.Refit.Refit
+	}
+	return r
 }
 
 // command is what decided what goes.

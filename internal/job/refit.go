@@ -4,14 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
 
+	"moreau/internal/backend"
+	"moreau/internal/dataset"
 	"moreau/internal/importance"
 	"moreau/internal/load"
+	"moreau/internal/model"
 	"moreau/internal/prune"
 	"moreau/internal/refit"
 	"moreau/internal/stage"
@@ -21,7 +23,7 @@ import (
 // What makes up for what a cut takes.
 const (
 	NoCompensation = "none"
-	Refit          = "refit"
+	Refitted       = "refit"
 )
 
 // CompensateOptions say how what is left is repaired, and on what.
@@ -38,8 +40,8 @@ func DefaultCompensate() CompensateOptions {
 
 func (o CompensateOptions) check() (err error) {
 	switch {
-	case o.Method != NoCompensation && o.Method != Refit:
-		err = fmt.Errorf("--compensate %q: want %s or %s", o.Method, NoCompensation, Refit)
+	case o.Method != NoCompensation && o.Method != Refitted:
+		err = fmt.Errorf("--compensate %q: want %s or %s", o.Method, NoCompensation, Refitted)
 	case !(o.Damping > 0) || math.IsInf(o.Damping, 0):
 		err = errors.New("--damping wants more than 0")
 	default:
@@ -56,15 +58,13 @@ const heldOutEvery = 8
 
 // refitting is a refit whose rows are read.
 type refitting struct {
-	o     CompensateOptions
-	calib *calibration
-	seed  uint64
+	prune.Refit
+	rows dataset.Rows
 }
 
 // RefitPlan says what a refit will do.
 type RefitPlan struct {
-	Calibration importance.CalibInfo
-	Damping     float64
+	prune.Refit
 
 	stage *refit.Refit // once it is known what goes
 }
@@ -78,15 +78,32 @@ func newRefitting(m *load.Model, o CompensateOptions, calib CalibOptions, seed u
 	if len(c.rows) < 2 {
 		return nil, Input(fmt.Errorf("%s: a refit needs two rows, one to say how far it goes; give more", c.info.Source))
 	}
-	return &refitting{o, c, seed}, nil
+	i := c.info
+	return &refitting{prune.Refit{Calibration: i.Source, IDs: calib.IDs != "", Rows: i.Rows, SeqLen: i.SeqLen, BOS: i.BOS, Seed: seed, SHA256: i.SHA256, Damping: o.Damping}, c.rows}, nil
+}
+
+// refitAgain reads the rows of a refit that a plan says, which must be the same.
+func refitAgain(m *load.Model, r prune.Refit) (*refitting, error) {
+	calib := CalibOptions{Text: r.Calibration, SeqLen: r.SeqLen, BOS: NeverBOS}
+	if r.IDs {
+		calib.Text, calib.IDs = "", r.Calibration
+	}
+	if r.BOS {
+		calib.BOS = AlwaysBOS
+	}
+	f, err := newRefitting(m, CompensateOptions{Refitted, r.Rows, r.Damping}, calib, r.Seed)
+	if err == nil && f.SHA256 != r.SHA256 {
+		err = Input(fmt.Errorf("%s: not the text that the plan was refitted on; bring that one back, or prune anew", r.Calibration))
+	}
+	return f, err
 }
 
 // batches are the rows that are fitted and those that are held out, in parts.
 func (f *refitting) batches() (fitted, heldOut []transformer.Batch, err error) {
 	var of [2][][]int32
-	for i, row := range f.calib.rows {
+	for i, row := range f.rows {
 		held := 0
-		if i%heldOutEvery == min(heldOutEvery, len(f.calib.rows))-1 {
+		if i%heldOutEvery == min(heldOutEvery, len(f.rows))-1 {
 			held = 1
 		}
 		of[held] = append(of[held], row)
@@ -102,33 +119,59 @@ func (f *refitting) batches() (fitted, heldOut []transformer.Batch, err error) {
 	return parts[0], parts[1], nil
 }
 
-func (f *refitting) plan() *RefitPlan {
-	return &RefitPlan{Calibration: f.calib.info, Damping: f.o.Damping}
+func (f *refitting) plan() *RefitPlan { return &RefitPlan{Refit: f.Refit} }
+
+// stage is the refit before a cut, kept in a folder under a key.
+func (f *refitting) stage(be backend.Backend, cut prune.Cut, dir, key string) (*refit.Refit, error) {
+	fitted, heldOut, err := f.batches()
+	if err != nil {
+		return nil, err
+	}
+	store, err := refit.OpenStore(dir, key)
+	return &refit.Refit{Cut: cut, Fitted: fitted, HeldOut: heldOut, Damping: f.Damping, Backend: be, Store: store}, err
 }
 
-// repair runs the refit that a decided plan asks for.
-func (j *Prune) repair(ctx context.Context, p *PrunePlan, progress Progress) error {
-	if p.Refit == nil {
-		return nil
-	}
-	fitted, heldOut, err := j.refit.batches()
-	if err != nil {
-		return err
-	}
-	store, err := refit.OpenStore(refitStore(j.o.Out.Path), j.refitKey(p))
-	if err != nil {
-		return err
-	}
+// run runs a refit, of a model of this configuration, as what tells of it says.
+func runRefit(be backend.Backend, r *refit.Refit, cfg *model.Config, progress Progress, run func() error) error {
 	var done int64
-	p.Refit.stage = &refit.Refit{Cut: p.Cut.Pruned, Fitted: fitted, HeldOut: heldOut, Damping: p.Refit.Damping, Backend: j.be, Store: store,
-		Done: func(refit.Site) { done++; progress.At(done) }}
-	progress.Begin(Refitting, "", int64(len(p.Refit.stage.Projections(p.Cut.Before))))
-	if _, err := p.sequence().Run(ctx, whole(j.m)); err != nil {
-		return Blame(j.m, err)
+	r.Done = func(refit.Site) { done++; progress.At(done) }
+	progress.Begin(Refitting, "", int64(len(r.Projections(cfg))))
+	if err := run(); err != nil {
+		return err
 	}
-	j.be.Trim()
+	be.Trim()
 	progress.End(math.NaN())
 	return nil
+}
+
+// repair runs the refit of a decided plan.
+func (j *Prune) repair(ctx context.Context, p *PrunePlan, progress Progress) (err error) {
+	if p.Refit.stage, err = j.refit.stage(j.be, p.Cut.Pruned, refitStore(j.o.Out.Path), j.refitKey(p)); err != nil {
+		return err
+	}
+	return runRefit(j.be, p.Refit.stage, p.Cut.Before, progress, func() error {
+		_, err := p.sequence().Run(ctx, whole(j.m))
+		return Blame(j.m, err)
+	})
+}
+
+// refitted is a dense model, without the layers that a plan drops, as the plan refits it; its
+// weights are in dir. It also says how many projections that changed.
+func refitted(ctx context.Context, be backend.Backend, m *load.Model, dense stage.Model, plan *prune.Record, dir string, progress Progress) (after stage.Model, changed int, err error) {
+	f, err := refitAgain(m, *plan.Refit)
+	if err != nil {
+		return after, 0, err
+	}
+	cut := plan.Stages[len(plan.Stages)-1].(*prune.Plan)
+	r, err := f.stage(be, cut.Pruned, dir, "")
+	if err != nil {
+		return after, 0, err
+	}
+	err = runRefit(be, r, dense.Config, progress, func() (err error) {
+		after, err = r.Run(ctx, dense)
+		return Blame(m, err)
+	})
+	return after, len(r.Projections(dense.Config)), err
 }
 
 // refitStore is where refitted projections are until the model is written.
@@ -138,9 +181,8 @@ func refitStore(out string) string {
 
 // refitKey identifies the refit: other units, rows, settings, weights or kernels make another.
 func (j *Prune) refitKey(p *PrunePlan) string {
-	record, _ := (&prune.Record{Before: p.Before, After: p.After, Stages: p.Stages}).Encode()
-	settings, _ := json.Marshal(p.Refit)
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", record, settings, j.be.Name(), identity(j.m)))
+	record, _ := (&prune.Record{Before: p.Before, After: p.After, Stages: p.Stages, Refit: &p.Refit.Refit}).Encode()
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", record, j.be.Name(), identity(j.m)))
 	return hex.EncodeToString(sum[:])
 }
 

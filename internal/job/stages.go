@@ -75,7 +75,7 @@ func (j *Prune) stages(cut *prune.Plan) (s stage.Sequence) {
 }
 
 // readPlan reads the stages that a plan says.
-func (j *Prune) readPlan() error {
+func (j *Prune) readPlan() (err error) {
 	data, err := os.ReadFile(j.o.Plan)
 	if err != nil {
 		return Input(err)
@@ -92,7 +92,10 @@ func (j *Prune) readPlan() error {
 			j.sized = cut
 		}
 	}
-	return nil
+	if j.again.Refit != nil && !j.sizesAlone() {
+		j.refit, err = refitAgain(j.m, *j.again.Refit)
+	}
+	return err
 }
 
 // scoresFrom says where given scores come from.

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 
 	"moreau/internal/backend"
 	"moreau/internal/load"
+	"moreau/internal/prune"
+	"moreau/internal/stage"
 	"moreau/internal/transformer"
 	"moreau/internal/verify"
 )
@@ -18,6 +21,7 @@ type VerifyOptions struct {
 	Rows   int
 	SeqLen int
 	Seed   uint64
+	Plan   string // plan.json whose refit is done again on the dense model; "": none
 }
 
 // Verify is the job that compares a pruned model with the dense one.
@@ -25,6 +29,7 @@ type Verify struct {
 	o             VerifyOptions
 	be            backend.Backend
 	dense, pruned *load.Model
+	plan          *prune.Record // nil: none
 }
 
 // VerifyPlan says what will be compared.
@@ -45,6 +50,7 @@ type VerifyReport struct {
 	Layers    []int   `json:"layers"`              // of the dense model that the pruned one has
 	HeadsCut  bool    `json:"heads_cut,omitempty"` // heads are cut from the dense model, not masked: one norm runs over all of them
 	Of        int     `json:"-"`                   // layers of the dense model
+	Refitted  int     `json:"refitted,omitempty"`  // projections of the dense model that were refitted as the plan says
 }
 
 // NewVerify opens the models.
@@ -61,7 +67,29 @@ func NewVerify(dense, pruned string, be backend.Backend, o VerifyOptions) (*Veri
 		d.Close()
 		return nil, err
 	}
-	return &Verify{o, be, d, p}, nil
+	j := &Verify{o: o, be: be, dense: d, pruned: p}
+	if err := j.readPlan(); err != nil {
+		j.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+func (j *Verify) readPlan() error {
+	if j.o.Plan == "" {
+		return nil
+	}
+	data, err := os.ReadFile(j.o.Plan)
+	if err != nil {
+		return Input(err)
+	}
+	if j.plan, err = prune.DecodeRecord(data, j.dense.Config); err == nil && j.plan.Refit == nil {
+		err = errors.New("a plan without a refit; verify needs none then")
+	}
+	if err != nil {
+		return Input(fmt.Errorf("%s: %w", j.o.Plan, err))
+	}
+	return nil
 }
 
 // Close closes the models.
@@ -75,7 +103,7 @@ func (j *Verify) Plan() VerifyPlan {
 }
 
 // Execute compares. A difference that the type does not explain is no error.
-func (j *Verify) Execute(ctx context.Context, p VerifyPlan, _ Progress) (VerifyReport, error) {
+func (j *Verify) Execute(ctx context.Context, p VerifyPlan, progress Progress) (VerifyReport, error) {
 	r := VerifyReport{DType: p.DType, Bound: p.Bound}
 	batch, err := randomBatch(j.o.Seed, p.Rows, p.SeqLen, j.dense.Config.VocabSize)
 	if err != nil {
@@ -85,6 +113,18 @@ func (j *Verify) Execute(ctx context.Context, p VerifyPlan, _ Progress) (VerifyR
 	r.Of = len(dense.Config.Layers)
 	var match *verify.Match
 	dense, r.Layers, err = verify.SameLayers(ctx, j.be, dense, pruned)
+	if err == nil && j.plan != nil {
+		folder, err := os.MkdirTemp("", "moreau-refit-")
+		if err != nil {
+			return r, err
+		}
+		defer os.RemoveAll(folder)
+		after, changed, err := refitted(ctx, j.be, j.dense, stage.Model{Config: dense.Config, Weights: dense.Weights}, j.plan, folder, progress)
+		if err != nil {
+			return r, err
+		}
+		dense.Weights, r.Refitted = after.Weights, changed
+	}
 	if err == nil {
 		match, err = verify.FindUnits(j.be, dense, pruned)
 	}

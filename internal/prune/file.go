@@ -21,9 +21,22 @@ type Record struct {
 	Before  *model.Config
 	After   *model.Config
 	Stages  stage.Sequence // each a Drop or a *Plan
+	Refit   *Refit         // before the cut; nil: none
 }
 
-const formatName, version = "moreau-plan", 2
+// Refit says how what a cut leaves is repaired (package refit), and on what.
+type Refit struct {
+	Calibration string  `json:"calibration"`   // a file or builtin:NAME
+	IDs         bool    `json:"ids,omitempty"` // it holds rows of token ids
+	Rows        int     `json:"rows"`
+	SeqLen      int     `json:"seq_len"`
+	BOS         bool    `json:"bos,omitempty"` // it was put before each row
+	Seed        uint64  `json:"seed"`          // that drew them
+	SHA256      string  `json:"ids_sha256"`    // of the rows
+	Damping     float64 `json:"damping"`
+}
+
+const formatName, version = "moreau-plan", 3
 
 // file is plan.json.
 type file struct {
@@ -42,8 +55,9 @@ type file struct {
 
 // stageEntry is one stage: one of its fields.
 type stageEntry struct {
-	Drop []int     `json:"drop_layers,omitempty"`
-	Cut  *cutEntry `json:"cut,omitempty"`
+	Drop  []int     `json:"drop_layers,omitempty"`
+	Refit *Refit    `json:"refit,omitempty"`
+	Cut   *cutEntry `json:"cut,omitempty"`
 }
 
 // Encode is plan.json.
@@ -54,6 +68,9 @@ func (r *Record) Encode() ([]byte, error) {
 		case Drop:
 			f.Stages = append(f.Stages, stageEntry{Drop: s})
 		case *Plan:
+			if r.Refit != nil {
+				f.Stages = append(f.Stages, stageEntry{Refit: r.Refit})
+			}
 			f.Stages = append(f.Stages, stageEntry{Cut: newCutEntry(s)})
 		default:
 			return nil, fmt.Errorf("plan.json has no place for a stage of type %T", s)
@@ -62,7 +79,7 @@ func (r *Record) Encode() ([]byte, error) {
 	return json.Marshal(f)
 }
 
-// DecodeRecord reads plan.json, of this version or the one before, for a model of
+// DecodeRecord reads plan.json, of this version or one before, for a model of
 // configuration cfg, and checks that every stage is one of that model.
 func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
 	var f file
@@ -74,14 +91,21 @@ func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
 		return nil, fmt.Errorf("not a plan; make one with moreau prune --save-plan: format %q, want %q", f.Format, formatName)
 	case f.Version == 1:
 		f.Stages = firstVersion(data)
-	case f.Version != version:
-		return nil, fmt.Errorf("a plan of version %d, this program reads 1 and %d; use the program that wrote it, or a newer one", f.Version, version)
+	case f.Version < 1 || f.Version > version:
+		return nil, fmt.Errorf("a plan of version %d, this program reads 1 to %d; use the program that wrote it, or a newer one", f.Version, version)
 	}
 	if n := cfg.ParamCount(); n != f.ParamsBefore {
 		return nil, fmt.Errorf("a plan of another model: of %d parameters, this one has %d", f.ParamsBefore, n)
 	}
-	r := &Record{f.Program, f.Command, f.Model, f.Weights, f.Scores, f.Seed, cfg, cfg, nil}
+	r := &Record{f.Program, f.Command, f.Model, f.Weights, f.Scores, f.Seed, cfg, cfg, nil, nil}
 	for i, e := range f.Stages {
+		if e.Refit != nil && e.Drop == nil && e.Cut == nil {
+			if r.Refit != nil || i+1 == len(f.Stages) || f.Stages[i+1].Cut == nil {
+				return nil, fmt.Errorf("stage %d: a refit that no cut follows", i+1)
+			}
+			r.Refit = e.Refit
+			continue
+		}
 		s, err := e.stage(r.After)
 		if err != nil {
 			return nil, fmt.Errorf("stage %d: %w", i+1, err)
@@ -101,12 +125,12 @@ func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
 // stage is the stage for a model of configuration c.
 func (e stageEntry) stage(c *model.Config) (stage.Stage, error) {
 	switch {
-	case e.Drop != nil && e.Cut == nil:
+	case e.Drop != nil && e.Cut == nil && e.Refit == nil:
 		return Drop(e.Drop), nil
-	case e.Cut != nil && e.Drop == nil:
+	case e.Cut != nil && e.Drop == nil && e.Refit == nil:
 		return e.Cut.plan(c)
 	}
-	return nil, errors.New("neither layers to drop nor units to cut, which are all the stages this program knows; use a newer one")
+	return nil, errors.New("neither layers to drop, nor units to cut, nor a refit before a cut, which are all the stages this program knows; use a newer one")
 }
 
 // firstVersion is the one stage of a file of version 1: the cut.

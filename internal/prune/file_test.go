@@ -18,7 +18,7 @@ func recorded(t *testing.T, cfg *model.Config, stages ...stage.Stage) (*Record, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Record{"moreau 1", "moreau prune x", "x", "abc", "by hand", 7, cfg, e.After, stages}
+	r := &Record{"moreau 1", "moreau prune x", "x", "abc", "by hand", 7, cfg, e.After, stages, nil}
 	data, err := r.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -45,10 +45,18 @@ func groups(c *model.Config) *model.Config { return c }
 
 // What is read again is what was written, whatever unit of attention the reader has in mind.
 func TestRecordIsReadAgain(t *testing.T) {
-	for _, unit := range []func(*model.Config) *model.Config{groups, (*model.Config).ByQueryHead} {
+	for i, unit := range []func(*model.Config) *model.Config{groups, (*model.Config).ByQueryHead} {
 		cfg, stages := sample(t, unit)
 		for n := range len(stages) + 1 {
 			want, text := recorded(t, cfg, stages[:n]...)
+			if i == 1 && n == 2 {
+				want.Refit = &Refit{Calibration: "c4.jsonl", Rows: 8, SeqLen: 16, SHA256: "cd", Damping: 0.01}
+				data, err := want.Encode()
+				if err != nil {
+					t.Fatal(err)
+				}
+				text = string(data)
+			}
 			for _, reader := range []*model.Config{cfg, config(t, "smollm2-135m")} {
 				got, err := DecodeRecord([]byte(text), reader)
 				if err != nil {
@@ -116,7 +124,8 @@ func TestRefusedRecords(t *testing.T) {
 		"and says 999999999":      func(f map[string]any) { f["params_after"] = 999999999 },
 		"of 999999999 parameters": func(f map[string]any) { f["params_before"] = 999999999 },
 		"want \"moreau-plan\"":    func(f map[string]any) { f["format"] = "moreau-scores" },
-		"a plan of version 3":     func(f map[string]any) { f["version"] = 3 },
+		"a plan of version 4":     func(f map[string]any) { f["version"] = 4 },
+		"a plan of version 0":     func(f map[string]any) { f["version"] = 0 },
 		"no layer 30":             func(f map[string]any) { f["stages"].([]any)[0].(map[string]any)["drop_layers"] = []any{3, 30} },
 		"20 stands behind 20":     func(f map[string]any) { f["stages"].([]any)[0].(map[string]any)["drop_layers"] = []any{20, 20} },
 		"29 layers, the model":    func(f map[string]any) { cutOf(f)["layers"] = append(cutOf(f)["layers"].([]any), map[string]any{}) },
@@ -126,13 +135,19 @@ func TestRefusedRecords(t *testing.T) {
 		"each once":               units("pruned_mlp", func(u []any) []any { u[1] = u[0]; return u }),
 		"channels after it":       units("pruned_mlp", func(u []any) []any { return u[1:] }),
 		"all of a group":          units("pruned_heads", func(u []any) []any { return []any{0, 1, 2} }),
-		"neither layers to drop":  func(f map[string]any) { f["stages"] = append(f["stages"].([]any), map[string]any{"refit": 1}) },
-		"stage 3":                 func(f map[string]any) { f["stages"] = append(f["stages"].([]any), map[string]any{"refit": 1}) },
-		"changed by hand":         func(f map[string]any) { f["stages"] = f["stages"].([]any)[:1] },
-		`units "experts"`:         func(f map[string]any) { cutOf(f)["budget"].(map[string]any)["kinds"] = []any{"experts"} },
-		`layers "4..99"`:          func(f map[string]any) { cutOf(f)["budget"].(map[string]any)["layers"] = "4..99" },
-		"not a plan":              func(f map[string]any) { f["stages"] = 3 },
-		"before the cut":          func(f map[string]any) { cutOf(f)["layers"].([]any)[2].(map[string]any)["heads"] = []any{12, 9} },
+		"neither layers to drop":  func(f map[string]any) { f["stages"] = append(f["stages"].([]any), map[string]any{"graft": 1}) },
+		"stage 3":                 func(f map[string]any) { f["stages"] = append(f["stages"].([]any), map[string]any{"graft": 1}) },
+		"that no cut follows": func(f map[string]any) {
+			f["stages"] = append(f["stages"].([]any), map[string]any{"refit": map[string]any{}})
+		},
+		"stage 2: a refit": func(f map[string]any) {
+			f["stages"] = append([]any{f["stages"].([]any)[0], map[string]any{"refit": map[string]any{}}}, f["stages"].([]any)...)
+		},
+		"changed by hand": func(f map[string]any) { f["stages"] = f["stages"].([]any)[:1] },
+		`units "experts"`: func(f map[string]any) { cutOf(f)["budget"].(map[string]any)["kinds"] = []any{"experts"} },
+		`layers "4..99"`:  func(f map[string]any) { cutOf(f)["budget"].(map[string]any)["layers"] = "4..99" },
+		"not a plan":      func(f map[string]any) { f["stages"] = 3 },
+		"before the cut":  func(f map[string]any) { cutOf(f)["layers"].([]any)[2].(map[string]any)["heads"] = []any{12, 9} },
 	} {
 		var f map[string]any
 		if err := json.Unmarshal([]byte(text), &f); err != nil {
