@@ -75,6 +75,13 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 	if p.Scoring != nil {
 		p.RAM = max(p.RAM, p.Scoring.RAM)
 	}
+	if p.Refit != nil {
+		e, err := j.refit.estimate(p)
+		if err != nil {
+			return p, err
+		}
+		p.RAM, p.Refit.flops = max(p.RAM, resident(j.m.Config, e.Bytes)), e.FLOPs
+	}
 	p.Seconds, err = estimate(ctx, j.be, j.m.Config, j.m.Weights, j.work(p))
 	return p, err
 }

@@ -67,6 +67,7 @@ type RefitPlan struct {
 	prune.Refit
 
 	stage *refit.Refit // once it is known what goes
+	flops float64
 }
 
 func newRefitting(m *load.Model, o CompensateOptions, calib CalibOptions, seed uint64) (*refitting, error) {
@@ -131,7 +132,16 @@ func (f *refitting) stage(be backend.Backend, cut prune.Cut, dir, key string) (*
 	return &refit.Refit{Cut: cut, Fitted: fitted, HeldOut: heldOut, Damping: f.Damping, Backend: be, Store: store}, err
 }
 
-// run runs a refit, of a model of this configuration, as what tells of it says.
+// estimate is what the refit of a cut takes; which units go does not matter.
+func (f *refitting) estimate(p PrunePlan) (stage.Estimate, error) {
+	fitted, heldOut, err := f.batches()
+	if err != nil {
+		return stage.Estimate{}, err
+	}
+	return (&refit.Refit{Cut: p.Cut.Pruned, Fitted: fitted, HeldOut: heldOut}).Estimate(p.Cut.Before)
+}
+
+// runRefit runs a refit, of a model of this configuration, as what tells of it says.
 func runRefit(be backend.Backend, r *refit.Refit, cfg *model.Config, progress Progress, run func() error) error {
 	var done int64
 	r.Done = func(refit.Site) { done++; progress.At(done) }

@@ -76,6 +76,12 @@ func (j *Prune) work(p PrunePlan) work {
 	if p.Scoring != nil {
 		w.addScoring(j.scoring, p.Scoring)
 	}
+	if p.Refit != nil {
+		w.layers[0] += p.Refit.flops
+		for _, t := range p.Texts {
+			w.addEval(p.After, t.Passes)
+		}
+	}
 	for _, t := range p.Texts {
 		w.addEval(p.Before, t.Passes)
 		w.addEval(p.After, t.Passes)

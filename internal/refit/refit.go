@@ -89,11 +89,6 @@ func (r *Refit) gone(p model.Param) (columns []int) {
 	return columns
 }
 
-// Estimate implements stage.Stage: sizes stay.
-func (r *Refit) Estimate(c *model.Config) (stage.Estimate, error) {
-	return stage.Estimate{After: c}, nil
-}
-
 // Run implements stage.Stage. What the store has of this refit already is not computed again.
 func (r *Refit) Run(ctx context.Context, m stage.Model) (stage.Model, error) {
 	ps := r.Projections(m.Config)
