@@ -28,7 +28,7 @@ const (
 
 // CompensateOptions say how what is left is repaired, and on what.
 type CompensateOptions struct {
-	Method  string
+	Method  string  // NoCompensation, or "", or Refitted
 	Rows    int     // of the calibration text, or all of given ids
 	Damping float64 // of the ridge, in mean squares of a projection's inputs
 }
@@ -40,7 +40,9 @@ func DefaultCompensate() CompensateOptions {
 
 func (o CompensateOptions) check() (err error) {
 	switch {
-	case o.Method != NoCompensation && o.Method != Refitted:
+	case o.Method == NoCompensation || o.Method == "":
+		return nil
+	case o.Method != Refitted:
 		err = fmt.Errorf("--compensate %q: want %s or %s", o.Method, NoCompensation, Refitted)
 	case !(o.Damping > 0) || math.IsInf(o.Damping, 0):
 		err = errors.New("--damping wants more than 0")

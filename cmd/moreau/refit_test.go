@@ -1,0 +1,90 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moreau/internal/job"
+)
+
+// refits prunes the built-in model and refits what is left.
+func refits(t *testing.T, out string, flags ...string) ran {
+	t.Helper()
+	return must(t, append([]string{"prune", stories, "--ratio", "20%", "--method", "l2", "--compensate", "refit", "--refit-rows", "64", "-o", out}, flags...)...)
+}
+
+func TestRefitMakesUpForACut(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out.gguf")
+	r := parsed[pruneJSON](t, refits(t, out, "--seq", "64", "--chunks", "16", "--json").stdout)
+	if len(r.Cut) != 1 || len(r.After) != 1 || r.After[0].Perplexity > 0.7*r.Cut[0].Perplexity {
+		t.Errorf("perplexity %+v after the cut, %+v after the refit", r.Cut, r.After)
+	}
+	if p := r.Plan.Refit; p == nil || p.Rows != 64 || p.SeqLen != 128 || p.Calibration != "builtin:stories" || p.Damping != job.DefaultCompensate().Damping || p.Seed != 1 {
+		t.Errorf("the plan says %+v", p)
+	}
+	e := parsed[struct{ Perplexity []job.Measured }](t, must(t, "eval", out, "--ppl", "held-out=builtin:stories", "--seq", "64", "--chunks", "16", "--json").stdout)
+	if want, got := r.After[0].Perplexity, e.Perplexity[0].Perplexity; got < want*(1-1e-6) || got > want*(1+1e-6) {
+		t.Errorf("the file has perplexity %g, prune said %g", got, want)
+	}
+	only(t, filepath.Dir(out), "out.gguf")
+}
+
+// The plan holds all that a refit needs: done again it gives the same bytes, of a folder too,
+// and verify finds the model to be what the plan says.
+func TestRefitByPlan(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.gguf", "a"} {
+		plan, out, again := filepath.Join(dir, name+".json"), filepath.Join(dir, name), filepath.Join(dir, "again-"+name)
+		refits(t, out, "--no-eval", "--save-plan", plan, "--drop-layers", "2")
+		if keys := strings.Join(parsed[savedPlan](t, read(t, plan)).keys(t), " "); keys != "drop_layers refit cut" {
+			t.Errorf("the plan has %s", keys)
+		}
+		must(t, "prune", stories, "--no-eval", "--plan", plan, "-o", again)
+		sameFiles(t, name, out, again)
+		v := parsed[job.VerifyReport](t, must(t, "verify", stories, out, "--plan", plan, "--json").stdout)
+		if !v.Pass || v.Refitted == 0 || v.Relative() > 1e-6 {
+			t.Errorf("%s: verify says %+v", name, v)
+		}
+		if r := run(t.Context(), "verify", stories, out); r.code == exitOK || !strings.Contains(r.message, "--plan") {
+			t.Errorf("%s: without the plan: exit code %d, %q", name, r.code, r.message)
+		}
+	}
+	card := read(t, filepath.Join(dir, "a", "README.md"))
+	if !strings.Contains(card, "- refit: o_proj and down_proj, on 64 x 128 tokens of builtin:stories, no BOS added; damping 0.01\n") {
+		t.Errorf("the card does not say how it was refitted:\n%s", card)
+	}
+}
+
+func TestRefitRefusals(t *testing.T) {
+	dir := t.TempDir()
+	out, text, plan := filepath.Join(dir, "out.gguf"), filepath.Join(dir, "text.txt"), filepath.Join(dir, "plan.json")
+	story, _ := os.ReadFile(filepath.Join("..", "..", "internal", "dataset", "text", "stories.calibration.txt"))
+	write(t, text, string(story))
+	refits(t, out, "--no-eval", "--save-plan", plan, "--calib", text)
+	write(t, text, strings.Replace(string(story), " the ", " a ", -1))
+	refused(t, exitInput, []string{text, "not the text"}, "prune", stories, "--no-eval", "--plan", plan, "-o", out, "--force")
+	refused(t, exitInput, []string{text, "not the text"}, "verify", stories, out, "--plan", plan)
+	if err := os.Remove(text); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, exitInput, []string{text}, "prune", stories, "--no-eval", "--plan", plan, "-o", out, "--force")
+	ids := filepath.Join(dir, "ids.json")
+	write(t, ids, "[[1,2,3,4,5,6]]")
+	for _, c := range []struct {
+		code        int
+		words, args string
+	}{
+		{exitUsage, "--compensate|\"bias\"|refit", "--compensate bias"},
+		{exitUsage, "--damping|more than 0", "--compensate refit --damping 0"},
+		{exitUsage, "--refit-rows|2 to", "--compensate refit --refit-rows 1"},
+		{exitInput, ids + "|two rows", "--compensate refit --ids " + ids},
+	} {
+		refused(t, c.code, strings.Split(c.words, "|"), append([]string{"prune", stories, "--no-eval", "--ratio", "10%", "--method", "l1", "-o", filepath.Join(dir, "x.gguf")}, strings.Fields(c.args)...)...)
+	}
+	refused(t, exitUsage, []string{"plan", "compensate"}, "prune", stories, "--plan", plan, "--compensate", "none", "-o", out)
+	must(t, "prune", stories, "--no-eval", "--ratio", "10%", "--method", "l1", "-o", out, "--force", "--save-plan", plan)
+	refused(t, exitInput, []string{plan, "without a refit"}, "verify", stories, out, "--plan", plan)
+	only(t, dir, "ids.json", "out.gguf", "plan.json")
+}
