@@ -36,7 +36,8 @@ func parse(t *testing.T, args ...string) (job.PruneOptions, map[string]bool) {
 func TestDefaults(t *testing.T) {
 	got, _ := parse(t)
 	want := job.PruneOptions{Program: "moreau " + version, Command: "command", Scoring: job.DefaultScoring(),
-		Budget: job.BudgetOptions{Align: job.AutoAlign, Selection: prune.Local}, Texts: job.TextOptions{Seq: 128, Chunks: 64}}
+		Budget: job.BudgetOptions{Align: job.AutoAlign, Selection: prune.Local}, Texts: job.TextOptions{Seq: 128, Chunks: 64},
+		Compensate: job.CompensateOptions{Method: "none", Rows: 1024, Damping: 0.01}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want\n%+v", got, want)
 	}
@@ -51,7 +52,8 @@ func TestFlagsReachTheOptions(t *testing.T) {
 		"--ratio", "20%", "--layer-ratio", "0.3", "--params", "5M", "--size", "2kB", "--align", "16", "--uniform", "--layers", "1..2", "--heads-only", "--mlp-only", "--selection", "global",
 		"--bos", "always", "--eval-ids", "e.json", "--ppl", "a=b.txt", "--ppl", "c=d=e.txt", "--protocol", "rolling", "--seq", "64", "--max-length", "96", "--chunks", "5",
 		"-o", "out", "--dtype", "bf16", "--shard-size", "3MB", "--force",
-		"--scores", "s.json", "--plan", "p.json", "--force-scores", "--drop-layers", "3", "--save-scores", "t.json", "--save-plan", "q.json", "--dry-run", "--no-eval")
+		"--scores", "s.json", "--plan", "p.json", "--force-scores", "--drop-layers", "3", "--save-scores", "t.json", "--save-plan", "q.json", "--dry-run", "--no-eval",
+		"--compensate", "refit", "--refit-rows", "6", "--damping", "0.5")
 	bf16 := tensor.BF16
 	want := job.PruneOptions{
 		Scoring: job.ScoringOptions{Calib: job.CalibOptions{Text: "c.txt", IDs: "c.json", Rows: 4, SeqLen: 32, Fresh: true, BOS: job.AlwaysBOS},
@@ -62,7 +64,7 @@ func TestFlagsReachTheOptions(t *testing.T) {
 		Texts:  job.TextOptions{Files: []job.NamedFile{{Name: "a", Path: "b.txt"}, {Name: "c", Path: "d=e.txt"}}, IDs: "e.json", Protocol: "rolling", Seq: 64, MaxLength: 96, Chunks: 5, BOS: job.AlwaysBOS},
 		Out:    job.OutOptions{Path: "out", DType: &bf16, ShardBytes: 3e6, Force: true, Threads: 3},
 		Scores: "s.json", Plan: "p.json", AnyWeights: true, DropLayers: "3", SaveScores: "t.json", SavePlan: "q.json", PlanOnly: true, NoEval: true,
-		Program: "moreau " + version, Command: "command",
+		Program: "moreau " + version, Command: "command", Compensate: job.CompensateOptions{Method: "refit", Rows: 6, Damping: 0.5},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want\n%+v", got, want)
