@@ -57,30 +57,3 @@ func TestEnds(t *testing.T) {
 		}
 	}
 }
-
-// A template stands in tokenizer_config.json or in a file of its own.
-func TestChatTemplateFiles(t *testing.T) {
-	files, err := small().HF()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct{ config, jinja, processor, want string }{
-		"none":      {`{}`, "", "", ""},
-		"config":    {`{"chat_template": "C"}`, "", `{"chat_template": "P"}`, "C"},
-		"jinja":     {`{"chat_template": "C"}`, "J", `{"chat_template": "P"}`, "J"},
-		"processor": {`{}`, "", `{"chat_template": "P"}`, "P"},
-	} {
-		dir := t.TempDir()
-		write(t, filepath.Join(dir, "tokenizer.json"), string(files["tokenizer.json"]))
-		write(t, filepath.Join(dir, "tokenizer_config.json"), c.config)
-		if c.jinja != "" {
-			write(t, filepath.Join(dir, "chat_template.jinja"), c.jinja)
-		}
-		if c.processor != "" {
-			write(t, filepath.Join(dir, "chat_template.json"), c.processor)
-		}
-		if v, err := FromHF(dir); err != nil || v.ChatTemplate != c.want {
-			t.Errorf("%s: %q, %v", name, v.ChatTemplate, err)
-		}
-	}
-}

@@ -32,8 +32,9 @@ func FromGGUF(kv map[string]any) (*Vocab, error) {
 		Tokens:       get(g, ggml+"tokens", []string(nil)),
 		Scores:       get(g, ggml+"scores", []float32(nil)),
 		Types:        g.types(),
-		ChatTemplate: get(g, "tokenizer.chat_template", ""),
+		ChatTemplate: get(g, ggufTemplate, ""),
 	}
+	g.otherTemplates(v)
 	if alias, ok := preAliases[v.Pre]; ok {
 		v.Pre = alias
 	}
@@ -182,10 +183,7 @@ func (v *Vocab) GGUF() ([]KeyValue, error) {
 	if v.RemoveExtraSpaces {
 		kv = append(kv, KeyValue{ggml + "remove_extra_whitespaces", true})
 	}
-	if v.ChatTemplate != "" {
-		kv = append(kv, KeyValue{"tokenizer.chat_template", v.ChatTemplate})
-	}
-	return kv, nil
+	return append(kv, v.ggufTemplates()...), nil
 }
 
 func (v *Vocab) allTypes() []int32 {

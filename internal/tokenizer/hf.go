@@ -107,24 +107,7 @@ func (v *Vocab) readConfigs(dir string) error {
 		}
 		v.readEnds(config)
 	}
-	return v.readTemplate(dir)
-}
-
-// readTemplate takes the chat template of a file of its own: chat_template.jinja goes before what
-// tokenizer_config.json says, chat_template.json, of processors, behind it.
-func (v *Vocab) readTemplate(dir string) error {
-	data, err := readFile(filepath.Join(dir, "chat_template.jinja"))
-	if err == nil {
-		v.ChatTemplate = string(data)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if v.ChatTemplate != "" {
-		return nil
-	}
-	o, err := readObject(filepath.Join(dir, "chat_template.json"))
-	v.ChatTemplate = chatTemplate(o["chat_template"])
-	return err
+	return v.readTemplates(dir)
 }
 
 // readObject reads a JSON object; a file that is not there is an empty one.
@@ -160,9 +143,7 @@ func (v *Vocab) apply(config map[string]json.RawMessage) {
 	if add, ok := value[bool](config["add_eos_token"]); ok {
 		v.AddEOS = add
 	}
-	if v.ChatTemplate == "" {
-		v.ChatTemplate = chatTemplate(config["chat_template"])
-	}
+	v.templates(config["chat_template"])
 }
 
 // value reads a JSON value of one type; false for null, another type or nothing.
@@ -182,18 +163,4 @@ func tokenText(raw json.RawMessage) (string, bool) {
 	}
 	token, ok := value[hfAdded](raw)
 	return token.Content, ok
-}
-
-// chatTemplate reads a template, or from a list of named ones the default.
-func chatTemplate(raw json.RawMessage) string {
-	if text, ok := value[string](raw); ok {
-		return text
-	}
-	named, _ := value[[]struct{ Name, Template string }](raw)
-	for _, t := range named {
-		if t.Name == "default" {
-			return t.Template
-		}
-	}
-	return ""
 }

@@ -172,8 +172,8 @@ func (v *Vocab) hfConfig() object {
 	config["tokenizer_class"] = "PreTrainedTokenizerFast"
 	config["clean_up_tokenization_spaces"] = false
 	config["add_bos_token"], config["add_eos_token"] = v.AddBOS, v.AddEOS
-	if v.ChatTemplate != "" {
-		config["chat_template"] = v.ChatTemplate
+	if t := v.hfTemplates(); t != nil {
+		config["chat_template"] = t
 	}
 	return config
 }

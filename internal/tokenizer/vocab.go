@@ -36,10 +36,11 @@ type Vocab struct {
 
 	BOS, EOS, UNK, PAD int // ids, -1 when absent
 	AddBOS, AddEOS     bool
-	AddSpacePrefix     bool   // llama: a blank goes before the text and after each special token (unless Metaspace says otherwise)
-	RemoveExtraSpaces  bool   // llama: outer blanks are cut and runs of blanks become one
-	ChatTemplate       string // Jinja source
-	TurnEnds           []int  // beside EOS, tokens that end an answer, as the files say; Ends knows more
+	AddSpacePrefix     bool              // llama: a blank goes before the text and after each special token (unless Metaspace says otherwise)
+	RemoveExtraSpaces  bool              // llama: outer blanks are cut and runs of blanks become one
+	ChatTemplate       string            // Jinja source
+	OtherTemplates     map[string]string // by name, for other purposes than chats (tool use)
+	TurnEnds           []int             // beside EOS, tokens that end an answer, as the files say; Ends knows more
 
 	// What only a tokenizer.json says.
 	Added        map[int]Match // how literal tokens are found, by id; nil: as llama.cpp does, all of type Control, Unknown and UserDefined as they stand
