@@ -9,17 +9,22 @@ import (
 	"github.com/spf13/cobra"
 
 	"moreau/internal/job"
+	"moreau/internal/task"
 )
 
 // pullOptions are the flags of pull.
 type pullOptions struct {
-	out    string
-	dryRun bool
+	out     string
+	dataset bool
+	include []string
+	dryRun  bool
 }
 
 func (o *pullOptions) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVarP(&o.out, "out", "o", "", "folder that the model goes to")
+	f.StringVarP(&o.out, "out", "o", "", "folder that the model goes to, or that holds data sets: the --data of eval")
+	f.BoolVar(&o.dataset, "dataset", false, "fetch a data set: of those that built-in tasks read, what these need, of others all .parquet, .jsonl and .json files; papers for the data sets of the seven tasks")
+	f.StringArrayVar(&o.include, "include", nil, "files of the data set to fetch instead, repeatable: a pattern such as 'main/test*'")
 	f.BoolVar(&o.dryRun, "dry-run", false, "list the files and stop")
 }
 
@@ -29,13 +34,16 @@ REV is a branch, a tag or a commit (default: main). HF_TOKEN is sent to that hub
 
 A transfer that breaks off goes on when the same command is given again. Files are
 checked against the hashes that the hub states; config.json comes last, so a folder
-that opens as a model is complete.`
+that opens as a model is complete.
+
+With --dataset it is a data set, whose files go to DIR/OWNER/NAME, where
+moreau eval --data DIR finds them.`
 
 func newPullCommand(g *globals) *cobra.Command {
 	o := &pullOptions{}
 	cmd := &cobra.Command{
-		Use: "pull OWNER/NAME[@REV][:FILE.gguf] -o DIR", Short: "Fetch a model from a hub", Long: pullHelp,
-		Example: "  moreau pull HuggingFaceTB/SmolLM2-135M -o smollm2\n  moreau pull OWNER/NAME@main:model-q8_0.gguf -o models",
+		Use: "pull OWNER/NAME[@REV][:FILE.gguf] -o DIR", Short: "Fetch a model or a data set from a hub", Long: pullHelp,
+		Example: "  moreau pull HuggingFaceTB/SmolLM2-135M -o smollm2\n  moreau pull OWNER/NAME@main:model-q8_0.gguf -o models\n  moreau pull --dataset allenai/openbookqa -o data",
 		Args:    oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), g, args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -49,7 +57,24 @@ func (o *pullOptions) run(ctx context.Context, g *globals, name string, stdout, 
 	if os.Getenv("HF_HUB_OFFLINE") == "1" {
 		return job.Usage(fmt.Errorf("HF_HUB_OFFLINE=1 forbids to ask the hub; unset it to pull"))
 	}
-	j, err := job.NewPull(ctx, job.PullOptions{Name: name, Endpoint: os.Getenv("HF_ENDPOINT"), Token: os.Getenv("HF_TOKEN"), Out: o.out})
+	if !o.dataset || name != "papers" {
+		return o.pull(ctx, g, name, stdout, stderr)
+	}
+	tasks, err := task.Load([]string{"papers"})
+	if err != nil {
+		return err
+	}
+	for _, dataset := range task.Datasets(tasks) {
+		if err := o.pull(ctx, g, dataset, stdout, stderr); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pull fetches one model or data set.
+func (o *pullOptions) pull(ctx context.Context, g *globals, name string, stdout, stderr io.Writer) error {
+	j, err := job.NewPull(ctx, job.PullOptions{Name: name, Dataset: o.dataset, Include: o.include, Endpoint: os.Getenv("HF_ENDPOINT"), Token: os.Getenv("HF_TOKEN"), Out: o.out})
 	if err != nil {
 		return err
 	}
@@ -66,7 +91,7 @@ func (o *pullOptions) run(ctx context.Context, g *globals, name string, stdout, 
 	case g.JSON:
 		return printJSON(stdout, r)
 	}
-	fmt.Fprintf(stdout, "%s: %s at %s, %d files, %s\n", o.out, r.Repo, r.Commit, len(r.Files), job.Size(r.Bytes))
+	fmt.Fprintf(stdout, "%s: %s at %s, %d files, %s\n", plan.Out, r.Repo, r.Commit, len(r.Files), job.Size(r.Bytes))
 	return nil
 }
 

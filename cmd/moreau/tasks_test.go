@@ -71,7 +71,7 @@ func TestWrongTasks(t *testing.T) {
 	task, data := capitals(t)
 	eval := []string{"eval", stories, "--tasks"}
 	at := func(flags ...string) []string { return append(eval, flags...) }
-	refused(t, exitInput, []string{"boolq", "fetch the data set aps/super_glue", filepath.Join(data, "aps", "super_glue")}, at("boolq", "--data", data)...)
+	refused(t, exitInput, []string{"boolq", "moreau pull --dataset aps/super_glue -o " + data, filepath.Join(data, "aps", "super_glue")}, at("boolq", "--data", data)...)
 	refused(t, exitInput, []string{"no such folder"}, at("boolq", "--data", filepath.Join(data, "no"))...)
 	refused(t, exitInput, []string{"no.json"}, at("no.json", "--data", data)...)
 	refused(t, exitInput, []string{"bad.json", "docs/formats/tasks.md"}, at(write(t, filepath.Join(data, "bad.json"), "{"), "--data", data)...)

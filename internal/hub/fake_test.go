@@ -22,6 +22,8 @@ const commit = "0123456789abcdef0123456789abcdef01234567"
 // fake is a hub with one repository, o/n, whose large files lie on another host.
 type fake struct {
 	t       *testing.T
+	kind    Kind
+	pages   int // in which the tree is listed; -1: without end, -2: the next one has no cursor
 	files   map[string][]byte
 	large   map[string]bool // sent by the other host
 	hub     *httptest.Server
@@ -39,7 +41,7 @@ type fake struct {
 }
 
 func newFake(t *testing.T) *fake {
-	f := &fake{t: t, files: map[string][]byte{}, large: map[string]bool{}}
+	f := &fake{t: t, kind: Models, files: map[string][]byte{}, large: map[string]bool{}}
 	f.storage = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.leaked = f.leaked || r.Header.Get("Authorization") != ""
 		f.send(w, r, strings.TrimPrefix(r.URL.Path, "/"))
@@ -62,11 +64,19 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 		f.answers = f.answers[1:]
 		return
 	}
-	if r.URL.Path == "/api/models/o/n/revision/main" && r.URL.Query().Get("blobs") == "true" {
+	prefix := ""
+	if f.kind == Datasets {
+		prefix = "/datasets"
+	}
+	switch api := "/api/" + string(f.kind) + "/o/n/"; {
+	case r.URL.Path == api+"revision/main" && r.URL.Query().Get("blobs") == "true":
 		f.list(w)
 		return
+	case r.URL.Path == api+"tree/"+commit && r.URL.Query().Get("recursive") == "true":
+		f.tree(w, r.URL.Query().Get("cursor"))
+		return
 	}
-	name, ok := strings.CutPrefix(r.URL.Path, "/o/n/resolve/"+commit+"/")
+	name, ok := strings.CutPrefix(r.URL.Path, prefix+"/o/n/resolve/"+commit+"/")
 	switch {
 	case !ok:
 		w.WriteHeader(http.StatusNotFound)
@@ -93,6 +103,34 @@ func (f *fake) list(w http.ResponseWriter) {
 		siblings = append(siblings, object{"rfilename": name})
 	}
 	json.NewEncoder(w).Encode(object{"sha": commit, "siblings": siblings})
+}
+
+// tree answers with a page of the listing, whose next one seems to be on the other host.
+func (f *fake) tree(w http.ResponseWriter, cursor string) {
+	type object = map[string]any
+	page, _ := strconv.Atoi(cursor)
+	entries := []object{{"type": "directory", "path": "data", "oid": "of a folder", "size": 0}}
+	for i, name := range f.names {
+		if f.pages > 0 && i%f.pages == page {
+			entries = append(entries, object{"type": "file", "path": name, "size": 1, "oid": "o"})
+		}
+	}
+	for name, data := range f.files {
+		e := object{"type": "file", "path": name, "size": len(data), "oid": blob(data)}
+		if sum := sha256.Sum256(data); f.large[name] {
+			e["oid"], e["lfs"] = "of a pointer", object{"oid": hex.EncodeToString(sum[:]), "size": len(data)}
+		}
+		if page == f.pages-1 {
+			entries = append(entries, e)
+		}
+	}
+	switch {
+	case f.pages == -2:
+		w.Header().Set("Link", "<"+f.storage.URL+`/x>; rel="next"`)
+	case f.pages == -1 || page < f.pages-1:
+		w.Header().Set("Link", fmt.Sprintf(`<%s/x?cursor=%d>; rel="next"`, f.storage.URL, page+1))
+	}
+	json.NewEncoder(w).Encode(entries)
 }
 
 func blob(data []byte) string {
@@ -141,7 +179,7 @@ func (f *fake) client(waits *[]time.Duration) *Client {
 
 func (f *fake) resolve(c *Client) Revision {
 	f.t.Helper()
-	r, err := c.Resolve(f.t.Context(), "o/n", "main")
+	r, err := c.Resolve(f.t.Context(), f.kind, "o/n", "main")
 	if err != nil {
 		f.t.Fatal(err)
 	}

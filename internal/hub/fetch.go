@@ -134,7 +134,11 @@ func (c *Client) address(r Revision, f File) string {
 	for p := range strings.SplitSeq(f.Path, "/") {
 		parts = append(parts, url.PathEscape(p))
 	}
-	return fmt.Sprintf("%s/%s/resolve/%s/%s", c.Endpoint, r.Repo, r.Commit, strings.Join(parts, "/"))
+	host := c.Endpoint
+	if r.Kind == Datasets {
+		host += "/datasets"
+	}
+	return fmt.Sprintf("%s/%s/resolve/%s/%s", host, r.Repo, r.Commit, strings.Join(parts, "/"))
 }
 
 // is says whether the file at path is f: its size, and its hash if that is known.

@@ -1,5 +1,5 @@
-// Package hub fetches models from a Hugging Face-compatible hub: what a revision
-// holds, and file after file, continued where a transfer broke off and checked
+// Package hub fetches models and data sets from a Hugging Face-compatible hub: what a
+// revision holds, and file after file, continued where a transfer broke off and checked
 // against the hashes that the hub states.
 package hub
 
@@ -33,8 +33,18 @@ type Client struct {
 	Pause func(ctx context.Context, n int, asked time.Duration) error
 }
 
+// Kind is what a repository is of: the hub names models and data sets apart.
+type Kind string
+
+// The kinds, as they stand in addresses.
+const (
+	Models   Kind = "models"
+	Datasets Kind = "datasets"
+)
+
 // Revision is one state of a repository.
 type Revision struct {
+	Kind   Kind
 	Repo   string // OWNER/NAME
 	Commit string
 	Files  []File
@@ -59,7 +69,7 @@ func NewClient(endpoint, token string) *Client {
 	return &Client{Endpoint: strings.TrimRight(endpoint, "/"), Token: token, Pause: pause}
 }
 
-// info is what is read of the answer of /api/models/REPO/revision/REV.
+// info is what is read of the answer of /api/KIND/REPO/revision/REV.
 type info struct {
 	SHA      string `json:"sha"`
 	Siblings []struct {
@@ -73,12 +83,48 @@ type info struct {
 	} `json:"siblings"`
 }
 
+func (i info) files() (files []File) {
+	for _, s := range i.Siblings {
+		f := File{Path: s.Name, Size: s.Size, Blob: s.Blob}
+		if s.LFS != nil { // the blob is that of a pointer
+			f.Size, f.SHA256, f.Blob = s.LFS.Size, s.LFS.SHA256, ""
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
 // Resolve finds the commit and the files of a revision: a branch, a tag or a commit.
-func (c *Client) Resolve(ctx context.Context, repo, revision string) (Revision, error) {
+func (c *Client) Resolve(ctx context.Context, kind Kind, repo, revision string) (Revision, error) {
 	what := repo + "@" + revision
-	address := fmt.Sprintf("%s/api/models/%s/revision/%s?blobs=true", c.Endpoint, repo, url.PathEscape(revision))
 	var found info
-	err := c.try(ctx, what, func() error {
+	if _, err := c.ask(ctx, what, fmt.Sprintf("%s/api/%s/%s/revision/%s?blobs=true", c.Endpoint, kind, repo, url.PathEscape(revision)), &found); err != nil {
+		return Revision{}, err
+	}
+	rev := Revision{Kind: kind, Repo: repo, Commit: found.SHA, Files: found.files()}
+	if !commitID.MatchString(rev.Commit) {
+		return rev, fmt.Errorf("%s: %w: the answer names no commit; is %s a model hub?", what, ErrHub, c.Endpoint)
+	}
+	if len(rev.Files) >= manyFiles {
+		var err error
+		if rev.Files, err = c.tree(ctx, rev); err != nil {
+			return rev, err
+		}
+	}
+	for _, f := range rev.Files {
+		if !filepath.IsLocal(filepath.FromSlash(f.Path)) || strings.ContainsAny(f.Path, "\\:") {
+			return rev, fmt.Errorf("%s: %w: it lists the file %q, which would lie outside the folder", what, ErrHub, f.Path)
+		}
+		if f.Size < 0 || f.Size > maxBytes {
+			return rev, fmt.Errorf("%s: %w: it states %d bytes for %s, at most %d are fetched", what, ErrHub, f.Size, f.Path, int64(maxBytes))
+		}
+	}
+	return rev, nil
+}
+
+// ask reads a JSON answer, and gives its header.
+func (c *Client) ask(ctx context.Context, what, address string, into any) (header http.Header, err error) {
+	err = c.try(ctx, what, func() error {
 		ctx, cancel := context.WithTimeout(ctx, stall) // an answer that never ends
 		defer cancel()
 		r, err := c.get(ctx, address, 0)
@@ -89,32 +135,13 @@ func (c *Client) Resolve(ctx context.Context, repo, revision string) (Revision, 
 		if r.StatusCode != http.StatusOK {
 			return refusal(r, what)
 		}
-		if err := json.NewDecoder(io.LimitReader(r.Body, 64<<20)).Decode(&found); err != nil {
+		if err := json.NewDecoder(io.LimitReader(r.Body, 64<<20)).Decode(into); err != nil {
 			return &broken{err}
 		}
+		header = r.Header
 		return nil
 	})
-	if err != nil {
-		return Revision{}, err
-	}
-	rev := Revision{Repo: repo, Commit: found.SHA}
-	if !commitID.MatchString(rev.Commit) {
-		return rev, fmt.Errorf("%s: %w: the answer names no commit; is %s a model hub?", what, ErrHub, c.Endpoint)
-	}
-	for _, s := range found.Siblings {
-		if !filepath.IsLocal(filepath.FromSlash(s.Name)) || strings.ContainsAny(s.Name, "\\:") {
-			return rev, fmt.Errorf("%s: %w: it lists the file %q, which would lie outside the folder", what, ErrHub, s.Name)
-		}
-		f := File{Path: s.Name, Size: s.Size, Blob: s.Blob}
-		if s.LFS != nil { // the blob is that of a pointer
-			f.Size, f.SHA256, f.Blob = s.LFS.Size, s.LFS.SHA256, ""
-		}
-		if f.Size < 0 || f.Size > maxBytes {
-			return rev, fmt.Errorf("%s: %w: it states %d bytes for %s, at most %d are fetched", what, ErrHub, f.Size, f.Path, int64(maxBytes))
-		}
-		rev.Files = append(rev.Files, f)
-	}
-	return rev, nil
+	return header, err
 }
 
 // get asks for the bytes of an address from one on.

@@ -183,11 +183,11 @@ func TestRetries(t *testing.T) {
 		t.Errorf("waits %v, want what Retry-After says", waits)
 	}
 	f.answers = []int{503, 503, 503, 503, 503, 503}
-	if _, err := f.client(nil).Resolve(t.Context(), "o/n", "main"); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "503") || len(f.answers) != 1 {
+	if _, err := f.client(nil).Resolve(t.Context(), Models, "o/n", "main"); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "503") || len(f.answers) != 1 {
 		t.Errorf("%d answers left, error %v", len(f.answers), err)
 	}
 	f.hub.Close()
-	if _, err := f.client(nil).Resolve(t.Context(), "o/n", "main"); !errors.Is(err, ErrHub) {
+	if _, err := f.client(nil).Resolve(t.Context(), Models, "o/n", "main"); !errors.Is(err, ErrHub) {
 		t.Errorf("no server: error %v", err)
 	}
 }
@@ -241,19 +241,19 @@ func TestWaits(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	f := newFake(t)
-	if _, err := f.client(nil).Resolve(t.Context(), "o/n", "v2"); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "o/n@v2") {
+	if _, err := f.client(nil).Resolve(t.Context(), Models, "o/n", "v2"); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "o/n@v2") {
 		t.Errorf("unknown revision: error %v", err)
 	}
 	f.denied = true
 	c := f.client(nil)
 	c.Token = "wrong"
-	if _, err := c.Resolve(t.Context(), "o/n", "main"); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "HF_TOKEN") || !strings.Contains(err.Error(), "gated") {
+	if _, err := c.Resolve(t.Context(), Models, "o/n", "main"); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "HF_TOKEN") || !strings.Contains(err.Error(), "gated") {
 		t.Errorf("wrong token: error %v", err)
 	}
 	f.denied = false
 	for _, name := range []string{"../x", "/etc/x", "a/../../x", `a\x`, "", "C:x"} {
 		f.names = []string{name}
-		if _, err := f.client(nil).Resolve(t.Context(), "o/n", "main"); !errors.Is(err, ErrHub) {
+		if _, err := f.client(nil).Resolve(t.Context(), Models, "o/n", "main"); !errors.Is(err, ErrHub) {
 			t.Errorf("name %q: error %v", name, err)
 		}
 	}
@@ -267,7 +267,7 @@ func TestHostileAnswers(t *testing.T) {
 		`{"sha": "abc", "siblings": [{"rfilename": "x", "size": 9223372036854775807}]}`: "9223372036854775807 bytes for x",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }))
-		_, err := NewClient(server.URL, "").Resolve(t.Context(), "o/n", "main")
+		_, err := NewClient(server.URL, "").Resolve(t.Context(), Models, "o/n", "main")
 		server.Close()
 		if !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), words) {
 			t.Errorf("%s: error %v, want %q", answer, err, words)
@@ -306,5 +306,49 @@ func TestFolder(t *testing.T) {
 	r.Files = r.Files[:2]
 	if r.Folder() != nil {
 		t.Error("a folder without safetensors")
+	}
+}
+
+// A data set has addresses of its own, and is fetched, continued and checked as a model is.
+func TestDataset(t *testing.T) {
+	f, dir := newFake(t), t.TempDir()
+	f.kind, f.cut = Datasets, 30_000
+	f.files["boolq/validation-00000-of-00001.parquet"], f.large["boolq/validation-00000-of-00001.parquet"] = random(100_000), true
+	c := f.client(nil)
+	r := f.resolve(c)
+	if err := c.Fetch(t.Context(), r, r.Files[0], dir, func(int64) {}); err != nil || len(f.ranges) != 3 {
+		t.Errorf("%v, ranges %q", err, f.ranges)
+	}
+	if got, _ := os.ReadFile(filepath.Join(dir, "boolq", "validation-00000-of-00001.parquet")); string(got) != string(f.files[r.Files[0].Path]) {
+		t.Error("the file is not what the hub has")
+	}
+	if _, err := c.Resolve(t.Context(), Models, "o/n", "main"); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), "no such repository") {
+		t.Errorf("as a model: %v", err)
+	}
+}
+
+// Where the first answer may not name all files they are listed page by page, in order, and the
+// token stays with the hub whatever the pages' addresses say.
+func TestListingInPages(t *testing.T) {
+	f := newFake(t)
+	for i := range manyFiles {
+		f.names = append(f.names, fmt.Sprint("data/", i))
+	}
+	f.pages = 3
+	f.files["small.jsonl"], f.files["large.parquet"], f.large["large.parquet"] = random(100), random(1000), true
+	r := f.resolve(f.client(nil))
+	if len(r.Files) != manyFiles+2 || f.leaked {
+		t.Fatalf("%d files; the token reached the other host: %t", len(r.Files), f.leaked)
+	}
+	for _, file := range r.Files {
+		if large := file.Path == "large.parquet"; (large || file.Path == "small.jsonl") && (file.Size != int64(len(f.files[file.Path])) || (file.SHA256 != "") != large || (file.Blob != "") == large) {
+			t.Errorf("%+v", file)
+		}
+	}
+	for pages, words := range map[int]string{-1: "does not end", -2: "without a cursor"} {
+		f.pages = pages
+		if _, err := f.client(nil).Resolve(t.Context(), Models, "o/n", "main"); !errors.Is(err, ErrHub) || !strings.Contains(err.Error(), words) {
+			t.Errorf("%v, want %q", err, words)
+		}
 	}
 }

@@ -88,7 +88,7 @@ func refusal(r *http.Response, what string) error {
 		seconds, _ := strconv.Atoi(r.Header.Get("Retry-After"))
 		return &busy{r.Status, time.Duration(seconds) * time.Second}
 	case r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("%s: %w: access denied%s; check the name, accept the license on the model's page, and set HF_TOKEN to a token that may read it", what, ErrHub, said)
+		return fmt.Errorf("%s: %w: access denied%s; check the name, accept the license on its page, and set HF_TOKEN to a token that may read it", what, ErrHub, said)
 	case r.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("%s: %w: there is no such repository, revision or file%s; check the name, and set HF_TOKEN if it is private", what, ErrHub, said)
 	}

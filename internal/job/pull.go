@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,13 +18,15 @@ import (
 
 // PullOptions say what is fetched from where.
 type PullOptions struct {
-	Name     string // OWNER/NAME, OWNER/NAME@REV or OWNER/NAME@REV:FILE.gguf
-	Endpoint string // "": the default hub
-	Token    string // sent to it, "": none
-	Out      string // folder
+	Name     string   // OWNER/NAME, OWNER/NAME@REV or, of a model, OWNER/NAME@REV:FILE.gguf
+	Dataset  bool     // it names a data set
+	Include  []string // of a data set: patterns of files, none for those that tasks read, or all records
+	Endpoint string   // "": the default hub
+	Token    string   // sent to it, "": none
+	Out      string   // folder; a data set goes to OWNER/NAME in it
 }
 
-// Pull is the job that fetches a model from a hub.
+// Pull is the job that fetches a model or a data set from a hub.
 type Pull struct {
 	o      PullOptions
 	client *hub.Client
@@ -34,6 +37,7 @@ type Pull struct {
 // PullPlan says what will be fetched.
 type PullPlan struct {
 	Pulled
+	Out   string // folder that the files go to
 	Sizes []hub.File
 }
 
@@ -41,24 +45,28 @@ type PullPlan struct {
 func NewPull(ctx context.Context, o PullOptions) (*Pull, error) {
 	parts := hubName.FindStringSubmatch(o.Name)
 	switch {
-	case parts == nil:
-		return nil, Usage(fmt.Errorf("%q: want OWNER/NAME, OWNER/NAME@REV or OWNER/NAME@REV:FILE.gguf", o.Name))
+	case parts == nil || o.Dataset && parts[3] != "":
+		return nil, Usage(fmt.Errorf("%q: want OWNER/NAME, OWNER/NAME@REV or, of a model, OWNER/NAME@REV:FILE.gguf", o.Name))
 	case o.Out == "":
-		return nil, Usage(fmt.Errorf("say where the model goes: -o DIR"))
+		return nil, Usage(fmt.Errorf("say where it goes: -o DIR"))
+	case o.Include != nil && !o.Dataset:
+		return nil, Usage(fmt.Errorf("--include goes with --dataset; one file of a model is OWNER/NAME:FILE.gguf"))
 	}
-	if o.Endpoint == "" {
-		o.Endpoint = hub.DefaultEndpoint
+	j := &Pull{o: o, client: hub.NewClient(cmp.Or(o.Endpoint, hub.DefaultEndpoint), o.Token)}
+	kind := hub.Models
+	if o.Dataset {
+		kind = hub.Datasets
+		j.o.Out = filepath.Join(o.Out, filepath.FromSlash(parts[1]))
 	}
-	revision := parts[2]
-	if revision == "" {
-		revision = "main"
-	}
-	j := &Pull{o: o, client: hub.NewClient(o.Endpoint, o.Token)}
 	var err error
-	if j.rev, err = j.client.Resolve(ctx, parts[1], revision); err != nil {
+	if j.rev, err = j.client.Resolve(ctx, kind, parts[1], cmp.Or(parts[2], "main")); err != nil {
 		return nil, err
 	}
-	j.files, err = choose(j.rev, parts[3])
+	if o.Dataset {
+		j.files, err = chooseRecords(j.rev, o.Include)
+	} else {
+		j.files, err = choose(j.rev, parts[3])
+	}
 	return j, err
 }
 
@@ -82,7 +90,7 @@ func choose(r hub.Revision, gguf string) ([]hub.File, error) {
 
 // Plan says what Execute will fetch.
 func (j *Pull) Plan() PullPlan {
-	p := PullPlan{Pulled{Endpoint: j.client.Endpoint, Repo: j.rev.Repo, Commit: j.rev.Commit}, j.files}
+	p := PullPlan{Pulled{Endpoint: j.client.Endpoint, Repo: j.rev.Repo, Commit: j.rev.Commit}, j.o.Out, j.files}
 	for _, f := range j.files {
 		p.Files, p.Bytes = append(p.Files, f.Path), p.Bytes+f.Size
 	}

@@ -38,28 +38,30 @@ func (d *Data) files(dir, split string) (files []string) {
 
 // hubFiles are the files of a data set's split by the first layout that fits.
 func (d *Data) hubFiles(dir, split string) (files []string) {
+	for _, pattern := range d.patterns(split) {
+		found, _ := fs.Glob(os.DirFS(dir), d.Dataset+"/"+pattern)
+		for _, f := range found {
+			files = append(files, filepath.Join(dir, filepath.FromSlash(f)))
+		}
+		if files != nil {
+			return files
+		}
+	}
+	return nil
+}
+
+// patterns are the names that a split's files may have in a data set, the first that fits counts.
+func (d *Data) patterns(split string) (all []string) {
 	where := layouts
 	if d.Config == "" {
 		where = slices.Concat(layouts, bareLayouts)
 	}
 	for _, layout := range where {
 		for _, name := range append([]string{split}, splitNames[split]...) {
-			pattern := strings.NewReplacer("CONFIG", cmp.Or(d.Config, "*"), "SPLIT", name).Replace(layout)
-			found, _ := fs.Glob(os.DirFS(dir), d.Dataset+"/"+pattern)
-			for _, f := range found {
-				files = append(files, filepath.Join(dir, filepath.FromSlash(f)))
-			}
-			if files != nil {
-				return files
-			}
+			all = append(all, strings.NewReplacer("CONFIG", cmp.Or(d.Config, "*"), "SPLIT", name).Replace(layout))
 		}
 	}
-	return nil
-}
-
-// usual is what a data set's file is called as a rule.
-func (d *Data) usual(split string) string {
-	return cmp.Or(d.Config, "data") + "/" + split + "-00000-of-00001.parquet"
+	return all
 }
 
 // besides are the files of single fields, by the fields' names.

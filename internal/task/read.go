@@ -1,7 +1,6 @@
 package task
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // Read is what Task.Read found.
@@ -56,26 +54,10 @@ func (t *Task) find(dir string) (*Data, []string, error) {
 	}
 	for i := range t.Data {
 		if files := t.Data[i].files(dir, t.Split); files != nil {
-			return &t.Data[i], files, nil
+			return &t.Data[i], files, t.whole(&t.Data[i], files, dir)
 		}
 	}
 	return nil, nil, t.missing(dir)
-}
-
-// missing says what to fetch and where it goes.
-func (t *Task) missing(dir string) error {
-	d := t.Data[0]
-	place := filepath.Join(dir, filepath.FromSlash(cmp.Or(d.File, d.Dataset)))
-	if d.File != "" {
-		return fmt.Errorf("%w %s: there is no %s; put the file there: %w", ErrTask, t.Name, place, fs.ErrNotExist)
-	}
-	for _, d := range t.Data {
-		other := filepath.Join(dir, filepath.FromSlash(d.Dataset))
-		if _, err := os.Stat(other); err == nil && d.Dataset != "" {
-			return fmt.Errorf("%w %s: %s has no file of the split %q; fetch it, such as %s: %w", ErrTask, t.Name, other, t.Split, d.usual(t.Split), fs.ErrNotExist)
-		}
-	}
-	return fmt.Errorf("%w %s: no records in %s; fetch the data set %s from the hub, of it %s, into %s: %w", ErrTask, t.Name, dir, d.Dataset, d.usual(t.Split), place, fs.ErrNotExist)
 }
 
 // hash is the SHA-256 of files, one after the other.

@@ -114,8 +114,9 @@ func TestParquetParts(t *testing.T) {
 // Each thing that can be wrong with records is one line that names file and record.
 func TestWrongRecords(t *testing.T) {
 	for _, c := range []struct{ task, file, text, words string }{
-		{"boolq", "x", "", "fetch the data set aps/super_glue|boolq/validation-00000-of-00001.parquet|aps/super_glue"},
-		{"boolq", "aps/super_glue/boolq/test.jsonl", "{}", `no file of the split "validation"`},
+		{"boolq", "x", "", "moreau pull --dataset aps/super_glue -o|aps/super_glue/boolq/validation-00000-of-00001.parquet"},
+		{"boolq", "aps/super_glue/boolq/test.jsonl", "{}", `no file of the split "validation"|moreau pull --dataset aps/super_glue -o`},
+		{"boolq", "aps/super_glue/boolq/validation-00001-of-00002.parquet", "", "one of 2 files, of which 1 are there|moreau pull --dataset aps/super_glue -o"},
 		{"boolq", "aps/super_glue/boolq/validation.jsonl", "", "no records in it"},
 		{"boolq", "aps/super_glue/boolq/validation.jsonl", "[]", "line 1: want a record"},
 		{"boolq", "aps/super_glue/boolq/validation.jsonl", `{"question": "q", "label": 1}`, `record 0|no field "passage"|"label", "question"`},
@@ -185,5 +186,40 @@ func TestLoad(t *testing.T) {
 		if _, err := task.Load(names); err == nil {
 			t.Errorf("%q are tasks", names)
 		}
+	}
+}
+
+// Of a data set that built-in tasks read their splits are wanted, of all its tasks, in the layout that counts.
+func TestOfDataset(t *testing.T) {
+	for _, c := range []struct{ dataset, listed, wanted string }{
+		{"aps/super_glue", "README.md boolq/test-00000-of-00001.parquet boolq/validation-00000-of-00001.parquet cb/validation-00000-of-00001.parquet", "boolq/validation-00000-of-00001.parquet"},
+		{"allenai/ai2_arc", "ARC-Easy/test-00001-of-00002.parquet ARC-Challenge/test-00000-of-00001.parquet ARC-Easy/test-00000-of-00002.parquet ARC-Easy/train-00000-of-00001.parquet",
+			"ARC-Easy/test-00001-of-00002.parquet ARC-Easy/test-00000-of-00002.parquet ARC-Challenge/test-00000-of-00001.parquet"},
+		{"ybisk/piqa", "plain_text/validation/0000.parquet plain_text/train/0000.parquet", "plain_text/validation/0000.parquet"},
+		{"baber/piqa", "piqa.py", ""},
+	} {
+		got, known, err := task.OfDataset(c.dataset, strings.Fields(c.listed))
+		if err != nil || !known || strings.Join(got, " ") != c.wanted {
+			t.Errorf("%s: %q, %t, %v", c.dataset, got, known, err)
+		}
+	}
+	if _, known, err := task.OfDataset("o/n", nil); known || err != nil {
+		t.Error("o/n is known", err)
+	}
+	tasks, err := task.Load([]string{"papers"})
+	if want := "aps/super_glue baber/piqa Rowan/hellaswag allenai/winogrande allenai/ai2_arc allenai/openbookqa"; err != nil || strings.Join(task.Datasets(tasks), " ") != want {
+		t.Error(task.Datasets(tasks), err)
+	}
+}
+
+// Whose data set no built-in task knows is told what of it to fetch.
+func TestMissingOwnDataset(t *testing.T) {
+	mine, err := task.Parse("mine.json", []byte(`{"name": "mine", "metric": "acc", "split": "test", "context": "c", "choices": ["a", "b"], "gold": "0", "data": [{"dataset": "o/n", "config": "en"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if _, err := mine.Read(dir, 0); err == nil || !strings.Contains(err.Error(), "moreau pull --dataset o/n --include 'en/test*' -o "+dir+" ") {
+		t.Error(err)
 	}
 }
