@@ -100,7 +100,11 @@ func (s speaker) say(ctx context.Context, before string) error {
 		return err
 	}
 	fmt.Fprintln(s.stdout, before)
-	fmt.Fprintf(s.stderr, "prompt of %d tokens, %.1f tokens/s; %d new tokens, %.1f tokens/s\n", c.Prompt, c.PromptRate, len(c.IDs), c.Rate)
+	known := ""
+	if c.New < c.Prompt {
+		known = fmt.Sprintf(" (%d known)", c.Prompt-c.New)
+	}
+	fmt.Fprintf(s.stderr, "prompt of %d tokens%s, %.1f tokens/s; %d new tokens, %.1f tokens/s\n", c.Prompt, known, c.PromptRate, len(c.IDs), c.Rate)
 	return nil
 }
 

@@ -33,6 +33,7 @@ type Generate struct {
 	ids  []int32
 	tok  tokenizer.Tokenizer  // nil: none
 	w    *transformer.Compact // nil before the first continuation
+	g    *generate.Generator  // of w
 	chat *conversation        // nil: none
 }
 
@@ -42,6 +43,7 @@ type Continuation struct {
 	IDs        []int   `json:"ids"`
 	Rate       float64 `json:"tokens_per_second"` // after the first token
 	Prompt     int     `json:"prompt_tokens"`
+	New        int     `json:"-"`                        // of them, those that were computed: the beginning of a conversation is known
 	PromptRate float64 `json:"prompt_tokens_per_second"` // until the first token, weights being in memory
 	Ended      bool    `json:"ended"`                    // by a token that ends texts or turns, or a stop string
 }
@@ -86,23 +88,24 @@ func (o GenerateOptions) check() error {
 // Close frees the weights and closes the model.
 func (j *Generate) Close() error {
 	if j.w != nil {
+		j.g.Close()
 		j.w.Free()
 	}
 	return j.m.Close()
 }
 
-// weights are kept as they are stored, from the first continuation on.
-func (j *Generate) weights(ctx context.Context) (*transformer.Compact, error) {
+// load reads the weights, which are kept as they are stored, before the first continuation.
+func (j *Generate) load(ctx context.Context) error {
 	if j.w != nil {
-		return j.w, nil
+		return nil
 	}
 	w := transformer.NewCompact(j.be, j.m.Weights)
 	if err := w.Load(ctx, j.m.Config.Params()); err != nil {
 		w.Free()
-		return nil, Blame(j.m, err)
+		return Blame(j.m, err)
 	}
-	j.w = w
-	return w, nil
+	j.w, j.g = w, generate.New(transformer.New(j.be, j.m.Config), w)
+	return nil
 }
 
 func (j *Generate) fromIDs() error {
@@ -147,8 +150,7 @@ func (j *Generate) encode(text string) (ids []int32) {
 // was heard last.
 func (j *Generate) Execute(ctx context.Context, emit func(piece string)) (Continuation, error) {
 	c := Continuation{Prompt: len(j.ids)}
-	w, err := j.weights(ctx)
-	if err != nil {
+	if err := j.load(ctx); err != nil {
 		return c, err
 	}
 	var text strings.Builder
@@ -159,7 +161,7 @@ func (j *Generate) Execute(ctx context.Context, emit func(piece string)) (Contin
 	stop, stopped := stopper{stops: j.o.Stop}, false
 	start := time.Now()
 	first := start
-	n, err := generate.Tokens(ctx, transformer.New(j.be, j.m.Config), w, j.ids, j.ends(), j.o.Options, func(id int) bool {
+	n, err := j.g.Tokens(ctx, j.ids, j.ends(), j.o.Options, func(id int) bool {
 		if len(c.IDs) == 0 {
 			first = time.Now()
 		}
@@ -177,6 +179,7 @@ func (j *Generate) Execute(ctx context.Context, emit func(piece string)) (Contin
 	}
 	c.Text = text.String()
 	c.Ended = stopped || n < min(j.o.Tokens, j.m.Config.MaxPositions-len(j.ids))
+	c.New = c.Prompt - j.g.Kept()
 	c.rates(first.Sub(start), time.Since(first))
 	if j.chat != nil {
 		j.chat.add(assistant, c.Text)
@@ -187,7 +190,7 @@ func (j *Generate) Execute(ctx context.Context, emit func(piece string)) (Contin
 // rates takes how long it was until the first token and from there to the last.
 func (c *Continuation) rates(prompt, rest time.Duration) {
 	if len(c.IDs) > 0 {
-		c.PromptRate = float64(c.Prompt) / prompt.Seconds()
+		c.PromptRate = float64(c.New) / prompt.Seconds()
 	}
 	if n := len(c.IDs) - 1; n > 0 {
 		c.Rate = float64(n) / rest.Seconds()

@@ -38,6 +38,9 @@ func (s *Session) Close() {
 	}
 }
 
+// Keep forgets all but the first n tokens, of as many at least.
+func (s *Session) Keep(n int) { s.cache.used = n }
+
 // Append runs ids after what came before and returns the logits [V] of the last one.
 func (s *Session) Append(ctx context.Context, ids []int32) ([]float32, error) {
 	if s.cache.used+len(ids) > s.cache.capacity {
