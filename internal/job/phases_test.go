@@ -1,7 +1,10 @@
 package job
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -42,31 +45,36 @@ func (c *contract) End(float64) {
 
 func (c *contract) Note(string) {}
 
-// Every phase of every job that measures, scores, writes or times tells its progress as Progress says.
-func TestProgressOfEveryPhase(t *testing.T) {
-	dir, data := t.TempDir(), records(t)
+// phased is a job with its phases.
+type phased struct {
+	name   string
+	phases []Phase
+	out    string // what it writes, "" for nothing
+	run    func(context.Context, Progress) error
+}
+
+// phasedJobs are those that measure, score, write or time; they write in dir, and the first
+// makes a model that others read.
+func phasedJobs(t *testing.T, dir string) []phased {
+	data := records(t)
 	be := mustCPU(t)
 	docs := filepath.Join(dir, "docs.jsonl")
 	put(t, docs, `{"text": "Once upon a time."}`+"\n"+`{"text": "There was a cat."}`+"\n"+`{"text": "It sat."}`)
 	out := func(name string) OutOptions { return OutOptions{Path: filepath.Join(dir, name), ShardBytes: 300e3} }
-	eval := func(model string, o EvalOptions) func(Progress) error {
-		return func(progress Progress) error {
+	eval := func(model string, o EvalOptions) func(context.Context, Progress) error {
+		return func(ctx context.Context, progress Progress) error {
 			o.Mean = "papers"
 			j, err := NewEval([]string{model}, be, o)
 			if err != nil {
 				return err
 			}
 			defer j.Close()
-			_, err = j.Execute(t.Context(), j.Plan(), progress)
+			_, err = j.Execute(ctx, j.Plan(), progress)
 			return err
 		}
 	}
-	for _, job := range []struct {
-		name   string
-		phases []Phase
-		run    func(Progress) error
-	}{
-		{"convert", []Phase{Writing}, func(progress Progress) error {
+	return []phased{
+		{"convert", []Phase{Writing}, filepath.Join(dir, "model"), func(ctx context.Context, progress Progress) error {
 			j, err := NewConvert(load.Builtin, out("model"))
 			if err != nil {
 				return err
@@ -75,13 +83,13 @@ func TestProgressOfEveryPhase(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = j.Execute(t.Context(), p, progress)
+			_, err = j.Execute(ctx, p, progress)
 			return err
 		}},
-		{"eval of rows", []Phase{Perplexity}, eval(load.Builtin, EvalOptions{Texts: &TextOptions{Seq: 512, Chunks: 9}})},
-		{"eval of documents", []Phase{Perplexity}, eval(load.Builtin, EvalOptions{Texts: &TextOptions{Files: []NamedFile{{"docs", docs}}, Protocol: "rolling", Seq: 8}})},
-		{"eval of tasks", []Phase{Answering, Answering}, eval(filepath.Join(dir, "model"), EvalOptions{Tasks: TaskOptions{Names: []string{"piqa", "openbookqa"}, Data: data}, Out: filepath.Join(dir, "r.json")})},
-		{"synth", []Phase{Writing}, func(progress Progress) error {
+		{"eval of rows", []Phase{Perplexity}, "", eval(load.Builtin, EvalOptions{Texts: &TextOptions{Seq: 512, Chunks: 9}})},
+		{"eval of documents", []Phase{Perplexity}, "", eval(load.Builtin, EvalOptions{Texts: &TextOptions{Files: []NamedFile{{"docs", docs}}, Protocol: "rolling", Seq: 8}})},
+		{"eval of tasks", []Phase{Answering, Answering}, filepath.Join(dir, "r.json"), eval(filepath.Join(dir, "model"), EvalOptions{Tasks: TaskOptions{Names: []string{"piqa", "openbookqa"}, Data: data}, Out: filepath.Join(dir, "r.json")})},
+		{"synth", []Phase{Writing}, filepath.Join(dir, "random"), func(ctx context.Context, progress Progress) error {
 			j, err := NewSynth(SynthOptions{Like: load.Builtin, Out: out("random")})
 			if err != nil {
 				return err
@@ -90,33 +98,78 @@ func TestProgressOfEveryPhase(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = j.Execute(t.Context(), p, progress)
+			_, err = j.Execute(ctx, p, progress)
 			return err
 		}},
-		{"score", []Phase{Scoring}, func(progress Progress) error {
+		{"score", []Phase{Scoring}, filepath.Join(dir, "s.json"), func(ctx context.Context, progress Progress) error {
 			j := newScore(t, quick("moreau"), filepath.Join(dir, "s.json"))
 			p, err := j.Plan()
 			if err != nil {
 				return err
 			}
-			_, err = j.Execute(t.Context(), p, progress)
+			_, err = j.Execute(ctx, p, progress)
 			return err
 		}},
-		{"bench", []Phase{TimingStep, TimingOps}, func(progress Progress) error {
+		{"bench", []Phase{TimingStep, TimingOps}, "", func(ctx context.Context, progress Progress) error {
 			j, err := NewBench(be, nil, BenchOptions{Like: []string{load.Builtin}, Rows: 1, SeqLen: 8})
 			if err != nil {
 				return err
 			}
-			_, err = j.Execute(t.Context(), j.Plan(), progress)
+			_, err = j.Execute(ctx, j.Plan(), progress)
 			return err
 		}},
-	} {
+	}
+}
+
+// Every phase of every job tells its progress as Progress says.
+func TestProgressOfEveryPhase(t *testing.T) {
+	for _, job := range phasedJobs(t, t.TempDir()) {
 		c := &contract{of: job.name, t: t}
-		if err := job.run(c); err != nil {
+		if err := job.run(t.Context(), c); err != nil {
 			t.Errorf("%s: %v", job.name, err)
 		}
 		if !slices.Equal(c.phases, job.phases) || c.open {
 			t.Errorf("%s: phases %v, want %v; open: %t", job.name, c.phases, job.phases, c.open)
+		}
+	}
+}
+
+// interrupting cancels when a phase, counted from 0, first tells its progress.
+type interrupting struct {
+	heard
+	cancel context.CancelFunc
+	phase  int
+	after  int // calls after that
+}
+
+func (i *interrupting) At(done int64) {
+	i.heard.At(done)
+	if len(i.phases) == i.phase+1 {
+		i.cancel()
+		i.after++
+	}
+}
+
+// Every phase of every job ends soon after an interruption, and so does the job: no next phase, no output.
+func TestEveryPhaseIsInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	for _, job := range phasedJobs(t, dir) {
+		for phase := range job.phases {
+			ctx, cancel := context.WithCancel(t.Context())
+			p := &interrupting{cancel: cancel, phase: phase}
+			err := job.run(ctx, p)
+			cancel()
+			if !errors.Is(err, context.Canceled) || len(p.phases) != phase+1 || len(p.ends) != phase || p.after > 2 {
+				t.Errorf("%s, phase %d: %v after %d phases, %d of which ended, and %d more calls", job.name, phase, err, len(p.phases), len(p.ends), p.after)
+			}
+			if _, err := os.Stat(job.out); job.out != "" && err == nil {
+				t.Errorf("%s, phase %d: there is an output", job.name, phase)
+			}
+		}
+		if job.name == "convert" {
+			if err := job.run(t.Context(), &heard{}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
