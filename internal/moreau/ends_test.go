@@ -1,6 +1,7 @@
 package moreau
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -8,7 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"moreau/internal/backend"
+	"moreau/internal/backend/dry"
+	"moreau/internal/checkpoint"
+	"moreau/internal/goldentest"
+	"moreau/internal/model"
 	"moreau/internal/output"
+	"moreau/internal/transformer"
 )
 
 // A scratch file whose places no state file says is of no use to anybody: it goes with the run
@@ -72,5 +79,65 @@ func TestFreeWaitsForWrites(t *testing.T) {
 	store.Free()
 	if n := int(file.writes.Load()); n != len(r.moving) || file.early.Load() || !file.closed.Load() {
 		t.Errorf("%d of %d writes are done, closed before: %t", n, len(r.moving), file.early.Load())
+	}
+}
+
+// unreliable is a Store whose call number good fails, the first counted as 0.
+type unreliable struct {
+	Store
+	good int
+}
+
+var errUnreliable = errors.New("unreliable")
+
+func (u *unreliable) fails() error {
+	if u.good--; u.good == -1 {
+		return errUnreliable
+	}
+	return nil
+}
+
+func (u *unreliable) Open(a Array, p model.Param) (backend.Buffer, error) {
+	if err := u.fails(); err != nil {
+		return nil, err
+	}
+	return u.Store.Open(a, p)
+}
+
+func (u *unreliable) Close(a Array, p model.Param, b backend.Buffer, changed bool) error {
+	if !changed { // nothing is written, so nothing fails
+		return u.Store.Close(a, p, b, changed)
+	}
+	return errors.Join(u.Store.Close(a, p, b, changed), u.fails())
+}
+
+// Whatever array cannot be read or written, the run ends with that error and with no result, and gives its memory back.
+func TestStoreFails(t *testing.T) {
+	g := goldentest.Open(t, "llama_gqa_rope3")
+	moving := g.Config.Params()[1:8]
+	for _, threshold := range []Threshold{None, CoupledUnits, Rows} {
+		for good := 0; ; good++ {
+			be := dry.New()
+			store := &unreliable{NewMemory(be), good}
+			tr, w := transformer.New(be, g.Config), transformer.NewDry(be, checkpoint.Memory{})
+			objective := func(ctx context.Context, _ int, w transformer.WeightSource, sink transformer.GradSink) (float64, error) {
+				return tr.LossAndGrad(ctx, g.Batch(t), w, sink)
+			}
+			trace, err := Run(t.Context(), be, g.Config, w, moving, objective,
+				Options{Steps: 2, Avg: 1, Std: 0.05, LR: 0.05, Rho: 0.5, Eta: 0.003, Threshold: threshold, Noise: Counter(be, 7), Store: store}, nil)
+			store.Free()
+			if be.Live() > int64(8*4*24*g.Config.HeadDim) {
+				t.Fatalf("threshold %d, call %d fails: %d bytes are not given back", threshold, good, be.Live())
+			}
+			if store.good >= 0 {
+				if err != nil || good < 4*len(moving) {
+					t.Errorf("threshold %d: %v after %d calls", threshold, err, good)
+				}
+				break
+			}
+			if !errors.Is(err, errUnreliable) || trace != nil {
+				t.Fatalf("threshold %d: call %d fails: %v", threshold, good, err)
+			}
+		}
 	}
 }

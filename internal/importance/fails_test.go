@@ -1,0 +1,82 @@
+package importance
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"moreau/internal/backend"
+	"moreau/internal/backend/dry"
+	"moreau/internal/checkpoint"
+	"moreau/internal/goldentest"
+	"moreau/internal/model"
+	"moreau/internal/transformer"
+)
+
+// unreadable is a weight source whose call number good fails, the first counted as 0.
+type unreadable struct {
+	transformer.WeightSource
+	good, lent int
+}
+
+var errUnreadable = errors.New("unreadable")
+
+func (u *unreadable) fails() error {
+	if u.good--; u.good == -1 {
+		return errUnreadable
+	}
+	return nil
+}
+
+func (u *unreadable) Weight(p model.Param) (backend.Buffer, error) {
+	if err := u.fails(); err != nil {
+		return nil, err
+	}
+	u.lent++
+	return u.WeightSource.Weight(p)
+}
+
+func (u *unreadable) Release(p model.Param, b backend.Buffer) {
+	u.lent--
+	u.WeightSource.Release(p, b)
+}
+
+// Whatever weight or batch of a scoring run cannot be read, the error comes back, no more is
+// read, and everything is given back.
+func TestMethodsFailWithTheWeights(t *testing.T) {
+	g := goldentest.Open(t, "llama_gqa_rope3")
+	for _, method := range Methods {
+		for salience := range saliences {
+			for good := 0; ; good++ {
+				be := dry.New()
+				run := goldenRun(t, be, g, salience)
+				run.Options.Moreau.Noise = nil
+				run.Options.Moreau.Steps = 2
+				if method.Check(run.Options) != nil {
+					break
+				}
+				w := &unreadable{WeightSource: transformer.NewDry(be, checkpoint.Memory{}), good: good}
+				batch := run.Batch
+				run.Weights, run.Batch = w, func(step int) (transformer.Batch, error) {
+					if err := w.fails(); err != nil {
+						return transformer.Batch{}, err
+					}
+					return batch(step)
+				}
+				_, err := method.Score(context.Background(), run)
+				if w.lent != 0 || be.Live() > int64(8*4*24*g.Config.HeadDim) {
+					t.Fatalf("%s, %s: call %d fails: %d weights and %d bytes are not given back", method.Name, salience, good, w.lent, be.Live())
+				}
+				if w.good >= 0 {
+					if err != nil || method.Name != "random" && good < 10 {
+						t.Errorf("%s, %s: %v after %d calls", method.Name, salience, err, good)
+					}
+					break
+				}
+				if !errors.Is(err, errUnreadable) || w.good != -1 {
+					t.Fatalf("%s, %s: call %d fails, and %d more are made: %v", method.Name, salience, good, -1-w.good, err)
+				}
+			}
+		}
+	}
+}
