@@ -15,10 +15,10 @@ const logitsBytes = 16 << 20
 // [hi-lo, V] are only valid during the call and may be changed.
 func (p *pass) eachLogits(ctx context.Context, f func(logits backend.Buffer, lo, hi int) error) error {
 	h, rstd, err := p.normed()
+	defer p.release(h, rstd)
 	if err != nil {
 		return err
 	}
-	defer p.release(h, rstd)
 	return p.with(p.head(), func(w backend.Buffer) error { return p.eachRows(ctx, h, w, f) })
 }
 
