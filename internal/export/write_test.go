@@ -136,3 +136,30 @@ func TestWriteLeavesNothing(t *testing.T) {
 		}
 	}
 }
+
+// Whatever tensor cannot be read, nothing is written, and the error says so.
+func TestEveryReadFails(t *testing.T) {
+	for _, name := range []string{"out.gguf", "out"} {
+		for good := int64(0); ; good++ {
+			dir := t.TempDir()
+			m := cut(tiny(t, "phi3", ""), 1)
+			broken := &goldentest.Unreadable{Checkpoint: m.Weights, Good: good}
+			m.Weights = broken
+			p, err := NewPlan(m, filepath.Join(dir, name), Options{ShardBytes: 2000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = p.Write(t.Context(), nil)
+			entries, _ := os.ReadDir(dir)
+			if !broken.Reached() {
+				if err != nil || len(entries) != 1 || good < 10 {
+					t.Errorf("%s: %v after %d reads, %d files", name, err, good, len(entries))
+				}
+				break
+			}
+			if !errors.Is(err, goldentest.ErrUnreadable) || len(entries) != 0 {
+				t.Fatalf("%s: read %d fails: %v, %d files", name, good, err, len(entries))
+			}
+		}
+	}
+}

@@ -4,17 +4,20 @@
 package goldentest
 
 import (
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"moreau/internal/backend"
 	"moreau/internal/checkpoint"
 	"moreau/internal/load"
 	"moreau/internal/model"
+	"moreau/internal/tensor"
 	"moreau/internal/transformer"
 )
 
@@ -201,3 +204,24 @@ func (p pieces) Upload(dst backend.Buffer, fill func(part []float32, lo int)) {
 	}
 	p.Backend.Upload(dst, func(part []float32, lo int) { copy(part, host[lo:]) })
 }
+
+// ErrUnreadable is the error of an Unreadable checkpoint.
+var ErrUnreadable = errors.New("unreadable")
+
+// Unreadable is a checkpoint of which one read fails: that after so many good ones.
+type Unreadable struct {
+	checkpoint.Checkpoint
+	Good  int64
+	reads atomic.Int64
+}
+
+// Read implements checkpoint.Checkpoint.
+func (u *Unreadable) Read(name string) (tensor.Tensor, error) {
+	if u.reads.Add(1) == u.Good+1 {
+		return tensor.Tensor{}, ErrUnreadable
+	}
+	return u.Checkpoint.Read(name)
+}
+
+// Reached says whether the read that fails was asked for.
+func (u *Unreadable) Reached() bool { return u.reads.Load() > u.Good }

@@ -9,6 +9,7 @@ import (
 
 	"moreau/internal/backend"
 	"moreau/internal/checkpoint"
+	"moreau/internal/goldentest"
 	"moreau/internal/model"
 	"moreau/internal/tensor"
 )
@@ -252,6 +253,49 @@ func TestBounds(t *testing.T) {
 		_, bound := Bound(p.pruned.Weights)
 		if f, err := prove(t, p.be, p); err != nil || !f.pass(bound) || f.pass(1e-4) || f.Worst == 0 {
 			t.Errorf("%v: %v, %+v", d, err, f)
+		}
+	}
+}
+
+// Whatever tensor of either model cannot be read, no proof is given, the error says so, and
+// all memory comes back.
+func TestEveryReadFails(t *testing.T) {
+	for _, dense := range []bool{true, false} {
+		for good := int64(0); ; good++ {
+			p := newPair(t, cuts["channels"], tensor.F32)
+			m := &p.pruned
+			if dense {
+				m = &p.dense
+			}
+			broken := &goldentest.Unreadable{Checkpoint: m.Weights, Good: good}
+			m.Weights = broken
+			err := func() error {
+				d, _, err := SameLayers(t.Context(), p.be, p.dense, p.pruned)
+				if err != nil {
+					return err
+				}
+				match, err := FindUnits(p.be, d, p.pruned)
+				if err != nil {
+					return err
+				}
+				if _, err := Compare(t.Context(), p.be, d, p.pruned, match, p.batch); err != nil {
+					return err
+				}
+				_, err = Embedding(p.be, d, p.pruned)
+				return err
+			}()
+			if p.be.live > tables {
+				t.Fatalf("dense %t: read %d fails: %d buffers are still there: %v", dense, good, p.be.live, err)
+			}
+			if !broken.Reached() {
+				if err != nil || good < 10 {
+					t.Errorf("dense %t: %v after %d reads", dense, err, good)
+				}
+				break
+			}
+			if !errors.Is(err, goldentest.ErrUnreadable) {
+				t.Fatalf("dense %t: read %d fails: %v", dense, good, err)
+			}
 		}
 	}
 }
