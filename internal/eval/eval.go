@@ -3,8 +3,9 @@ package eval
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"moreau/internal/transformer"
@@ -25,51 +26,84 @@ type Result struct {
 // passTokens is how many positions go through the model at once.
 const passTokens = 2048
 
+// Chunk is what was measured of a row or a document.
+type Chunk struct {
+	NLL    float64 `json:"nll"`    // -log p, summed over its predicted tokens, in nats
+	Tokens int     `json:"tokens"` // that are predicted
+}
+
 // Perplexity runs rows through the model, each a sequence of its own, and
-// averages the next-token cross-entropy over all predicted tokens. progress,
-// if not nil, hears of rows done.
-func Perplexity(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, rows [][]int32, progress func(done int)) (Result, error) {
-	r := Result{Rows: len(rows)}
-	start := time.Now()
-	var sums, tokens []float64
-	for lo := 0; lo < len(rows); {
+// averages the next-token cross-entropy over all predicted tokens. known are the
+// chunks of the first rows, from an evaluation that was interrupted; emit, if not
+// nil, is handed those of each pass.
+func Perplexity(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, rows [][]int32, known []Chunk, emit func(more []Chunk) error) (Result, error) {
+	m := newMeter(known, emit)
+	for lo := len(known); lo < len(rows); {
 		hi := lo + together(rows[lo:])
 		b, err := transformer.NewBatch(rows[lo:hi])
 		if err != nil {
-			return r, err
+			return Result{}, err
 		}
 		nll, err := tr.NLL(ctx, b, w)
 		if err != nil {
-			return r, err
+			return Result{}, err
 		}
+		var more []Chunk
 		for i := range b.B {
-			s := total(nll[i*b.T : (i+1)*b.T])
-			n := len(rows[lo+i]) - 1
-			r.ChunkNLL = append(r.ChunkNLL, s/float64(max(1, n)))
-			sums, tokens = append(sums, s), append(tokens, float64(n))
-			r.Tokens += n
+			more = append(more, Chunk{total(nll[i*b.T : (i+1)*b.T]), len(rows[lo+i]) - 1})
+		}
+		if err := m.add(more...); err != nil {
+			return Result{}, err
 		}
 		lo = hi
-		if progress != nil {
-			progress(hi)
+	}
+	return m.result()
+}
+
+// meter gathers chunks.
+type meter struct {
+	chunks []Chunk
+	known  int // of them are from before
+	emit   func(more []Chunk) error
+	start  time.Time
+}
+
+func newMeter(known []Chunk, emit func(more []Chunk) error) *meter {
+	return &meter{slices.Clone(known), len(known), emit, time.Now()}
+}
+
+func (m *meter) add(more ...Chunk) error {
+	m.chunks = append(m.chunks, more...)
+	if m.emit == nil {
+		return nil
+	}
+	return m.emit(more)
+}
+
+// result computes the figures of all chunks; the rate is of those that were measured now.
+func (m *meter) result() (Result, error) {
+	r := Result{Rows: len(m.chunks)}
+	var sums, tokens []float64
+	now := 0
+	for i, c := range m.chunks {
+		r.ChunkNLL = append(r.ChunkNLL, c.NLL/float64(max(1, c.Tokens)))
+		sums, tokens = append(sums, c.NLL), append(tokens, float64(c.Tokens))
+		r.Tokens += c.Tokens
+		if i >= m.known {
+			now += c.Tokens + 1
 		}
 	}
 	if r.Tokens == 0 {
-		return r, fmt.Errorf("no token to predict: rows need at least two tokens")
+		return r, errors.New("no token to predict: rows need at least two tokens, documents one")
 	}
-	return r, r.finish(sums, tokens, start)
-}
-
-// finish computes the figures of losses in nats and the tokens that they are of, one a chunk.
-func (r *Result) finish(sums, tokens []float64, start time.Time) error {
 	r.MeanNLL = total(sums) / float64(r.Tokens)
 	r.Perplexity = math.Exp(r.MeanNLL)
 	if err := transformer.Finite("the perplexity", r.Perplexity); err != nil {
-		return err
+		return r, err
 	}
 	r.Stderr = r.Perplexity * ratioError(sums, tokens)
-	r.TokensPerSecond = float64(r.Tokens+r.Rows) / time.Since(start).Seconds()
-	return nil
+	r.TokensPerSecond = float64(now) / time.Since(m.start).Seconds()
+	return r, nil
 }
 
 // together is how many of the first rows go through the model at once: as many as have

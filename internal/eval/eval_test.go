@@ -2,7 +2,9 @@ package eval_test
 
 import (
 	"context"
+	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -30,7 +32,7 @@ func (c *counting) EmbeddingForward(out, table backend.Buffer, ids []int32, C in
 type measured struct {
 	eval.Result
 	passes []int // positions of each
-	done   []int // as progress heard
+	chunks []int // of each
 }
 
 func measure(t *testing.T, rows [][]int32) measured {
@@ -44,8 +46,8 @@ func measure(t *testing.T, rows [][]int32) measured {
 	cfg.MaxPositions = 4096
 	c := &counting{Backend: be}
 	var m measured
-	m.Result, err = eval.Perplexity(context.Background(), transformer.New(c, &cfg), transformer.NewStreamed(c, g.Weights), rows,
-		func(done int) { m.done = append(m.done, done) })
+	m.Result, err = eval.Perplexity(context.Background(), transformer.New(c, &cfg), transformer.NewStreamed(c, g.Weights), rows, nil,
+		func(more []eval.Chunk) error { m.chunks = append(m.chunks, len(more)); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,10 +118,53 @@ func TestChunkNLL(t *testing.T) {
 	}
 }
 
-// Progress says after each pass how many rows are done, all of them only at the end.
-func TestProgress(t *testing.T) {
-	if m := measure(t, times(40, 128)); !slices.Equal(m.done, []int{16, 32, 40}) {
-		t.Errorf("progress %v", m.done)
+// What each pass gave is handed over, and from there an evaluation goes on to the same result.
+func TestChunks(t *testing.T) {
+	rows := times(40, 128)
+	if m := measure(t, rows); !slices.Equal(m.chunks, []int{16, 16, 8}) {
+		t.Errorf("chunks %v", m.chunks)
+	}
+	be, err := cpu.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := goldentest.Open(t, "llama_mha")
+	cfg := *g.Config
+	cfg.MaxPositions = 4096
+	tr, w := transformer.New(be, &cfg), transformer.NewStreamed(be, g.Weights)
+	var docs []eval.Document
+	for _, r := range rows[:5] {
+		docs = append(docs, eval.Document{Windows: eval.Windows(r, 0, 60), Words: 7, Bytes: 50})
+	}
+	stop := errors.New("stop")
+	for name, run := range map[string]func(known []eval.Chunk, emit func([]eval.Chunk) error) (eval.Result, error){
+		"rows": func(known []eval.Chunk, emit func([]eval.Chunk) error) (eval.Result, error) {
+			return eval.Perplexity(t.Context(), tr, w, rows, known, emit)
+		},
+		"documents": func(known []eval.Chunk, emit func([]eval.Chunk) error) (eval.Result, error) {
+			return eval.DocumentPerplexity(t.Context(), tr, w, docs, known, emit)
+		},
+	} {
+		whole, err := run(nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var known []eval.Chunk
+		for passes := range 3 {
+			_, err := run(known, func(more []eval.Chunk) error {
+				known = append(known, more...)
+				return stop
+			})
+			if !errors.Is(err, stop) {
+				t.Fatalf("%s, pass %d: %v", name, passes, err)
+			}
+		}
+		fresh := 0
+		got, err := run(known, func(more []eval.Chunk) error { fresh += len(more); return nil })
+		got.TokensPerSecond, whole.TokensPerSecond = 0, 0
+		if err != nil || !reflect.DeepEqual(got, whole) || fresh != whole.Rows-len(known) {
+			t.Errorf("%s, continued: %+v of %d fresh chunks, want %+v; %v", name, got, fresh, whole, err)
+		}
 	}
 }
 
@@ -141,11 +186,11 @@ func TestNoPerplexity(t *testing.T) {
 	g := goldentest.Open(t, "llama_mha")
 	tr, w := transformer.New(be, g.Config), transformer.NewStreamed(be, g.Weights)
 	for _, rows := range [][][]int32{nil, {{1}, {2}}} {
-		if _, err := eval.Perplexity(context.Background(), tr, w, rows, nil); err == nil {
+		if _, err := eval.Perplexity(context.Background(), tr, w, rows, nil, nil); err == nil {
 			t.Errorf("%v has a perplexity", rows)
 		}
 	}
-	if _, err := eval.Perplexity(context.Background(), tr, &spoilt{w, be}, [][]int32{{1, 2, 3}}, nil); err == nil {
+	if _, err := eval.Perplexity(context.Background(), tr, &spoilt{w, be}, [][]int32{{1, 2, 3}}, nil, nil); err == nil {
 		t.Error("NaN is a perplexity")
 	}
 }

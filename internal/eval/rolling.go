@@ -2,9 +2,7 @@ package eval
 
 import (
 	"context"
-	"errors"
 	"math"
-	"time"
 
 	"moreau/internal/transformer"
 )
@@ -41,44 +39,43 @@ func Windows(ids []int32, prefix int32, most int) []transformer.Text {
 	return windows
 }
 
-// DocumentPerplexity measures documents, window by window; a chunk of the result is a
-// document. progress, if not nil, hears of documents done.
-func DocumentPerplexity(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, docs []Document, progress func(done int)) (Result, error) {
-	r := Result{Rows: len(docs), Rolling: &Rolling{}}
-	start := time.Now()
-	var sums, tokens, words []float64
-	for i, d := range docs {
-		var sum float64
-		n := 0
+// DocumentPerplexity measures documents, window by window, as Perplexity measures rows; a chunk is a document.
+func DocumentPerplexity(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, docs []Document, known []Chunk, emit func(more []Chunk) error) (Result, error) {
+	m := newMeter(known, emit)
+	for _, d := range docs[len(known):] {
+		var c Chunk
 		for _, text := range d.Windows {
 			p, err := tr.Score(ctx, [][]transformer.Text{{text}}, w)
 			if err != nil {
-				return r, err
+				return Result{}, err
 			}
-			sum += total(p[0][0].NLL)
-			n += len(p[0][0].NLL)
+			c.NLL += total(p[0][0].NLL)
+			c.Tokens += len(p[0][0].NLL)
 		}
-		sums, tokens, words = append(sums, sum), append(tokens, float64(n)), append(words, float64(d.Words))
-		r.ChunkNLL = append(r.ChunkNLL, sum/float64(max(1, n)))
-		r.Tokens += n
-		r.Rolling.Words += d.Words
-		r.Rolling.Bytes += d.Bytes
-		if progress != nil {
-			progress(i + 1)
+		if err := m.add(c); err != nil {
+			return Result{}, err
 		}
 	}
-	if r.Tokens == 0 {
-		return r, errors.New("no token to predict: the documents are empty")
+	r, err := m.result()
+	if err == nil {
+		r.Rolling = rolling(docs, m.chunks)
 	}
-	r.Rolling.set(sums, words)
-	return r, r.finish(sums, tokens, start)
+	return r, err
 }
 
-// set computes the figures a word and a byte of losses in nats, one a document.
-func (r *Rolling) set(sums, words []float64) {
+// rolling computes the figures a word and a byte.
+func rolling(docs []Document, chunks []Chunk) *Rolling {
+	r := &Rolling{}
+	var sums, words []float64
+	for i, d := range docs {
+		sums, words = append(sums, chunks[i].NLL), append(words, float64(d.Words))
+		r.Words += d.Words
+		r.Bytes += d.Bytes
+	}
 	sum := total(sums)
 	r.WordPerplexity = math.Exp(sum / float64(r.Words))
 	r.WordStderr = r.WordPerplexity * ratioError(sums, words)
 	r.BitsPerByte = sum / float64(r.Bytes) / math.Ln2
 	r.BytePerplexity = math.Exp(sum / float64(r.Bytes))
+	return r
 }

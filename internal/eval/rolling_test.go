@@ -79,7 +79,7 @@ func TestHarnessWikitext(t *testing.T) {
 				continue
 			}
 			measured++
-			r, err := eval.DocumentPerplexity(t.Context(), tr, w, []eval.Document{{Windows: windows, Words: d.Words, Bytes: d.Bytes}}, nil)
+			r, err := eval.DocumentPerplexity(t.Context(), tr, w, []eval.Document{{Windows: windows, Words: d.Words, Bytes: d.Bytes}}, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -86,7 +86,7 @@ func TestSmolLM2Perplexity(t *testing.T) {
 					t.Errorf("%s, %d tokens: ids of chunk %d differ", c.golden, s.seq, i)
 				}
 			}
-			r, err := eval.Perplexity(context.Background(), tr, w, rows, nil)
+			r, err := eval.Perplexity(context.Background(), tr, w, rows, nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

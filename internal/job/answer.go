@@ -16,20 +16,17 @@ func (s *subject) measure(ctx context.Context, be backend.Backend, number int, r
 	tr, w := transformer.New(be, s.m.Config), transformer.NewStreamed(be, s.m.Weights)
 	var texts []Measured
 	for i, t := range s.texts {
-		known, ok := journal.Text(number, t.name)
-		if ok {
-			run.Texts[i] = known
-			texts = append(texts, t.measured(known.Result()))
-			continue
+		known := journal.Chunks(number, t.name)
+		keep := func(more []eval.Chunk) error {
+			err := journal.AddChunks(number, t.name, len(known), more)
+			known = append(known, more...)
+			return err
 		}
-		m, err := measureText(ctx, tr, w, t, Perplexity, t.name, progress)
+		m, err := measureText(ctx, tr, w, t, Perplexity, t.name, known, keep, progress)
 		if err != nil {
 			return nil, err
 		}
 		run.Texts[i].Set(m.Result)
-		if err := journal.Add(results.Entry{Run: number, Of: t.name, Text: &run.Texts[i]}); err != nil {
-			return nil, err
-		}
 		texts = append(texts, m)
 	}
 	for i, t := range s.tasks {

@@ -135,7 +135,7 @@ func (j *Demo) add(ctx context.Context, r *DemoReport, method string, e export.M
 	if r.Out, err = j.out.plan(e); err != nil {
 		return err
 	}
-	m, err := measureText(ctx, transformer.New(j.be, e.Config), transformer.NewStreamed(j.be, e.Weights), j.texts[0], MethodPerplexity, method, progress)
+	m, err := measureText(ctx, transformer.New(j.be, e.Config), transformer.NewStreamed(j.be, e.Weights), j.texts[0], MethodPerplexity, method, nil, nil, progress)
 	if err != nil {
 		return err
 	}

@@ -200,7 +200,7 @@ func (j *Eval) begin(ctx context.Context, p EvalPlan, progress Progress) (result
 	}
 	journal, err := results.OpenJournal(p.Journal, file)
 	if err == nil && journal.Known() > 0 {
-		progress.Note(fmt.Sprintf("continuing: %d questions and texts are measured already", journal.Known()))
+		progress.Note(fmt.Sprintf("continuing: %d questions and rows of text are measured already", journal.Known()))
 	}
 	return file, journal, err
 }

@@ -181,3 +181,54 @@ func TestLongQuestions(t *testing.T) {
 		}
 	}
 }
+
+// Perplexity that was interrupted goes on at the row or document where it was, to the same bytes.
+func TestInterruptedText(t *testing.T) {
+	dir := t.TempDir()
+	var docs strings.Builder
+	for i := range 5 {
+		fmt.Fprintf(&docs, `{"text": "Once upon a time there were %d cats. %s"}`+"\n", i, strings.Repeat("They ran home. ", 20*i))
+	}
+	putAll(t, dir, map[string]string{"docs.jsonl": docs.String()})
+	be, err := cpu.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, texts := range map[string]*TextOptions{
+		"rows":      {Seq: 128, Chunks: 40},
+		"documents": {Protocol: "rolling", Seq: 128, MaxLength: 64, Files: []NamedFile{{"docs", filepath.Join(dir, "docs.jsonl")}}},
+	} {
+		run := func(ctx context.Context, out string, progress Progress) (string, error) {
+			j, err := NewEval([]string{load.Builtin}, be, EvalOptions{Texts: texts, Mean: "papers", Out: filepath.Join(dir, out), Program: "test"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			if _, err := j.Execute(ctx, j.Plan(), progress); err != nil {
+				return "", err
+			}
+			data, err := os.ReadFile(filepath.Join(dir, out))
+			return string(data), err
+		}
+		h := &heard{}
+		want, err := run(t.Context(), name+"-whole.json", h)
+		if err != nil || len(h.done) < 3 {
+			t.Fatalf("%s: progress %v, %v", name, h.done, err)
+		}
+		for passes := 1; passes < len(h.done); passes++ {
+			out := fmt.Sprint(name, passes, ".json")
+			ctx, cancel := context.WithCancel(t.Context())
+			if _, err := run(ctx, out, &cancelling{cancel: cancel, passes: passes}); !errors.Is(err, context.Canceled) {
+				t.Fatalf("%s, %d passes: %v", name, passes, err)
+			}
+			again := &heard{}
+			got, err := run(t.Context(), out, again)
+			if err != nil || got != want {
+				t.Errorf("%s, continued after %d passes: other bytes; %v", name, passes, err)
+			}
+			if fmt.Sprint(again.done) != fmt.Sprint(h.done[passes:]) || !strings.Contains(fmt.Sprint(again.notes), fmt.Sprintf("continuing: %d questions and rows", h.done[passes-1])) {
+				t.Errorf("%s, continued after %d passes: progress %v, want %v; notes %q", name, passes, again.done, h.done[passes:], again.notes)
+			}
+		}
+	}
+}

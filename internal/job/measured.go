@@ -30,7 +30,7 @@ func measure(ctx context.Context, be backend.Backend, cfg *model.Config, weights
 	w := transformer.NewStreamed(be, weights)
 	var results []Measured
 	for _, t := range texts {
-		m, err := measureText(ctx, tr, w, t, phase, t.name, progress)
+		m, err := measureText(ctx, tr, w, t, phase, t.name, nil, nil, progress)
 		if err != nil {
 			return nil, err
 		}
@@ -39,15 +39,25 @@ func measure(ctx context.Context, be backend.Backend, cfg *model.Config, weights
 	return results, nil
 }
 
-func measureText(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, t text, phase Phase, of string, progress Progress) (Measured, error) {
+// measureText measures what is not known of a text, and hands keep, if not nil, the chunks of each pass.
+func measureText(ctx context.Context, tr *transformer.Transformer, w transformer.WeightSource, t text, phase Phase, of string,
+	known []eval.Chunk, keep func(more []eval.Chunk) error, progress Progress) (Measured, error) {
 	progress.Begin(phase, of, int64(len(t.rows)))
-	at := func(done int) { progress.At(int64(done)) }
+	done := len(known)
+	emit := func(more []eval.Chunk) error {
+		done += len(more)
+		progress.At(int64(done))
+		if keep == nil {
+			return nil
+		}
+		return keep(more)
+	}
 	var r eval.Result
 	var err error
 	if t.docs != nil {
-		r, err = eval.DocumentPerplexity(ctx, tr, w, t.docs, at)
+		r, err = eval.DocumentPerplexity(ctx, tr, w, t.docs, known, emit)
 	} else {
-		r, err = eval.Perplexity(ctx, tr, w, t.rows, at)
+		r, err = eval.Perplexity(ctx, tr, w, t.rows, known, emit)
 	}
 	if err != nil {
 		return Measured{}, err

@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"moreau/internal/dataset"
 	"moreau/internal/eval"
@@ -67,7 +68,10 @@ func (o TextOptions) load(m *load.Model, instead string) ([]text, error) {
 		files = []NamedFile{{"held-out", defaultText(m)}}
 	}
 	var texts []text
-	for _, f := range files {
+	for i, f := range files {
+		if slices.ContainsFunc(files[:i], func(g NamedFile) bool { return g.Name == f.Name }) {
+			return nil, Usage(fmt.Errorf("--ppl %s is given twice; give each text a name of its own", f.Name))
+		}
 		t := text{name: f.Name, protocol: protocol, bos: bos}
 		read := t.cut
 		if protocol.Rolling {

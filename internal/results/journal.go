@@ -32,23 +32,23 @@ type disk interface {
 	Truncate(size int64) error
 }
 
-// Entry is what was measured of a question, or of a text.
+// Entry is what was measured of a question, or of a chunk of a text.
 type Entry struct {
 	Run     int               `json:"run"` // number of the model
 	Of      string            `json:"of"`  // task or text
 	Index   int               `json:"index"`
 	Answers []eval.Likelihood `json:"answers,omitempty"` // of a question
-	Text    *Text             `json:"text,omitempty"`
+	Chunk   *eval.Chunk       `json:"chunk,omitempty"`
 }
 
 type place struct {
 	run   int
 	of    string
 	index int
-	text  bool
+	chunk bool
 }
 
-func (e Entry) place() place { return place{e.Run, e.Of, e.Index, e.Text != nil} }
+func (e Entry) place() place { return place{e.Run, e.Of, e.Index, e.Chunk != nil} }
 
 // head is a journal's first line.
 type head struct {
@@ -56,7 +56,7 @@ type head struct {
 	Key    string `json:"key"`
 }
 
-const journalFormat = "moreau-results-journal 1"
+const journalFormat = "moreau-results-journal 2"
 
 // OpenJournal opens the journal at path of the evaluation that plan describes: a results file
 // that has no numbers yet. What is there of another evaluation is dropped, and so is a line that a
@@ -147,16 +147,18 @@ func (j *Journal) Answers(run int, task string, index int) ([]eval.Likelihood, b
 	return e.Answers, ok
 }
 
-// Text is that of run, if it is known.
-func (j *Journal) Text(run int, name string) (Text, bool) {
+// Chunks are those of run's text that are known, from the first on.
+func (j *Journal) Chunks(run int, text string) (chunks []eval.Chunk) {
 	if j == nil {
-		return Text{}, false
+		return nil
 	}
-	e, ok := j.known[place{run, name, 0, true}]
-	if !ok {
-		return Text{}, false
+	for {
+		e, ok := j.known[place{run, text, len(chunks), true}]
+		if !ok {
+			return chunks
+		}
+		chunks = append(chunks, *e.Chunk)
 	}
-	return *e.Text, true
 }
 
 // Known is how many entries there are.
@@ -178,6 +180,15 @@ func (j *Journal) Add(entries ...Entry) error {
 		lines[i] = e
 	}
 	return j.line(lines...)
+}
+
+// AddChunks keeps chunks of run's text, of which from is the number of the first.
+func (j *Journal) AddChunks(run int, text string, from int, chunks []eval.Chunk) error {
+	var entries []Entry
+	for i := range chunks {
+		entries = append(entries, Entry{Run: run, Of: text, Index: from + i, Chunk: &chunks[i]})
+	}
+	return j.Add(entries...)
 }
 
 // line writes values, one a line.

@@ -61,11 +61,6 @@ func (t *Text) Set(r eval.Result) {
 	t.Perplexity, t.Stderr, t.MeanNLL, t.Tokens, t.ChunkNLL, t.Rolling = r.Perplexity, r.Stderr, r.MeanNLL, r.Tokens, r.ChunkNLL, r.Rolling
 }
 
-// Result is what was measured, without a rate.
-func (t Text) Result() eval.Result {
-	return eval.Result{Perplexity: t.Perplexity, Stderr: t.Stderr, MeanNLL: t.MeanNLL, Tokens: t.Tokens, Rows: len(t.ChunkNLL), ChunkNLL: t.ChunkNLL, Rolling: t.Rolling}
-}
-
 // Task is one task's accuracy.
 type Task struct {
 	Name     string    `json:"task"`

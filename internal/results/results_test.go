@@ -147,7 +147,7 @@ func TestJournal(t *testing.T) {
 	}
 	answers := []eval.Likelihood{{Log: -0.1 - 1e-17, Greedy: true}, {Log: -3.3333333333333335}}
 	j := open(plan, 0)
-	if err := j.Add(Entry{Run: 0, Of: "x", Index: 4, Answers: answers}, Entry{Run: 0, Of: "w", Text: &Text{Name: "w", MeanNLL: 2}}); err != nil {
+	if err := j.Add(Entry{Run: 0, Of: "x", Index: 4, Answers: answers}, Entry{Run: 0, Of: "w", Chunk: &eval.Chunk{NLL: 2.1, Tokens: 3}}); err != nil {
 		t.Fatal(err)
 	}
 	j.Close()
@@ -158,8 +158,8 @@ func TestJournal(t *testing.T) {
 	if _, ok := j.Answers(1, "x", 4); ok {
 		t.Error("another model's answers")
 	}
-	if w, ok := j.Text(0, "w"); !ok || w.MeanNLL != 2 {
-		t.Errorf("%v, %t", w, ok)
+	if w := j.Chunks(0, "w"); !reflect.DeepEqual(w, []eval.Chunk{{NLL: 2.1, Tokens: 3}}) || j.Chunks(0, "x") != nil {
+		t.Errorf("%v", w)
 	}
 	j.Close()
 	whole, err := os.ReadFile(path)
@@ -170,7 +170,7 @@ func TestJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	j = open(plan, 1)
-	if err := j.Add(Entry{Run: 0, Of: "w", Text: &Text{Name: "w", MeanNLL: 2}}); err != nil {
+	if err := j.Add(Entry{Run: 0, Of: "w", Chunk: &eval.Chunk{NLL: 2.1, Tokens: 3}}); err != nil {
 		t.Fatal(err)
 	}
 	j.Close()
@@ -259,9 +259,5 @@ func TestFileText(t *testing.T) {
 		`"examples":[{"index":25,"id":"i","gold":1,"chars":[26],"answers":[{"loglikelihood":-27,"is_greedy":true}]}]}]}]}`
 	if err != nil || string(got) != want {
 		t.Errorf("%v\n%s, want\n%s", err, got, want)
-	}
-	again := Text{Name: "n", Protocol: "rolling", Length: 11, BOS: true, SHA256: "s"}
-	if again.Set(text.Result()); !reflect.DeepEqual(again, text) || text.Result().Rows != 1 {
-		t.Errorf("%+v, want %+v", again, text)
 	}
 }
