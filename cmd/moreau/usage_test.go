@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -88,6 +89,83 @@ func TestWrongFlagsAndArguments(t *testing.T) {
 	}
 	refused(t, exitUsage, []string{"prompt: it has", "context is 512; shorten it"}, "generate", stories, "--prompt", strings.Repeat("cat ", 600))
 	only(t, dir)
+}
+
+// Each part of a condition by which a command line is refused, alone.
+func TestEachPartOfARefusal(t *testing.T) {
+	dir := t.TempDir()
+	out := " -o " + filepath.Join(dir, "out.gguf")
+	prune := "prune " + stories + out + " --ratio 20% "
+	for args, words := range map[string]string{
+		"eval " + stories + " --limit 3":                 "--data and --limit go with --tasks",
+		"eval " + stories + " --prompt-tokens 9":         "go with --speed",
+		"eval " + stories + " --new-tokens 9":            "go with --speed",
+		"eval " + stories + " --rounds 2":                "go with --speed",
+		"eval " + stories + " --ppl =b":                  "want NAME=FILE",
+		"eval " + stories + " --ppl a=":                  "want NAME=FILE",
+		"eval " + stories + " --compute fp8":             "--compute fp8: use float32 or bf16",
+		"eval":                                           "want a MODEL or several",
+		"synth" + out:                                    "--like GEOMETRY -o OUT",
+		"synth --like llama-7b":                          "--like GEOMETRY -o OUT",
+		"logits " + stories + " --ids ids.json":          "-o OUT.safetensors",
+		"logits " + stories + out:                        "--ids FILE",
+		"verify a":                                       "want two models, DENSE and PRUNED, got 1",
+		"verify a b c":                                   "got 3",
+		"pull a" + out:                                   "want OWNER/NAME",
+		"pull a/b":                                       "-o DIR",
+		"score " + stories + out + " --state f16":        `--state "f16": want f32 or bf16`,
+		"generate " + stories + " --system x --prompt y": "--system goes with --chat",
+		prune + "--std -1":                               "--std and --eta want 0 or more",
+		prune + "--eta -1":                               "--std and --eta want 0 or more",
+		prune + "--lr 0":                                 "--lr and --rho more than 0",
+		prune + "--rho 0":                                "--lr and --rho more than 0",
+		prune + "--std inf":                              "--std and --eta",
+		prune + "--eta inf":                              "--std and --eta",
+		prune + "--rho inf":                              "--std and --eta",
+		prune + "--lr 0.2":                               "--lr 0.2 must be smaller than --rho 0.2",
+		prune + "--attention-unit head":                  "want kv-group or query-head",
+		prune + "--max-length 9":                         "--max-length goes with --protocol rolling",
+		prune + "--memory x":                             "want a size such as 16GiB",
+		prune + "--shard-size x":                         "want a size such as 16GiB",
+		prune + "--shard-size 1GB":                       "a .gguf file is one file",
+		"prune " + stories + out + " --size x":           "want a size such as 16GiB",
+		"prune " + stories + out + " --params 0":         "want a number such as 5.4B",
+		"prune " + stories + out + " --params 1e15":      "want a number such as 5.4B",
+		"prune " + stories + out + " --drop-layers 1 --scores s.json":       "no scores are needed",
+		"prune " + stories + out + " --drop-layers 1 --save-scores s.json":  "no scores are needed",
+		"prune " + stories + out + " --drop-layers 1 --ratio 5% --layers 1": "all of these are dropped",
+	} {
+		refused(t, exitUsage, []string{words}, strings.Fields(args)...)
+	}
+	only(t, dir)
+}
+
+// Flags of which one alone may be given: every two of each group.
+func TestFlagsThatExcludeEachOther(t *testing.T) {
+	value := map[string]string{"ratio": "20%", "layer-ratio": "20%", "params": "5M", "size": "1MB", "layers": "1..2", "selection": "global", "ppl": "a=b", "seq": "9", "protocol": "rolling", "align": "8"}
+	given := func(flag string) string {
+		switch v, ok := value[flag]; {
+		case ok:
+			return "--" + flag + "=" + v
+		case slices.Contains([]string{"uniform", "heads-only", "mlp-only", "chat"}, flag):
+			return "--" + flag
+		}
+		return "--" + flag + "=x"
+	}
+	for _, group := range []string{
+		"prune ratio layer-ratio params size", "prune uniform layers", "prune uniform selection", "prune heads-only mlp-only", "prune calib ids", "prune ppl eval-ids",
+		"prune protocol seq", "prune protocol eval-ids", "prune scores save-scores", "prune plan ratio", "prune plan layer-ratio", "prune plan params", "prune plan size", "prune plan scores",
+		"prune plan save-scores", "prune plan drop-layers", "prune plan align", "prune plan uniform", "prune plan layers", "prune plan heads-only", "prune plan mlp-only", "prune plan selection",
+		"prune plan method", "prune plan attention-unit",
+		"eval ppl ids", "eval protocol seq", "eval protocol ids", "generate prompt ids", "generate chat ids", "score calib ids",
+	} {
+		words := strings.Fields(group)
+		for i, a := range words[1:] {
+			for _, b := range words[1:][i+1:] {
+				refused(t, exitUsage, []string{"give only one of --", "--" + min(a, b) + ", --" + max(a, b)}, words[0], stories, given(a), given(b))
+			}
+		}
+	}
 }
 
 func TestWrongKernels(t *testing.T) {
