@@ -2,6 +2,7 @@ package main
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,4 +76,76 @@ func TestFlagsReachTheOptions(t *testing.T) {
 			t.Errorf("this test does not give --%s", f.Name)
 		}
 	})
+}
+
+// set gives args to the flags that add adds, and the names of the flags that they do not give.
+func set(t *testing.T, add func(cmd *cobra.Command), args ...string) (missing []string) {
+	t.Helper()
+	cmd := &cobra.Command{}
+	add(cmd)
+	if err := cmd.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if len(args) > 0 && !f.Changed {
+			missing = append(missing, f.Name)
+		}
+	})
+	return missing
+}
+
+// Every flag of the other commands that take many reaches its options, which without flags are
+// those of a bare command.
+func TestFlagsOfOtherCommands(t *testing.T) {
+	g := &globals{Threads: 3}
+	eval := func(args ...string) (job.EvalOptions, []string) {
+		o := &evalOptions{}
+		missing := set(t, o.AddFlags, args...)
+		e, err := o.options(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e, missing
+	}
+	program := "moreau " + version
+	bare, _ := eval()
+	timed, _ := eval("--speed")
+	tasks, _ := eval("--tasks", "papers")
+	both, _ := eval("--tasks", "papers", "--speed", "--ids", "e.json")
+	full, missing := eval("--ppl", "a=b.txt", "--ids", "e.json", "--protocol", "rolling", "--seq", "64", "--max-length", "96", "--chunks", "5", "--bos", "never",
+		"--tasks", "boolq,piqa", "--data", "d", "--limit", "7", "--mean", "llm-pruner", "--speed", "--prompt-tokens", "8", "--new-tokens", "9", "--rounds", "2", "-o", "r.json", "--force")
+	speed := defaultSpeed
+	for _, tt := range []struct{ got, want any }{
+		{defaultSpeed, job.SpeedOptions{Prompt: 512, Tokens: 64, Rounds: 5}},
+		{bare, job.EvalOptions{Texts: &job.TextOptions{Seq: 128}, Mean: "papers", Program: program, Threads: 3}},
+		{timed, job.EvalOptions{Speed: &speed, Mean: "papers", Program: program, Threads: 3}},
+		{tasks, job.EvalOptions{Tasks: job.TaskOptions{Names: []string{"papers"}}, Mean: "papers", Program: program, Threads: 3}},
+		{both, job.EvalOptions{Texts: &job.TextOptions{IDs: "e.json", Seq: 128}, Tasks: job.TaskOptions{Names: []string{"papers"}}, Speed: &speed, Mean: "papers", Program: program, Threads: 3}},
+		{full, job.EvalOptions{Texts: &job.TextOptions{Files: []job.NamedFile{{Name: "a", Path: "b.txt"}}, IDs: "e.json", Protocol: "rolling", Seq: 64, MaxLength: 96, Chunks: 5, BOS: job.NeverBOS},
+			Tasks: job.TaskOptions{Names: []string{"boolq", "piqa"}, Data: "d", Limit: 7, BOS: job.NeverBOS}, Speed: &job.SpeedOptions{Prompt: 8, Tokens: 9, Rounds: 2},
+			Mean: "llm-pruner", Out: "r.json", Force: true, Program: program, Threads: 3}},
+		{missing, []string(nil)},
+	} {
+		if !reflect.DeepEqual(tt.got, tt.want) {
+			t.Errorf("%+v, want\n%+v", tt.got, tt.want)
+		}
+	}
+	continued := job.GenerateOptions{Prompt: "p", IDs: "i", Chat: true, System: "s", Stop: []string{"x", "y"}}
+	continued.Tokens, continued.Temperature, continued.TopK, continued.TopP, continued.MinP = 3, 0.5, 4, 0.6, 0.7
+	generate, bench, verify, logits := &generateOptions{}, &benchOptions{}, &verifyOptions{}, &logitsOptions{}
+	for _, c := range []struct {
+		add       func(*cobra.Command)
+		args      string
+		got, want any
+	}{
+		{generate.AddFlags, "--prompt p --ids i --chat --system s -n 3 --temperature 0.5 --top-k 4 --top-p 0.6 --min-p 0.7 --stop x --stop y", &generate.GenerateOptions,
+			&continued},
+		{bench.AddFlags, "--like a,b --rows 4 --seq-len 5", &bench.BenchOptions, &job.BenchOptions{Like: []string{"a", "b"}, Rows: 4, SeqLen: 5}},
+		{verify.AddFlags, "--rows 4 --seq-len 5 --plan p", &verify.VerifyOptions, &job.VerifyOptions{Rows: 4, SeqLen: 5, Plan: "p"}},
+		{logits.AddFlags, "--ids i -o o --force", &logits.LogitsOptions, &job.LogitsOptions{IDs: "i", Out: "o", Force: true}},
+	} {
+		if missing := set(t, c.add, strings.Fields(c.args)...); missing != nil || !reflect.DeepEqual(c.got, c.want) {
+			t.Errorf("%s: %+v, want %+v, without %v", c.args, c.got, c.want, missing)
+		}
+	}
 }
