@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"moreau/internal/backend/cpu"
@@ -76,6 +77,33 @@ func TestRowsBehindBOS(t *testing.T) {
 			if row := texts[0].rows[i]; len(row) != 16 || (row[0] == 1) != c.text {
 				t.Errorf("%s, %v: perplexity row %v", c.m.Path, c.bos, row)
 			}
+		}
+	}
+}
+
+// Where a tokenizer adds BOS and a protocol has none, one line says so, and none where the flag was given or the protocol has it.
+func TestNoteOfMissingBOS(t *testing.T) {
+	be, err := cpu.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := []NamedFile{{"a", "builtin:stories"}, {"b", "builtin:shakespeare"}}
+	for _, c := range []struct {
+		o     TextOptions
+		notes int
+	}{{TextOptions{Seq: 64}, 1}, {TextOptions{Seq: 64, Files: two}, 1}, {TextOptions{Seq: 64, BOS: AlwaysBOS}, 0}, {TextOptions{Seq: 64, BOS: NeverBOS}, 0}, {TextOptions{Seq: 64, Protocol: "rolling"}, 0}} {
+		c.o.Chunks = 1
+		j, err := NewEval([]string{load.Builtin}, be, EvalOptions{Texts: &c.o, Mean: "papers"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &heard{}
+		if _, err := j.Execute(t.Context(), j.Plan(), h); err != nil {
+			t.Fatal(err)
+		}
+		j.Close()
+		if len(h.notes) != c.notes || c.notes > 0 && (!strings.Contains(h.notes[0], "rows of 64 tokens, no BOS added") || !strings.Contains(h.notes[0], "--bos always")) {
+			t.Errorf("%+v: notes %q", c.o, h.notes)
 		}
 	}
 }

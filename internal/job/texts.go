@@ -41,6 +41,7 @@ type text struct {
 	name     string
 	protocol dataset.Protocol
 	bos      bool // BOS was put before rows or documents
+	lacksBOS bool // the tokenizer adds one by itself, and nobody said that there should be none
 	rows     dataset.Rows
 	docs     []eval.Document // of the rolling protocol: rows are their ids
 }
@@ -72,7 +73,7 @@ func (o TextOptions) load(m *load.Model, instead string) ([]text, error) {
 		if slices.ContainsFunc(files[:i], func(g NamedFile) bool { return g.Name == f.Name }) {
 			return nil, Usage(fmt.Errorf("--ppl %s is given twice; give each text a name of its own", f.Name))
 		}
-		t := text{name: f.Name, protocol: protocol, bos: bos}
+		t := text{name: f.Name, protocol: protocol, bos: bos, lacksBOS: o.BOS == AutoBOS && addsBOS(tok) && !bos}
 		read := t.cut
 		if protocol.Rolling {
 			read = t.roll
