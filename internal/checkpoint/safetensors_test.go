@@ -236,3 +236,29 @@ func TestSingleFileComesFirst(t *testing.T) {
 		os.Remove(filepath.Join(dir, "model.safetensors"))
 	}
 }
+
+// What is no plain file, which opening could block on for ever, is refused by its name,
+// whatever it stands in for.
+func TestNoPlainFile(t *testing.T) {
+	folder := func(names ...string) string {
+		dir := t.TempDir()
+		for _, name := range names {
+			if err := os.Mkdir(filepath.Join(dir, name), 0o777); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	indexed := folder("s.safetensors")
+	writeFile(t, indexed, "model.safetensors.index.json", []byte(`{"weight_map": {"x": "s.safetensors"}}`))
+	for name, open := range map[string]func() error{
+		"m.gguf":                       func() error { _, err := OpenGGUF(filepath.Join(folder("m.gguf"), "m.gguf")); return err },
+		"model.safetensors":            func() error { _, err := OpenSafetensors(folder("model.safetensors")); return err },
+		"model.safetensors.index.json": func() error { _, err := OpenSafetensors(folder("model.safetensors.index.json")); return err },
+		"s.safetensors":                func() error { _, err := OpenSafetensors(indexed); return err },
+	} {
+		if err := open(); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -115,3 +115,37 @@ func TestWindows(t *testing.T) {
 		}
 	}
 }
+
+// A document without a token to predict counts for nothing beside others, and no figure of a result is NaN, which no JSON holds.
+func TestEmptyDocuments(t *testing.T) {
+	be, err := cpu.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := goldentest.Open(t, "llama_mha")
+	tr, w := transformer.New(be, g.Config), transformer.NewStreamed(be, g.Weights)
+	document := func(ids ...int32) eval.Document {
+		return eval.Document{Windows: eval.Windows(ids, 0, 16), Words: len(ids), Bytes: len(ids)}
+	}
+	measured := func(docs ...eval.Document) eval.Result {
+		t.Helper()
+		r, err := eval.DocumentPerplexity(t.Context(), tr, w, docs, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := json.Marshal(r); err != nil {
+			t.Error(err)
+		}
+		return r
+	}
+	with, without := measured(document(1, 2, 3), document(), document(4, 5)), measured(document(1, 2, 3), document(4, 5))
+	if with.Tokens != 5 || with.MeanNLL != without.MeanNLL || len(with.ChunkNLL) != 3 || with.ChunkNLL[1] != 0 || with.Rolling.Words != 5 {
+		t.Errorf("%+v, without the empty one %+v", with, without)
+	}
+	if one := measured(document(7)); one.Tokens != 1 || one.Stderr != 0 {
+		t.Errorf("one token: %+v", one)
+	}
+	if _, err := eval.DocumentPerplexity(t.Context(), tr, w, []eval.Document{document(), document()}, nil, nil); err == nil {
+		t.Error("empty documents have a perplexity")
+	}
+}
