@@ -172,7 +172,8 @@ func TestCarriedFiles(t *testing.T) {
 	}
 }
 
-// Every kind of file that holds for the pruned model too is found in a source's folder.
+// Every kind of file that holds for the pruned model too is found in a source's folder, and
+// where it consists of links, as the hub's cache does.
 func TestWhichFilesAreCarried(t *testing.T) {
 	dir := t.TempDir()
 	want := []string{"LICENSE", "LICENSE.md", "NOTICE", "NOTICE.txt", "USE_POLICY.md", "tokenizer.json", "tokenizer.model", "tekken.json", "tokenizer_config.json",
@@ -186,6 +187,25 @@ func TestWhichFilesAreCarried(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	linked := t.TempDir()
+	for _, name := range want {
+		if err := os.MkdirAll(filepath.Join(linked, filepath.Dir(name)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(dir, name), filepath.Join(linked, name)); err != nil {
+			t.Skipf("SKIPPED: links are asked for: %v", err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(linked, "NOTICE.d"), 0o777); err != nil { // no file
+		t.Fatal(err)
+	}
+	carried(t, dir, want)
+	carried(t, linked, want)
+}
+
+// carried checks which files are, 2 bytes each.
+func carried(t *testing.T, dir string, want []string) {
+	t.Helper()
 	files, err := carriedFiles(Model{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
