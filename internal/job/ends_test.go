@@ -3,13 +3,19 @@ package job
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"moreau/internal/checkpoint"
+	"moreau/internal/export"
 	"moreau/internal/load"
 	"moreau/internal/output"
+	"moreau/internal/tensor"
+	"moreau/internal/transformer"
 )
 
 // meddling does something when the first phase of a kind ends.
@@ -106,5 +112,71 @@ func TestHashingIsInterrupted(t *testing.T) {
 	h := &stopping{cancel: cancel, after: 1}
 	if _, err := hashWeights(ctx, &load.Model{Path: path, Format: load.GGUF}, h); !errors.Is(err, context.Canceled) || len(h.done) != 1 {
 		t.Errorf("%v after %v of %d bytes", err, h.done, h.total)
+	}
+}
+
+// Whose fault an error of a run is: the model's where its weights are not what can be
+// computed with or written, and nobody's that the error does not say.
+func TestBlame(t *testing.T) {
+	good := builtinModel(t)
+	name := good.Config.Params()[3].Name
+	x, err := good.Weights.Read(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := x.Float32()
+	values[7] = float32(math.NaN())
+	spoilt := checkpoint.Memory{name: tensor.FromFloat32(tensor.F32, x.Shape, values)}
+	over, err := checkpoint.Override(good.Weights, spoilt.Tensors(), spoilt.Read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := &load.Model{Path: "bad", Config: good.Config, Weights: over}
+	notFinite := fmt.Errorf("step 3: %w", transformer.ErrNotFinite)
+	for what, c := range map[string]struct {
+		m    *load.Model
+		err  error
+		want error
+		says string
+	}{
+		"a value that the type does not hold": {good, fmt.Errorf("writing: %w", &export.ValueError{Value: 1e6, DType: tensor.F16}), ErrInput, load.Builtin + ": writing: "},
+		"NaN of bad weights":                  {bad, notFinite, ErrInput, "bad: tensor " + name + " holds NaN"},
+		"NaN of good weights":                 {good, notFinite, transformer.ErrNotFinite, "step 3"},
+		"another":                             {bad, context.Canceled, context.Canceled, "canceled"},
+	} {
+		err := Blame(c.m, c.err)
+		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) || c.want != ErrInput && err != c.err {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// Answers in the journal that are not as many as a question has choices are measured again.
+func TestJournalOfOtherAnswers(t *testing.T) {
+	data, dir := records(t), t.TempDir()
+	want, _, err := evaluate(t.Context(), t, data, filepath.Join(dir, "whole.json"), 2, &heard{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	out := filepath.Join(dir, "r.json")
+	if _, _, err := evaluate(ctx, t, data, out, 2, &cancelling{cancel: cancel, ends: 2}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	journal := filepath.Join(dir, ".r.json.moreau-answers")
+	text, err := os.ReadFile(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, changed := strings.SplitAfter(string(text), "\n"), 0
+	for i, line := range lines {
+		if from, to := strings.Index(line, `{"loglikelihood"`), strings.LastIndex(line, `,{"loglikelihood"`); from >= 0 && to > from {
+			lines[i] = line[:from] + line[to+1:] // the last answer alone
+			changed++
+		}
+	}
+	put(t, journal, strings.Join(lines, ""))
+	if got, _, err := evaluate(t.Context(), t, data, out, 2, &heard{}); err != nil || got != want || changed < 10 {
+		t.Errorf("other results behind a journal of which %d lines lack answers; %v", changed, err)
 	}
 }
