@@ -1,6 +1,8 @@
 package dataset
 
 import (
+	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 )
@@ -20,13 +22,13 @@ func Documents(name, path string) ([]Document, error) {
 		docs, err := ReadText(path)
 		return PlainDocuments(docs), err
 	}
-	data, err := readFile(path)
+	pages, err := wikiPages(path)
 	if err != nil {
 		return nil, err
 	}
 	var docs []Document
-	for _, page := range pages(string(data)) {
-		docs = append(docs, newDocument(detokenise(page), page))
+	for _, page := range pages {
+		docs = append(docs, NewDocument(Detokenise(page), page))
 	}
 	return docs, nil
 }
@@ -34,9 +36,42 @@ func Documents(name, path string) ([]Document, error) {
 // PlainDocuments are texts as they are.
 func PlainDocuments(texts []string) (docs []Document) {
 	for _, t := range texts {
-		docs = append(docs, newDocument(t, t))
+		docs = append(docs, NewDocument(t, t))
 	}
 	return docs
+}
+
+// wikiPages are the pages of WikiText: the field "page" of records (the hub's wikitext_document_level),
+// or any other file as raw text. Records of lines would not do: the hub's have no blanks between them.
+func wikiPages(path string) (pages []string, err error) {
+	read, ok := recordReaders[strings.ToLower(filepath.Ext(path))]
+	if !ok {
+		read = pageRecords
+	}
+	records, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range records {
+		page, ok := r["page"].(string)
+		if !ok {
+			return nil, fmt.Errorf("%s: record %d has no field \"page\"; whole pages are in the hub's EleutherAI/wikitext_document_level", path, i)
+		}
+		pages = append(pages, page)
+	}
+	if len(pages) == 0 {
+		return nil, fmt.Errorf("%s: no text in it; give another file", path)
+	}
+	return pages, nil
+}
+
+// pageRecords are the pages of raw WikiText.
+func pageRecords(path string) (records []Record, err error) {
+	data, err := readFile(path)
+	for _, page := range pages(string(data)) {
+		records = append(records, Record{"page": page})
+	}
+	return records, err
 }
 
 // blanks is Python's \s.
@@ -44,7 +79,8 @@ const blanks = `[\s\v\x1c-\x1f\x{85}\pZ]`
 
 var betweenWords = regexp.MustCompile(blanks + `+`)
 
-func newDocument(text, source string) Document {
+// NewDocument is a text with the words and bytes of its source.
+func NewDocument(text, source string) Document {
 	return Document{text, len(betweenWords.FindAllStringIndex(source, -1)) + 1, len(source)}
 }
 
@@ -99,7 +135,8 @@ func inside(left, right string) rule {
 	return rule{regexp.MustCompile(l + blanks + `*([^` + r + `]*?)` + blanks + `*` + r), left + "${1}" + right}
 }
 
-func detokenise(page string) string {
+// Detokenise gives a page of WikiText as lm-evaluation-harness reads it.
+func Detokenise(page string) string {
 	for _, r := range detokenising {
 		page = r.find.ReplaceAllString(page, r.by)
 	}

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -31,7 +32,8 @@ func Perplexity(text string, tok tokenizer.Tokenizer, seqLen, max int) (Rows, er
 
 // Join reads an evaluation text the way the pruning papers join its rows. "wikitext2": lines with
 // their newline, blank ones as "", joined by an empty line. "ptb": stripped lines joined by an
-// empty line. Any other name: the documents of ReadText joined by an empty line, a text file as it is.
+// empty line. Of records, which the hub has line by line, both are these as they are. Any other
+// name: the documents of ReadText joined by an empty line, a text file as it is.
 func Join(name, path string) (string, error) {
 	switch name {
 	case "wikitext2":
@@ -49,6 +51,10 @@ func Join(name, path string) (string, error) {
 }
 
 func joinLines(path string, row func(line string) string) (string, error) {
+	if ext := strings.ToLower(filepath.Ext(path)); recordReaders[ext] != nil && ext != ".raw" {
+		rows, err := readers[ext](path)
+		return strings.Join(rows, separator), err
+	}
 	data, err := readFile(path)
 	if err != nil {
 		return "", err

@@ -17,14 +17,16 @@ var recordReaders = map[string]func(path string) ([]Record, error){
 	".jsonl":   lineRecords,
 	".json":    arrayRecords,
 	".parquet": parquetRecords,
+	".raw":     pageRecords,
 }
 
 // ReadRecords reads the records of a file by its extension: .jsonl (one a line; blank lines are
-// passed over), .json (an array of them), .parquet (one a row). A file without records is an error.
+// passed over), .json (an array of them), .parquet (one a row), .raw (WikiText: "page" is one of its
+// pages). A file without records is an error.
 func ReadRecords(path string) ([]Record, error) {
 	read, ok := recordReaders[strings.ToLower(filepath.Ext(path))]
 	if !ok {
-		return nil, fmt.Errorf("%s: unknown kind of file for records: want .jsonl, .json or .parquet", path)
+		return nil, fmt.Errorf("%s: unknown kind of file for records: want .jsonl, .json, .parquet or .raw", path)
 	}
 	records, err := read(path)
 	if err == nil && len(records) == 0 {
