@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"moreau/internal/load"
@@ -43,7 +44,12 @@ func (c *contract) End(float64) {
 	c.open = false
 }
 
-func (c *contract) Note(string) {}
+// Note says nothing of continuing, since no run does here.
+func (c *contract) Note(line string) {
+	if strings.Contains(line, "continuing") {
+		c.t.Errorf("%s: notes %q", c.what(), line)
+	}
+}
 
 // phased is a job with its phases.
 type phased struct {
