@@ -3,6 +3,7 @@ package job
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"moreau/internal/backend/cpu"
 	"moreau/internal/load"
 	"moreau/internal/output"
+	"moreau/internal/stage"
+	"moreau/internal/tokenizer"
 )
 
 // What an output's options refuse before any reading, and whose fault it is.
@@ -116,5 +119,38 @@ func TestCarriedMetadata(t *testing.T) {
 	m.Format = load.GGUF
 	if got := sourceMetadata(m); got != nil {
 		t.Errorf("of a file: %q", got)
+	}
+}
+
+// What is written of a model is all that its source says, and what the change made of it.
+func TestExportedIsTheSource(t *testing.T) {
+	dir := t.TempDir()
+	folder := &load.Model{Path: filepath.Join(dir, "name"), Format: load.HF, LeftOut: 7, Vocab: builtinModel(t).Vocab}
+	file := &load.Model{Path: filepath.Join(dir, "name.gguf"), Format: load.GGUF, LeftOut: 3, Vocab: func() (*tokenizer.Vocab, error) { return nil, tokenizer.ErrNone }}
+	foreign := &load.Model{Path: folder.Path, Format: load.HF, Vocab: func() (*tokenizer.Vocab, error) { return nil, tokenizer.ErrUnsupported }}
+	damaged := &load.Model{Path: folder.Path, Format: load.HF, Vocab: func() (*tokenizer.Vocab, error) { return nil, tokenizer.ErrCorrupt }}
+	changed := stage.Model{Config: builtinModel(t).Config, Weights: builtinModel(t).Weights, Raw: map[string]json.RawMessage{"x": nil}}
+	for name, c := range map[string]struct {
+		m       *load.Model
+		out     string
+		dir     string
+		vocab   bool
+		refused error
+	}{
+		"folder to folder":                    {folder, "o", folder.Path, true, nil},
+		"folder to file":                      {folder, "o.gguf", folder.Path, true, nil},
+		"file to folder":                      {file, "o", "", false, nil},
+		"file to file":                        {file, "o.gguf", "", false, nil},
+		"unknown tokenizer, folder to folder": {foreign, "o", folder.Path, false, nil},
+		"unknown tokenizer, folder to file":   {foreign, "o.gguf", folder.Path, false, tokenizer.ErrUnsupported},
+		"damaged tokenizer":                   {damaged, "o", folder.Path, false, tokenizer.ErrCorrupt},
+	} {
+		e, err := exported(c.m, changed, c.out)
+		if !errors.Is(err, c.refused) || (err == nil) != (c.refused == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil && (e.Name != "name" || e.Dir != c.dir || e.LeftOut != c.m.LeftOut || e.Config != changed.Config || e.Weights == nil || e.Raw == nil || (e.Vocab != nil) != c.vocab) {
+			t.Errorf("%s: %+v", name, e)
+		}
 	}
 }
