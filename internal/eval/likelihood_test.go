@@ -48,6 +48,7 @@ func TestPassesOfQuestions(t *testing.T) {
 		"exactly full":      {[][]transformer.Text{one(1000, 1), one(1048, 2)}, []int{2048}},
 		"one too many":      {[][]transformer.Text{one(1000, 1), one(1049, 2)}, []int{1000, 1049}},
 		"longer than all":   {[][]transformer.Text{one(10, 3), one(2100, 1), one(10, 2)}, []int{10, 2100, 10}},
+		"alike beginnings":  {[][]transformer.Text{one(30, 1), {{IDs: append(text(21, 20, 1).IDs, 8, 9, 9), From: 21}}}, []int{30 + 2}},
 		"a shared question": {[][]transformer.Text{{text(101, 100, 1), {IDs: append(text(100, 1, 1).IDs, 3), From: 100}}}, []int{100}},
 	} {
 		passes, all, _, _ := passesOf(t, "llama_mha", c.questions)

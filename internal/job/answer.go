@@ -33,12 +33,32 @@ func (s *subject) measure(ctx context.Context, be backend.Backend, number int, r
 		run.Texts[i].Set(m.Result)
 		texts = append(texts, m)
 	}
+	if len(s.tasks) == 0 {
+		return texts, nil
+	}
+	weights, free := s.taskWeights(w)
+	defer free()
 	for i, t := range s.tasks {
-		if err := t.answer(ctx, tr, w, number, &run.Tasks[i], journal, progress); err != nil {
+		if err := t.answer(ctx, tr, weights, number, &run.Tasks[i], journal, progress); err != nil {
 			return nil, err
 		}
 	}
 	return texts, nil
+}
+
+// keepBytes is what weights may take as float32 to be kept from pass to pass of the tasks; those of
+// larger models are read and decoded for each.
+const keepBytes = 2 << 30
+
+func (s *subject) keepsWeights() bool { return 4*s.m.Config.ParamCount() <= keepBytes }
+
+// taskWeights are what the passes of tasks take, and how it ends.
+func (s *subject) taskWeights(w transformer.WeightSource) (transformer.WeightSource, func()) {
+	if !s.keepsWeights() {
+		return w, func() {}
+	}
+	kept := transformer.NewResident(w)
+	return kept, kept.Free
 }
 
 // answer measures the questions of a task that the journal does not know.

@@ -152,7 +152,7 @@ func (s *subject) taskRAM() int64 {
 	tr := transformer.New(dry.New(), s.m.Config)
 	for _, t := range s.tasks {
 		pass := eval.LargestPass(tr, t.texts)
-		most = max(most, resident(s.m.Config, transformer.ScoreBytes(s.m.Config, s.m.Weights, pass)))
+		most = max(most, resident(s.m.Config, transformer.ScoreBytes(s.m.Config, s.m.Weights, pass, s.keepsWeights())))
 	}
 	return most
 }

@@ -30,10 +30,14 @@ func PassBytes(cfg *model.Config, ck checkpoint.Checkpoint, B, T int) int64 {
 	return be.Peak()
 }
 
-// ScoreBytes is the memory of Score, found in the same way.
-func ScoreBytes(cfg *model.Config, ck checkpoint.Checkpoint, groups [][]Text) int64 {
+// ScoreBytes is the memory of Score, found in the same way; keep says that a Resident keeps the weights.
+func ScoreBytes(cfg *model.Config, ck checkpoint.Checkpoint, groups [][]Text, keep bool) int64 {
 	be := dry.New()
-	if _, err := New(be, cfg).Score(context.Background(), groups, NewDry(be, ck)); err != nil {
+	var w WeightSource = NewDry(be, ck)
+	if keep {
+		w = NewResident(w)
+	}
+	if _, err := New(be, cfg).Score(context.Background(), groups, w); err != nil {
 		panic("transformer: a dry pass failed: " + err.Error()) // nothing is read
 	}
 	return be.Peak()

@@ -18,7 +18,7 @@ type pass struct {
 	backwards bool     // there is a backward pass
 
 	cache      *kvCache           // of a Session, else nil
-	segments   []segment          // of Score: the one sequence of the batch is many, else nil
+	segments   []*segment         // of Score: the one sequence of the batch is many, else nil
 	vocabBlock int                // entries of the vocabulary whose logits exist at once; 0: as memory has room
 	stream     []backend.Buffer   // residual stream before each layer, [N, C]; forward only: the last one
 	kept       map[int]*layerActs // activations of layers from keepFrom on, when there is a backward pass

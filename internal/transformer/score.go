@@ -13,9 +13,9 @@ type Text struct {
 	From int // 1 at least, less than there are ids
 }
 
-// Score predicts the ends of texts, a group at a time: what all texts of a group begin with is
-// computed once. Nothing is padded but texts of a few tokens, the head runs on the rows alone
-// that predict something, and the bits of a text do not depend on the others.
+// Score predicts the ends of texts, which come in groups: what several of them begin with is
+// computed once. Nothing is padded, the head runs on the rows alone that predict something, and
+// the bits of a text do not depend on the others.
 // Result [group][text], of each predicted token. All texts must turn alike (TurnAlike).
 func (t *Transformer) Score(ctx context.Context, groups [][]Text, w WeightSource) ([][]Predictions, error) {
 	f, err := newForest(groups)
@@ -36,7 +36,7 @@ func (t *Transformer) Score(ctx context.Context, groups [][]Text, w WeightSource
 	if err := p.end(err); err != nil {
 		return nil, err
 	}
-	return f.split(groups, all), nil
+	return f.share(groups, all), nil
 }
 
 // TurnAlike says whether the tokens of sequences of a and of b tokens turn by the same angles.
@@ -50,118 +50,18 @@ func (t *Transformer) TurnAlike(a, b int) bool {
 	return true
 }
 
-// ScoreRows is how many rows Score makes of a group.
+// ScoreRows is how many rows Score makes of a group alone.
 func ScoreRows(group []Text) int {
 	f := &forest{}
-	f.grow(group)
+	for _, t := range group {
+		f.grow(t)
+	}
 	return len(f.ids)
 }
 
-const (
-	// scoreBlock is the entries of the vocabulary whose logits exist at once: a fixed number,
-	// so that the sums over the vocabulary do not depend on the rows of a pass.
-	scoreBlock = 4096
-	// leastRows is how many rows an op gets at least: backends may compute few rows in another
-	// order than many.
-	leastRows = 8
-)
-
-// segment is a run of rows that are tokens in a row: of a text, or of the stem of a group.
-type segment struct {
-	lo, n  int // rows [lo, lo+n)
-	tokens int // of them; those behind are there to make them leastRows
-	first  int // position of the first: so many rows of the stem come before
-	stem   int // row where the stem begins
-}
-
-// forest is groups of texts as rows: of each group the stem that its texts share, then what
-// each has beyond it.
-type forest struct {
-	ids      []int32
-	segments []segment
-	rows     []int   // that predict something, text by text
-	targets  []int32 // what
-	longest  int     // tokens that are read of a text
-}
-
-func newForest(groups [][]Text) (*forest, error) {
-	f := &forest{}
-	for _, g := range groups {
-		for _, t := range g {
-			if t.From < 1 || t.From >= len(t.IDs) {
-				return nil, fmt.Errorf("a text of %d tokens has none to predict from %d on", len(t.IDs), t.From)
-			}
-			f.longest = max(f.longest, len(t.IDs)-1)
-		}
-		if len(g) > 0 {
-			f.grow(g)
-		}
-	}
-	if len(f.rows) == 0 {
-		return nil, fmt.Errorf("no tokens: there is no text")
-	}
-	return f, nil
-}
-
-// grow adds a group. The last token of a text predicts nothing and is not read.
-func (f *forest) grow(group []Text) {
-	shared := common(group)
-	stem := f.add(group[0].IDs[:shared], 0, 0)
-	for _, t := range group {
-		read := t.IDs[:len(t.IDs)-1]
-		branch := stem
-		if len(read) > shared {
-			branch = f.add(read[shared:], shared, stem.lo)
-		}
-		for i := t.From - 1; i < len(read); i++ {
-			row := branch.lo + i - shared
-			if i < shared {
-				row = stem.lo + i
-			}
-			f.rows, f.targets = append(f.rows, row), append(f.targets, t.IDs[i+1])
-		}
-	}
-}
-
-// common is how many tokens are read of all texts alike.
-func common(group []Text) int {
-	n := len(group[0].IDs) - 1
-	for _, t := range group[1:] {
-		n = min(n, len(t.IDs)-1)
-		for i := range n {
-			if t.IDs[i] != group[0].IDs[i] {
-				n = i
-				break
-			}
-		}
-	}
-	return n
-}
-
-// add makes rows of ids, with more behind them where there are few.
-func (f *forest) add(ids []int32, first, stem int) segment {
-	s := segment{len(f.ids), max(leastRows, len(ids)), len(ids), first, stem}
-	if len(ids) == 0 {
-		return s
-	}
-	f.ids = append(append(f.ids, ids...), make([]int32, s.n-s.tokens)...)
-	f.segments = append(f.segments, s)
-	return s
-}
-
-// split gives each text what all say of its tokens.
-func (f *forest) split(groups [][]Text, all Predictions) [][]Predictions {
-	results := make([][]Predictions, len(groups))
-	lo := 0
-	for g, group := range groups {
-		for _, t := range group {
-			hi := lo + len(t.IDs) - t.From
-			results[g] = append(results[g], Predictions{NLL: all.NLL[lo:hi], Best: all.Best[lo:hi]})
-			lo = hi
-		}
-	}
-	return results
-}
+// scoreBlock is the entries of the vocabulary whose logits exist at once: a fixed number,
+// so that the sums over the vocabulary do not depend on the rows of a pass.
+const scoreBlock = 4096
 
 // score is the pass: all rows through the layers, those that predict through the head.
 func (p *pass) score(ctx context.Context, f *forest) (Predictions, error) {
@@ -192,25 +92,34 @@ func (p *pass) keepRows(rows []int, targets []int32) {
 	p.b = Batch{B: 1, T: len(rows), targets: targets}
 }
 
-// attendSegments is attention within texts: a segment's queries see the rows of its stem before
-// it and its own.
+// attendSegments is attention within texts: a segment's queries see the rows that come before
+// it and its own. Few queries get more behind them, of zeros, which nobody looks at.
 func (p *pass) attendSegments(a *layerActs, s backend.AttentionShape) {
 	Q, KV := s.H*s.D, s.K*s.D
 	for _, g := range p.segments {
-		s.T, s.S = g.n, g.first+g.n
-		keys, values := p.behindStem(a.k, g, KV), p.behindStem(a.v, g, KV)
-		rows := func(b backend.Buffer, width int) backend.Buffer { return b.Slice(g.lo*width, (g.lo+g.n)*width) }
-		p.be.AttentionForward(rows(a.att, Q), rows(a.lse, s.H), rows(a.q, Q), keys, values, s)
+		s.T = max(leastRows, g.n)
+		s.S = g.first + s.T
+		keys, values := p.way(a.k, g, s.S, KV), p.way(a.v, g, s.S, KV)
+		own := func(b backend.Buffer, width int) backend.Buffer { return b.Slice(g.lo*width, (g.lo+g.n)*width) }
+		q, att, lse := own(a.q, Q), own(a.att, Q), own(a.lse, s.H)
+		if g.n < s.T {
+			q, att, lse = p.new(s.T*Q), p.new(s.T*Q), p.new(s.T*s.H)
+			p.be.Copy(q.Slice(0, g.n*Q), own(a.q, Q))
+		}
+		p.be.AttentionForward(att, lse, q, keys, values, s)
+		if g.n < s.T {
+			p.be.Copy(own(a.att, Q), att.Slice(0, g.n*Q))
+			p.release(q, att, lse)
+		}
 		p.release(keys, values)
 	}
 }
 
-// behindStem is the rows of a segment's stem that come before it, and its own.
-func (p *pass) behindStem(x backend.Buffer, g segment, width int) backend.Buffer {
-	all := p.new((g.first + g.n) * width)
-	if g.first > 0 {
-		p.be.Copy(all.Slice(0, g.first*width), x.Slice(g.stem*width, (g.stem+g.first)*width))
+// way is n rows of x: those that come before a segment, its own, and zeros.
+func (p *pass) way(x backend.Buffer, g *segment, n, width int) backend.Buffer {
+	all := p.new(n * width)
+	for ; g.n > 0; g = g.before {
+		p.be.Copy(all.Slice(g.first*width, (g.first+g.n)*width), x.Slice(g.lo*width, (g.lo+g.n)*width))
 	}
-	p.be.Copy(all.Slice(g.first*width, all.Len()), x.Slice(g.lo*width, (g.lo+g.n)*width))
 	return all
 }

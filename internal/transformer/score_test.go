@@ -36,15 +36,21 @@ func groups() [][]transformer.Text {
 		{{IDs: ids(14, 6), From: 9}, {IDs: slices.Concat(ids(4, 6), ids(12, 8)), From: 5}},
 		of(ids(1, 7), ids(3, 1)),
 		of(ids(3, 9), ids(60, 2), ids(50, 2)),
+		of(ids(30, 1), ids(20, 3), ids(12, 3)),                             // begins as the first
+		of(slices.Concat(ids(40, 1), ids(3, 2)), ids(4, 5), []int32{7, 8}), // and goes on as its first text
 	}
 }
 
-// scored runs groups through a golden model with so many threads.
+// scored runs groups through a golden model with so many threads; a family that ends in +bf16 with products of bf16.
 func scored(t *testing.T, family string, threads int, groups [][]transformer.Text) [][]transformer.Predictions {
 	t.Helper()
 	be, err := cpu.New(threads)
 	if err != nil {
 		t.Fatal(err)
+	}
+	family, halved := strings.CutSuffix(family, "+bf16")
+	if halved {
+		be = be.WithBF16()
 	}
 	g := goldentest.Open(t, family)
 	cfg := *g.Config
@@ -96,7 +102,7 @@ func TestScoreAgreesWithPass(t *testing.T) {
 // The bits of a text depend neither on the texts beside it, nor on what it shares with them, nor
 // on threads.
 func TestScoreBits(t *testing.T) {
-	for _, family := range []string{"llama_mha", "llama_gqa_rope3", "mistral_window"} {
+	for _, family := range []string{"llama_mha", "llama_gqa_rope3", "mistral_window", "llama_mha+bf16"} {
 		all := scored(t, family, 2, groups())
 		for _, threads := range []int{1, 3} {
 			same(t, family+", other threads", scored(t, family, threads, groups()), all)
@@ -117,6 +123,26 @@ func same(t *testing.T, what string, got, want [][]transformer.Predictions) {
 			if !slices.Equal(got[i][k].NLL, want[i][k].NLL) || !slices.Equal(got[i][k].Best, want[i][k].Best) {
 				t.Errorf("%s: group %d, text %d: %v, want %v", what, i, k, got[i][k], want[i][k])
 			}
+		}
+	}
+}
+
+// What texts begin with is a row once, whichever of them are alike how far; the last token of each is none.
+func TestScoreRows(t *testing.T) {
+	text := func(ids ...int32) transformer.Text { return transformer.Text{IDs: ids, From: 1} }
+	for _, c := range []struct {
+		group []transformer.Text
+		want  int
+	}{
+		{[]transformer.Text{text(1, 2)}, 1},
+		{[]transformer.Text{text(1, 2, 3, 4), text(1, 2, 5, 6)}, 4},
+		{[]transformer.Text{text(1, 2, 3, 4), text(1, 2, 3, 5)}, 3},
+		{[]transformer.Text{text(1, 2, 3, 4, 5), text(1, 2, 3), text(1, 2, 6, 7), text(1, 2, 6, 8)}, 5},
+		{[]transformer.Text{text(1, 2, 3), text(1, 2, 3, 4, 5), text(2, 2, 3)}, 6},
+		{[]transformer.Text{text(1, 2, 3, 9), text(1, 4, 9), text(1, 2, 5, 9), text(1, 2, 3, 6, 9)}, 6},
+	} {
+		if got := transformer.ScoreRows(c.group); got != c.want {
+			t.Errorf("%v: %d rows, want %d", c.group, got, c.want)
 		}
 	}
 }
@@ -150,9 +176,14 @@ func TestScoreBytes(t *testing.T) {
 		}
 		g := goldentest.Open(t, family)
 		many := slices.Concat(groups(), groups(), groups(), groups())
-		if _, err := transformer.New(be, g.Config).Score(context.Background(), many, transformer.NewStreamed(be, g.Weights)); err != nil {
+		tr, streamed := transformer.New(be, g.Config), transformer.NewStreamed(be, g.Weights)
+		if _, err := tr.Score(context.Background(), many, streamed); err != nil {
 			t.Fatal(err)
 		}
-		within(t, family, transformer.ScoreBytes(g.Config, checkpoint.Memory{}, many), be.Peak())
+		within(t, family, transformer.ScoreBytes(g.Config, checkpoint.Memory{}, many, false), be.Peak())
+		if _, err := tr.Score(context.Background(), many, transformer.NewResident(streamed)); err != nil {
+			t.Fatal(err)
+		}
+		within(t, family+", weights kept", transformer.ScoreBytes(g.Config, checkpoint.Memory{}, many, true), be.Peak())
 	}
 }

@@ -83,7 +83,7 @@ func (p *pass) rotate(r *rotation, x backend.Buffer, H int) {
 		p.be.RoPEForward(x, r.cos, r.sin, p.b.B, p.b.T, H, D, R, p.first())
 	}
 	for _, g := range p.segments {
-		p.be.RoPEForward(x.Slice(g.lo*H*D, (g.lo+g.tokens)*H*D), r.cos, r.sin, 1, g.tokens, H, D, R, g.first)
+		p.be.RoPEForward(x.Slice(g.lo*H*D, (g.lo+g.n)*H*D), r.cos, r.sin, 1, g.n, H, D, R, g.first)
 	}
 }
 
