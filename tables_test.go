@@ -1,6 +1,7 @@
 package moreau_test
 
 import (
+	"slices"
 	"testing"
 
 	"moreau/internal/dataset"
@@ -11,7 +12,7 @@ import (
 
 // A name stands once in each table.
 func TestNamesAreUnique(t *testing.T) {
-	tables := map[string][]string{"importance.Methods": importance.MethodNames(), "dataset.BuiltinNames": dataset.BuiltinNames, "task.Papers": task.Papers}
+	tables := map[string][]string{"importance.Methods": importance.MethodNames(), "dataset.BuiltinNames": dataset.BuiltinNames, "task.Papers and Texts": slices.Concat(task.Papers, task.Texts)}
 	for _, f := range model.Families {
 		tables["model.Families"] = append(tables["model.Families"], f.Name)
 		tables["model types"] = append(tables["model types"], f.ModelTypes...)

@@ -74,7 +74,7 @@ func (o *evalOptions) AddFlags(cmd *cobra.Command) {
 	o.texts.AddFlags(cmd, 0, "ids")
 	bosFlag(cmd, &o.bos, "tasks: if the tokenizer adds one, as lm-evaluation-harness from 0.4.9.2 on, before that never; "+autoPapers)
 	f := cmd.Flags()
-	f.StringSliceVar(&o.eval.Tasks.Names, "tasks", nil, "zero-shot tasks: "+strings.Join(task.Papers, ", ")+"; papers for these seven; or a file of your own, NAME.json")
+	f.StringSliceVar(&o.eval.Tasks.Names, "tasks", nil, "zero-shot tasks: "+strings.Join(task.Papers, ", ")+"; papers for these seven; "+strings.Join(task.Texts, ", ")+", read whole; or a file of your own, NAME.json")
 	f.StringVar(&o.eval.Tasks.Data, "data", "", "folder that holds the tasks' records, as the hub has them or in older forms")
 	f.IntVar(&o.eval.Tasks.Limit, "limit", 0, "questions of each task at most, the first ones; 0 for all")
 	f.StringVar(&o.eval.Mean, "mean", results.Rules[0].Name, meanUsage())

@@ -38,6 +38,27 @@ func TestTasks(t *testing.T) {
 	refused(t, exitInput, []string{out, "one model"}, "compare", out)
 }
 
+// A task of whole texts has the figures of its documents in eval's tables, in the results file and in compare's.
+func TestWholeTextTask(t *testing.T) {
+	dir := t.TempDir()
+	task := write(t, filepath.Join(dir, "tales.json"), `{"name": "tales", "text": "{{.title}}\n{{.tale}}", "source": "{{.tale}}", "data": [{"file": "tales.jsonl"}]}`)
+	write(t, filepath.Join(dir, "tales.jsonl"), `{"title": "A cat", "tale": "Once there was a cat."}`+"\n"+`{"title": "A dog", "tale": "The dog ran home."}`+"\n")
+	out := filepath.Join(dir, "r.json")
+	words := must(t, "eval", stories, stories, "--tasks", task, "--data", dir, "-o", out).stdout
+	for _, w := range []string{"tales, rolling", "word_perplexity", "byte_perplexity", "bits_per_byte"} {
+		if !strings.Contains(words, w) {
+			t.Errorf("no %q in\n%s", w, words)
+		}
+	}
+	if one := must(t, "eval", stories, "--tasks", task, "--data", dir).stdout; !strings.Contains(one, "tales: 9 words, 38 bytes: word_perplexity") {
+		t.Error(one)
+	}
+	if table := must(t, "compare", out).stdout; !strings.Contains(table, "tales") || !strings.HasSuffix(words, strings.TrimPrefix(table, "\n")) {
+		t.Errorf("eval:\n%s\ncompare:\n%s", words, table)
+	}
+	refused(t, exitInput, []string{"wikitext", "moreau pull --dataset EleutherAI/wikitext_document_level -o " + dir}, "eval", stories, "--tasks", "wikitext", "--data", dir)
+}
+
 // What eval says of two models, compare says of their files.
 func TestTwoModels(t *testing.T) {
 	task, data := capitals(t)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -194,12 +196,15 @@ func TestInterruptedText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, texts := range map[string]*TextOptions{
-		"rows":      {Seq: 128, Chunks: 40},
-		"documents": {Protocol: "rolling", Seq: 128, MaxLength: 64, Files: []NamedFile{{"docs", filepath.Join(dir, "docs.jsonl")}}},
+	task := wholeTexts(t, dir)
+	for name, o := range map[string]EvalOptions{
+		"rows":      {Texts: &TextOptions{Seq: 128, Chunks: 40}},
+		"documents": {Texts: &TextOptions{Protocol: "rolling", Seq: 128, MaxLength: 64, Files: []NamedFile{{"docs", filepath.Join(dir, "docs.jsonl")}}}},
+		"task":      {Tasks: TaskOptions{Names: []string{task}, Data: dir}},
 	} {
 		run := func(ctx context.Context, out string, progress Progress) (string, error) {
-			j, err := NewEval([]string{load.Builtin}, be, EvalOptions{Texts: texts, Mean: "papers", Out: filepath.Join(dir, out), Program: "test"})
+			o.Mean, o.Out, o.Program = "papers", filepath.Join(dir, out), "test"
+			j, err := NewEval([]string{load.Builtin}, be, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -230,5 +235,56 @@ func TestInterruptedText(t *testing.T) {
 				t.Errorf("%s, continued after %d passes: progress %v, want %v; notes %q", name, passes, again.done, h.done[passes:], again.notes)
 			}
 		}
+	}
+}
+
+// wholeTexts is a task that reads the field text of docs.jsonl whole, in a folder.
+func wholeTexts(t *testing.T, dir string) string {
+	t.Helper()
+	putAll(t, dir, map[string]string{"whole.json": `{"name": "whole", "text": "{{.text}}", "data": [{"file": "docs.jsonl"}]}`})
+	return filepath.Join(dir, "whole.json")
+}
+
+// A task of whole texts is a text under protocol rolling: the same figures, in the results file and in
+// comparisons, beside the other tasks.
+func TestWholeTextTask(t *testing.T) {
+	dir := records(t)
+	putAll(t, dir, map[string]string{"docs.jsonl": `{"text": "Once upon a time there was a cat."}` + "\n" + `{"text": "The cat ran home. It was happy."}` + "\n" + `{"text": "no"}`})
+	be, err := cpu.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(o EvalOptions) EvalReport {
+		t.Helper()
+		o.Mean = "papers"
+		j, err := NewEval([]string{load.Builtin, load.Builtin}, be, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		r, err := j.Execute(t.Context(), j.Plan(), &heard{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	task, docs := wholeTexts(t, dir), filepath.Join(dir, "docs.jsonl")
+	out := filepath.Join(dir, "r.json")
+	got := run(EvalOptions{Tasks: TaskOptions{Names: []string{"piqa", task}, Data: dir, Limit: 2}, Out: out})
+	want := run(EvalOptions{Texts: &TextOptions{Protocol: "rolling", Seq: 128, Chunks: 2, Files: []NamedFile{{"whole", docs}}}})
+	a, b := got.Models[0].Perplexity[0], want.Models[0].Perplexity[0]
+	a.TokensPerSecond, b.TokensPerSecond = 0, 0
+	if !reflect.DeepEqual(a, b) || a.Rolling == nil || a.Rows != 2 || !a.BOS || a.Length != 512 || len(got.Models[0].Tasks) != 1 || got.Models[0].Mean != nil {
+		t.Errorf("%+v, want %+v", a, b)
+	}
+	if d := got.Differences[0].Texts; len(d) != 1 || d[0].Text != "whole" || d[0].Difference.N != 2 || d[0].P != 1 {
+		t.Errorf("%+v", d)
+	}
+	f, err := results.Read(out)
+	if text := f.Runs[1].Texts[0]; err != nil || len(text.Task) != 64 || len(text.Data) != 64 || !slices.Equal(text.Files, []string{docs}) || text.Rolling == nil || len(f.Runs[1].Tasks) != 1 {
+		t.Errorf("%+v, %v", f.Runs[1], err)
+	}
+	if _, err := NewEval([]string{load.Builtin}, be, EvalOptions{Mean: "papers", Texts: &TextOptions{Seq: 16, Files: []NamedFile{{"whole", docs}}}, Tasks: TaskOptions{Names: []string{task}, Data: dir}}); !errors.Is(err, ErrUsage) {
+		t.Errorf("a text with the name of a task: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -32,27 +33,28 @@ func (t *text) roll(f NamedFile, cfg *model.Config, tok tokenizer.Tokenizer, o T
 	if err != nil {
 		return Input(err)
 	}
+	if o.Chunks > 0 {
+		docs = docs[:min(o.Chunks, len(docs))]
+	}
+	return t.read(docs, cmp.Or(o.MaxLength, cfg.MaxPositions), tok)
+}
+
+// read takes documents, through windows of so many tokens.
+func (t *text) read(docs []dataset.Document, maxLength int, tok tokenizer.Tokenizer) error {
 	prefix, err := prefix(tok)
 	if err != nil {
 		return err
 	}
-	most := o.MaxLength
-	if most == 0 {
-		most = cfg.MaxPositions
+	encode := tok.Encode
+	if t.bos {
+		encode = func(text string) []int { return tokenizer.EncodeBOS(tok, text) }
 	}
 	for _, d := range docs {
-		if o.Chunks > 0 && len(t.docs) == o.Chunks {
-			break
-		}
-		encode := tok.Encode
-		if t.bos {
-			encode = func(text string) []int { return tokenizer.EncodeBOS(tok, text) }
-		}
 		ids := dataset.IDs(encode(d.Text))
 		t.rows = append(t.rows, ids)
-		t.docs = append(t.docs, eval.Document{Windows: eval.Windows(ids, prefix, most), Words: d.Words, Bytes: d.Bytes})
+		t.docs = append(t.docs, eval.Document{Windows: eval.Windows(ids, prefix, maxLength), Words: d.Words, Bytes: d.Bytes})
 	}
-	t.protocol.Seq = most
+	t.protocol.Seq = maxLength
 	return nil
 }
 
@@ -63,7 +65,7 @@ func prefix(tok tokenizer.Tokenizer) (int32, error) {
 			return int32(id), nil
 		}
 	}
-	return 0, Input(errors.New("--protocol rolling: the tokenizer has neither BOS nor EOS to begin documents with; take another protocol"))
+	return 0, Input(errors.New("the tokenizer has neither BOS nor EOS to begin documents with; whole documents cannot be read"))
 }
 
 func heldout(f NamedFile) (string, error) {

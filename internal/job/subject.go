@@ -3,12 +3,15 @@ package job
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"moreau/internal/backend/dry"
+	"moreau/internal/dataset"
 	"moreau/internal/eval"
 	"moreau/internal/load"
 	"moreau/internal/results"
 	"moreau/internal/task"
+	"moreau/internal/tokenizer"
 	"moreau/internal/transformer"
 )
 
@@ -84,20 +87,47 @@ func (s *subject) encode(tasks []questions, bos BOS) error {
 	if s.bos, err = bos.decide(tok, addsBOS(tok)); err != nil {
 		return err
 	}
-	e := eval.Encoding{Tokenizer: tok, BOS: s.bos, MaxLength: s.m.Config.MaxPositions}
 	for _, q := range tasks {
-		t := encoded{questions: q}
-		for _, example := range q.Examples {
-			texts, cut, err := question(e, example)
-			if err != nil {
-				return Input(fmt.Errorf("%s: record %d: task %s: %w", q.Files[0], example.Index, q.Name, err))
-			}
-			t.texts = append(t.texts, texts)
-			t.cut += cut
+		add := s.ask
+		if q.Whole() {
+			add = s.read
 		}
-		s.tasks = append(s.tasks, t)
+		if err := add(q, tok); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// ask encodes a task's questions.
+func (s *subject) ask(q questions, tok tokenizer.Tokenizer) error {
+	e := eval.Encoding{Tokenizer: tok, BOS: s.bos, MaxLength: s.m.Config.MaxPositions}
+	t := encoded{questions: q}
+	for _, example := range q.Examples {
+		texts, cut, err := question(e, example)
+		if err != nil {
+			return Input(fmt.Errorf("%s: record %d: task %s: %w", q.Files[0], example.Index, q.Name, err))
+		}
+		t.texts = append(t.texts, texts)
+		t.cut += cut
+	}
+	s.tasks = append(s.tasks, t)
+	return nil
+}
+
+// read makes a text of a task whose records are read whole.
+func (s *subject) read(q questions, tok tokenizer.Tokenizer) error {
+	if slices.ContainsFunc(s.texts, func(t text) bool { return t.name == q.Name }) {
+		return Usage(fmt.Errorf("--ppl %s has the name of a task; give the text another", q.Name))
+	}
+	rolling, err := dataset.FindProtocol("rolling")
+	if err != nil {
+		return err
+	}
+	t := text{name: q.Name, protocol: rolling, bos: s.bos, task: &q}
+	err = t.read(q.Documents, s.m.Config.MaxPositions, tok)
+	s.texts = append(s.texts, t)
+	return err
 }
 
 // question is the texts of an example's choices; cut is 1 if one of them was cut to fit, else 0.
@@ -117,10 +147,19 @@ func question(e eval.Encoding, example task.Example) (texts []transformer.Text, 
 func (s *subject) run() results.Run {
 	r := results.Run{Model: s.m.Path, Tokenizer: s.tokenizer, Parameters: s.m.Config.ParamCount(), BOS: s.bos, MaxLength: s.m.Config.MaxPositions}
 	for _, t := range s.texts {
-		r.Texts = append(r.Texts, results.Text{Name: t.name, Protocol: t.protocol.Name, Length: t.protocol.Seq, BOS: t.bos, SHA256: hashRows(t.rows)})
+		r.Texts = append(r.Texts, t.result())
 	}
 	for _, t := range s.tasks {
 		r.Tasks = append(r.Tasks, t.result())
+	}
+	return r
+}
+
+// result is a text's result without numbers.
+func (t text) result() results.Text {
+	r := results.Text{Name: t.name, Protocol: t.protocol.Name, Length: t.protocol.Seq, BOS: t.bos, SHA256: hashRows(t.rows)}
+	if t.task != nil {
+		r.Task, r.Files, r.Data = t.task.Task.SHA256, t.task.Files, t.task.Read.SHA256
 	}
 	return r
 }

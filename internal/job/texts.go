@@ -44,6 +44,7 @@ type text struct {
 	lacksBOS bool // the tokenizer adds one by itself, and nobody said that there should be none
 	rows     dataset.Rows
 	docs     []eval.Document // of the rolling protocol: rows are their ids
+	task     *questions      // whose records are the documents, nil: there is none
 }
 
 // load reads the texts; instead says what goes without a tokenizer.

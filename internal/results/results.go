@@ -44,9 +44,12 @@ type Run struct {
 type Text struct {
 	Name       string    `json:"text"`
 	Protocol   string    `json:"protocol"`
-	Length     int       `json:"max_length,omitempty"` // tokens of a row, or of a window at most
-	BOS        bool      `json:"bos"`                  // whether it was put before each row or document
-	SHA256     string    `json:"rows_sha256"`          // of the token ids
+	Length     int       `json:"max_length,omitempty"`  // tokens of a row, or of a window at most
+	BOS        bool      `json:"bos"`                   // whether it was put before each row or document
+	SHA256     string    `json:"rows_sha256"`           // of the token ids
+	Task       string    `json:"task_sha256,omitempty"` // of the task file whose records are read whole
+	Files      []string  `json:"files,omitempty"`       // of that task
+	Data       string    `json:"files_sha256,omitempty"`
 	Perplexity float64   `json:"perplexity"`
 	Stderr     float64   `json:"stderr"`
 	MeanNLL    float64   `json:"mean_nll"` // nats a token

@@ -245,7 +245,7 @@ func TestJournalIsOnDisk(t *testing.T) {
 
 // Every key of a results file, which other programs read (docs/formats/results.md).
 func TestFileText(t *testing.T) {
-	text := Text{Name: "n", Protocol: "rolling", Length: 11, BOS: true, SHA256: "s"}
+	text := Text{Name: "n", Protocol: "rolling", Length: 11, BOS: true, SHA256: "s", Task: "k", Files: []string{"f"}, Data: "g"}
 	text.Set(eval.Result{Perplexity: 1.5, Stderr: 2.5, MeanNLL: 3.5, Tokens: 13, Rows: 1, ChunkNLL: []float64{4.5},
 		Rolling: &eval.Rolling{Words: 1, Bytes: 2, WordPerplexity: 3, WordStderr: 6, BytePerplexity: 4, BitsPerByte: 5}})
 	f := File{Format: "f", Program: "p", Backend: "b", Runs: []Run{{Model: "m", Weights: "w", Tokenizer: "t", Parameters: 7, BOS: true, MaxLength: 9, Texts: []Text{text},
@@ -253,7 +253,7 @@ func TestFileText(t *testing.T) {
 			Examples: []Example{{Index: 25, ID: "i", Gold: 1, Chars: []int{26}, Answers: []eval.Likelihood{{Log: -27, Greedy: true}}}}}}}}}
 	got, err := json.Marshal(f)
 	want := `{"format":"f","program":"p","backend":"b","runs":[{"model":"m","weights_sha256":"w","tokenizer_sha256":"t","parameters":7,"bos":true,"max_length":9,` +
-		`"perplexity":[{"text":"n","protocol":"rolling","max_length":11,"bos":true,"rows_sha256":"s","perplexity":1.5,"stderr":2.5,"mean_nll":3.5,"predicted_tokens":13,"chunk_mean_nll":[4.5],` +
+		`"perplexity":[{"text":"n","protocol":"rolling","max_length":11,"bos":true,"rows_sha256":"s","task_sha256":"k","files":["f"],"files_sha256":"g","perplexity":1.5,"stderr":2.5,"mean_nll":3.5,"predicted_tokens":13,"chunk_mean_nll":[4.5],` +
 		`"rolling":{"words":1,"bytes":2,"word_perplexity":3,"word_perplexity_stderr":6,"byte_perplexity":4,"bits_per_byte":5}}],` +
 		`"tasks":[{"task":"x","task_sha256":"q","metric":"acc","files":["y"],"files_sha256":"d","records":21,"cut":22,"acc":{"n":23,"value":0.5,"stderr":0.25},"acc_norm":{"n":24,"value":0,"stderr":0},` +
 		`"examples":[{"index":25,"id":"i","gold":1,"chars":[26],"answers":[{"loglikelihood":-27,"is_greedy":true}]}]}]}]}`

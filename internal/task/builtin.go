@@ -15,13 +15,15 @@ var builtin embed.FS
 var ErrName = errors.New("task")
 
 // Papers are the seven tasks that papers on structured pruning measure, in their usual order.
-// They are the built-in ones.
 var Papers = []string{"boolq", "piqa", "hellaswag", "winogrande", "arc_easy", "arc_challenge", "openbookqa"}
+
+// Texts are the built-in tasks that read texts whole.
+var Texts = []string{"wikitext"}
 
 // Builtin is a built-in task.
 func Builtin(name string) (*Task, error) {
-	if !slices.Contains(Papers, name) {
-		return nil, fmt.Errorf("%w: %q is not known; known are %s, papers (these seven), or a file: NAME.json", ErrName, name, strings.Join(Papers, ", "))
+	if !slices.Contains(Papers, name) && !slices.Contains(Texts, name) {
+		return nil, fmt.Errorf("%w: %q is not known; known are %s, papers (these seven), %s, or a file: NAME.json", ErrName, name, strings.Join(Papers, ", "), strings.Join(Texts, ", "))
 	}
 	data, err := builtin.ReadFile("builtin/" + name + ".json")
 	if err != nil {

@@ -49,6 +49,17 @@ func (p Prompt) example(r dataset.Record) (Example, error) {
 	return e, err
 }
 
+// document reads a record whole, as p says.
+func (p Prompt) document(r dataset.Record) (dataset.Document, error) {
+	withoutNulls(r)
+	text, _, err := run(p.compiled.text, r)
+	if err != nil {
+		return dataset.Document{}, err
+	}
+	source, _, err := run(p.compiled.source, r)
+	return dataset.NewDocument(text, source), err
+}
+
 // withoutNulls takes fields that are null out of r, so that to templates they are missing.
 func withoutNulls(r map[string]any) {
 	for name, v := range r {

@@ -25,7 +25,7 @@ func Datasets(tasks []*Task) (names []string) {
 // OfDataset are those of the files of a data set that built-in tasks read; known says whether one
 // reads that data set at all.
 func OfDataset(dataset string, files []string) (wanted []string, known bool, err error) {
-	for _, name := range Papers {
+	for _, name := range slices.Concat(Papers, Texts) {
 		t, err := Builtin(name)
 		if err != nil {
 			return nil, false, err

@@ -3,8 +3,11 @@ package task_test
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
+	"moreau/internal/dataset"
 	"moreau/internal/goldentest"
 	"moreau/internal/task"
 )
@@ -68,5 +71,23 @@ func TestAllRecords(t *testing.T) {
 		} else if len(read.Examples) != want || read.Records != want {
 			t.Errorf("%s: %d examples of %d records, want %d", name, len(read.Examples), read.Records, want)
 		}
+	}
+}
+
+// The documents of wikitext are those under protocol rolling, whose texts, words and bytes are compared
+// with the harness's in eval.
+func TestWikitext(t *testing.T) {
+	tt, err := task.Builtin("wikitext")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := goldentest.Shared(t, "data")
+	read, err := tt.Read(data, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := dataset.Documents("wikitext2", filepath.Join(data, "wikitext-2-raw", "wiki.test.raw"))
+	if err != nil || len(want) != 62 || !slices.Equal(read.Documents, want) {
+		t.Errorf("%d documents, want %d; %v", len(read.Documents), len(want), err)
 	}
 }

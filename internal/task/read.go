@@ -8,17 +8,20 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"moreau/internal/dataset"
 )
 
 // Read is what Task.Read found.
 type Read struct {
-	Files    []string // with their folder
-	SHA256   string   // of the files' bytes, one after the other
-	Records  int      // in all
-	Examples []Example
+	Files     []string // with their folder
+	SHA256    string   // of the files' bytes, one after the other
+	Records   int      // in all
+	Examples  []Example
+	Documents []dataset.Document // instead, of a task that reads texts whole
 }
 
-// Read makes questions of the first limit records in dir, of all where limit is 0. An error
+// Read makes questions or documents of the first limit records in dir, of all where limit is 0. An error
 // names the record; where no form of the data is in dir it says what to fetch and where it goes.
 func (t *Task) Read(dir string, limit int) (*Read, error) {
 	d, files, err := t.find(dir)
@@ -37,14 +40,24 @@ func (t *Task) Read(dir string, limit int) (*Read, error) {
 		records = records[:limit]
 	}
 	for i, record := range records {
-		e, err := d.example(record)
-		if err != nil {
+		if err := r.add(d.Prompt, record, t.Whole()); err != nil {
 			return nil, fmt.Errorf("%s: record %d: %w %s: %w", files[0], i, ErrTask, t.Name, err)
 		}
-		e.Index = i
-		r.Examples = append(r.Examples, e)
 	}
 	return r, nil
+}
+
+// add adds the question or document of the next record.
+func (r *Read) add(p Prompt, record dataset.Record, whole bool) error {
+	if whole {
+		d, err := p.document(record)
+		r.Documents = append(r.Documents, d)
+		return err
+	}
+	e, err := p.example(record)
+	e.Index = len(r.Examples)
+	r.Examples = append(r.Examples, e)
+	return err
 }
 
 // find is the first form of the data that is in dir, and its files.

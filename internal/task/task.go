@@ -1,10 +1,11 @@
 // Package task is zero-shot tasks as data: from the records of a data set, whatever form of it
-// is at hand, the contexts and continuations whose log-likelihoods decide a question, as
-// EleutherAI's lm-evaluation-harness makes them.
+// is at hand, the contexts and continuations whose log-likelihoods decide a question, or the texts
+// that are read whole, as EleutherAI's lm-evaluation-harness makes them.
 package task
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,7 @@ const (
 type Task struct {
 	Name   string `json:"name"`
 	About  string `json:"about,omitempty"`
-	Metric string `json:"metric"` // the one that counts: Acc or AccNorm
+	Metric string `json:"metric"` // the one that counts: Acc or AccNorm; "": records are read whole
 	Split  string `json:"split"`  // of the data sets: validation, test
 	Prompt        // of records as the data sets have them
 	Data   []Data `json:"data"` // where records may be, the first that is there counts
@@ -41,6 +42,8 @@ type Prompt struct {
 	Choices   Templates `json:"choices,omitempty"`
 	Delimiter *string   `json:"delimiter,omitempty"` // between context and choice; nil: a blank
 	Gold      string    `json:"gold,omitempty"`      // template of the right choice's number, from 0
+	Text      string    `json:"text,omitempty"`      // instead of all these: template of a text that is read whole
+	Source    string    `json:"source,omitempty"`    // template of what its words and bytes are counted in; "": Text
 
 	compiled *compiled
 }
@@ -100,8 +103,10 @@ func (t *Task) prepare() error {
 	switch {
 	case t.Name == "" || strings.ContainsAny(t.Name, ",/\\ \t\n"):
 		return fmt.Errorf("name %q: want a word without comma, slash or blank", t.Name)
-	case !slices.Contains([]string{Acc, AccNorm}, t.Metric):
+	case !t.Whole() && !slices.Contains([]string{Acc, AccNorm}, t.Metric):
 		return fmt.Errorf("metric %q: want %s or %s", t.Metric, Acc, AccNorm)
+	case t.Whole() && t.Metric != "":
+		return errors.New(`"metric" goes with "choices"; of a "text" all figures are measured`)
 	case len(t.Data) == 0:
 		return errors.New(`no "data": say where its records are`)
 	}
@@ -110,6 +115,9 @@ func (t *Task) prepare() error {
 		if err := d.check(t.Split); err != nil {
 			return fmt.Errorf("data %d: %w", i, err)
 		}
+		if d.Text != "" && !t.Whole() {
+			return fmt.Errorf(`data %d: "text" wants one of the task itself`, i)
+		}
 		d.Prompt = d.Prompt.over(t.Prompt)
 		if err := d.Prompt.compile(); err != nil {
 			return fmt.Errorf("data %d: %w", i, err)
@@ -117,6 +125,9 @@ func (t *Task) prepare() error {
 	}
 	return nil
 }
+
+// Whole says whether records are texts that are read whole, not questions.
+func (t *Task) Whole() bool { return t.Text != "" }
 
 func (d *Data) check(split string) error {
 	switch {
@@ -144,6 +155,7 @@ func (p Prompt) over(base Prompt) Prompt {
 	if p.Gold == "" {
 		p.Gold = base.Gold
 	}
+	p.Text, p.Source = cmp.Or(p.Text, base.Text), cmp.Or(p.Source, base.Source)
 	return p
 }
 

@@ -5,11 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
 
+	"moreau/internal/dataset"
 	"moreau/internal/task"
 )
 
@@ -152,13 +154,20 @@ func TestWrongTasks(t *testing.T) {
 	rest := `"context": "c", "choices": ["a", "b"], "gold": "0", "data": [{"file": "x.jsonl"}]}`
 	for text, word := range map[string]string{
 		"{": "not a task file",
-		`{"name": "a", "metric": "acc", ` + rest + "{}":                                                             "more than one",
-		`{"name": "a", "metric": "acc", "x": 1, ` + rest:                                                            `"x"`,
-		`{"name": "a,b", "metric": "acc", ` + rest:                                                                  "name",
-		`{"name": "a", "metric": "f1", ` + rest:                                                                     `metric "f1"`,
-		`{"name": "a", "metric": "acc"}`:                                                                            "data",
-		`{"name": "a", "metric": "acc", "context": "c", "choices": "a", "gold": "0", "data": [{}]}`:                 `"dataset" or a "file"`,
-		`{"name": "a", "metric": "acc", "context": "c", "choices": "a", "gold": "0", "data": [{"dataset": "o/n"}]}`: `"split"`,
+		`{"name": "a", "metric": "acc", ` + rest + "{}":                                                                                           "more than one",
+		`{"name": "a", "metric": "acc", "x": 1, ` + rest:                                                                                          `"x"`,
+		`{"name": "a,b", "metric": "acc", ` + rest:                                                                                                "name",
+		`{"name": "a", "metric": "f1", ` + rest:                                                                                                   `metric "f1"`,
+		`{"name": "a", "metric": "acc"}`:                                                                                                          "data",
+		`{"name": "a", "metric": "acc", "context": "c", "choices": "a", "gold": "0", "data": [{}]}`:                                               `"dataset" or a "file"`,
+		`{"name": "a", "metric": "acc", "context": "c", "choices": "a", "gold": "0", "data": [{"dataset": "o/n"}]}`:                               `"split"`,
+		`{"name": "a", "metric": "acc", "text": "c", "data": [{"file": "x"}]}`:                                                                    `"metric" goes with`,
+		`{"name": "a", "text": "c", "context": "c", "data": [{"file": "x"}]}`:                                                                     `"text" goes without`,
+		`{"name": "a", "text": "c", "data": [{"file": "x", "gold": "0"}]}`:                                                                        `"text" goes without`,
+		`{"name": "a", "text": "{{.x", "data": [{"file": "x"}]}`:                                                                                  "text",
+		`{"name": "a", "text": "c", "source": "{{.x", "data": [{"file": "x"}]}`:                                                                   "source",
+		`{"name": "a", "metric": "acc", "source": "s", ` + rest:                                                                                   `"source" goes with "text"`,
+		`{"name": "a", "metric": "acc", "data": [{"file": "x", "text": "c"}]}`:                                                                    "of the task itself",
 		`{"name": "a", "metric": "acc", "split": "test", "context": "c", "choices": "a", "gold": "0", "data": [{"dataset": "o/n", "lines": []}]}`: `"lines"`,
 		`{"name": "a", "metric": "acc", "choices": "a", "gold": "0", "data": [{"file": "x"}]}`:                                                    `want "context"`,
 		`{"name": "a", "metric": "acc", "context": "{{.x", "choices": "a", "gold": "0", "data": [{"file": "x"}]}`:                                 "context",
@@ -221,5 +230,42 @@ func TestMissingOwnDataset(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := mine.Read(dir, 0); err == nil || !strings.Contains(err.Error(), "moreau pull --dataset o/n --include 'en/test*' -o "+dir+" ") {
 		t.Error(err)
+	}
+}
+
+// A task reads records whole: words and bytes are those of the source. WikiText is the same from the hub's
+// files and from raw text.
+func TestWholeTexts(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "x.jsonl", `{"a": "One  two. ", "b": "é"}`+"\n"+`{"a": "three", "b": ""}`)
+	mine, err := task.Parse("mine.json", []byte(`{"name": "mine", "text": "{{.a}}{{.b}}", "source": "{{.a | trim}}", "data": [{"file": "x.jsonl"}]}`))
+	if err != nil || !mine.Whole() {
+		t.Fatal(err)
+	}
+	r, err := mine.Read(dir, 0)
+	if want := []dataset.Document{{Text: "One  two. é", Words: 2, Bytes: 9}, {Text: "three", Words: 1, Bytes: 5}}; err != nil || !slices.Equal(r.Documents, want) || r.Examples != nil {
+		t.Errorf("%+v, want %+v; %v", r, want, err)
+	}
+	if r, err := mine.Read(dir, 1); err != nil || len(r.Documents) != 1 || r.Records != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	put(t, dir, "x.jsonl", `{"a": "One", "b": ""}`+"\n"+`{"b": ""}`)
+	if _, err := mine.Read(dir, 0); !errors.Is(err, task.ErrTask) || !strings.Contains(err.Error(), "x.jsonl: record 1: task mine") || !strings.Contains(err.Error(), `no field "a"`) {
+		t.Error(err)
+	}
+	raw, hub := t.TempDir(), t.TempDir()
+	put(t, raw, "wikitext-2-raw/wiki.test.raw", " \n = A = \n \n 1 @,@ 000 cats . \n = B = \n")
+	type row struct {
+		Page string `parquet:"page"`
+	}
+	put(t, hub, "EleutherAI/wikitext_document_level/wikitext-2-raw-v1/x", "")
+	if err := parquet.WriteFile(filepath.Join(hub, "EleutherAI/wikitext_document_level/wikitext-2-raw-v1/test-00000-of-00001.parquet"), []row{{" = A = \n \n 1 @,@ 000 cats . "}, {" = B = \n"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{raw, hub} {
+		r, err := read(t, "wikitext", dir)
+		if want := []dataset.Document{{Text: " = A =\n\n1,000 cats. ", Words: 10, Bytes: 28}, {Text: " = B =\n", Words: 5, Bytes: 8}}; err != nil || !slices.Equal(r.Documents, want) {
+			t.Errorf("%+v, want %+v; %v", r, want, err)
+		}
 	}
 }

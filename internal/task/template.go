@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -8,6 +9,8 @@ import (
 	"text/template"
 	"unicode"
 	"unicode/utf8"
+
+	"moreau/internal/dataset"
 )
 
 // functions are what templates may call beside Go's own. The text comes last, for pipes.
@@ -21,6 +24,7 @@ var functions = template.FuncMap{
 	"matches":         regexp.MatchString,
 	"capitalize":      capitalize,
 	"capitalizeAfter": capitalizeAfter,
+	"wikitext":        dataset.Detokenise,
 }
 
 // cut is s before and after the first sep, which must be there.
@@ -66,19 +70,36 @@ func capitalizeAfter(pattern, s string) (string, error) {
 
 // compiled are the templates of a prompt.
 type compiled struct {
-	contexts, choices []*template.Template
-	gold              *template.Template
+	contexts, choices  []*template.Template
+	gold, text, source *template.Template
 }
 
 func (p *Prompt) compile() error {
-	if len(p.Contexts) == 0 || len(p.Choices) == 0 || p.Gold == "" {
-		return errors.New(`want "context", "choices" and "gold"`)
+	asks := len(p.Contexts) > 0 || len(p.Choices) > 0 || p.Gold != "" || p.Delimiter != nil
+	switch {
+	case p.Text != "" && asks:
+		return errors.New(`"text" goes without "context", "choices", "delimiter" and "gold"`)
+	case p.Text != "":
+		return p.compileText()
+	case len(p.Contexts) == 0 || len(p.Choices) == 0 || p.Gold == "":
+		return errors.New(`want "context", "choices" and "gold", or "text"`)
+	case p.Source != "":
+		return errors.New(`"source" goes with "text"`)
 	}
 	c := &compiled{}
 	var errs [3]error
 	c.contexts, errs[0] = parseAll("context", p.Contexts)
 	c.choices, errs[1] = parseAll("choices", p.Choices)
 	c.gold, errs[2] = parse("gold", p.Gold)
+	p.compiled = c
+	return errors.Join(errs[:]...)
+}
+
+func (p *Prompt) compileText() (err error) {
+	c := &compiled{}
+	var errs [2]error
+	c.text, errs[0] = parse("text", p.Text)
+	c.source, errs[1] = parse("source", cmp.Or(p.Source, p.Text))
 	p.compiled = c
 	return errors.Join(errs[:]...)
 }
