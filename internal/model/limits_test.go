@@ -74,3 +74,14 @@ func repeat(c *Config, n int) {
 		c.Layers[i] = one
 	}
 }
+
+// A window hides something only where it is shorter than the context.
+func TestWindowOfTheContext(t *testing.T) {
+	for window, want := range map[string]int{"63": 63, "64": 0, "65": 0, "null": 0, "1": 1} {
+		c, err := FromHF([]byte(`{"model_type": "mistral", "vocab_size": 5, "hidden_size": 16, "intermediate_size": 6, "num_hidden_layers": 2, "head_dim": 4,
+			"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "sliding_window": ` + window + `}`))
+		if err != nil || c.Layers[0].Window != want || c.Layers[1].Window != want || c.Window() != want {
+			t.Errorf("window %s of 64: %+v, %v", window, c, err)
+		}
+	}
+}

@@ -51,3 +51,24 @@ func TestScoresCover(t *testing.T) {
 		}
 	}
 }
+
+// Where all scores of a layer are 0, as after a threshold that shrinks every unit, its units
+// count as the least and go first, the lower ones before the others.
+func TestScoresOfZero(t *testing.T) {
+	cfg := config(t, "smollm2-135m").WithLayers([]model.Layer{{Heads: 2, KVHeads: 2, Intermediate: 8}, {Heads: 2, KVHeads: 2, Intermediate: 8}})
+	first, second := cfg.Dim(0, model.MLP), cfg.Dim(1, model.MLP)
+	zero, some := make([]float64, 8), []float64{8, 7, 6, 5, 4, 3, 2, 1}
+	for _, tt := range []struct {
+		scores map[model.Dim][]float64
+		want   Cut
+	}{
+		{map[model.Dim][]float64{first: zero, second: some}, Cut{first: {0, 1, 2, 3}}},
+		{map[model.Dim][]float64{first: some, second: zero}, Cut{second: {0, 1, 2, 3}}},
+		{map[model.Dim][]float64{first: zero, second: zero}, Cut{first: {0, 1, 2, 3}}},
+	} {
+		p, err := NewPlan(cfg, tt.scores, Budget{LayerRatio: 0.25, Selection: Global, Layers: cfg.AllLayers(), Kinds: []model.Kind{model.MLP}})
+		if err != nil || !reflect.DeepEqual(p.Pruned, tt.want) {
+			t.Errorf("%v: %+v, %v, want %v", tt.scores, p, err, tt.want)
+		}
+	}
+}
