@@ -35,7 +35,9 @@ func TestVariants(t *testing.T) {
 		{metaspace(`"prepend_scheme": "always", "split": false`), "a a", []int{1, 5, 2}},
 		{metaspace(`"prepend_scheme": "never"`), "a a", []int{2, 4}},
 		{metaspace(`"add_prefix_space": false, "prepend_scheme": "never"`), "a a", []int{2, 4}},
+		{metaspace(`"add_prefix_space": false`), "a a", []int{2, 4}}, // of versions that knew no prepend_scheme; this one refuses it
 		{metaspace(`"add_prefix_space": true`), "cc a", []int{1, 0, 0, 4}},
+		{metaspace(`"prepend_scheme": "first"`), "cc a", []int{1, 0, 0, 4}},
 		{`{"normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}, "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false}, ` + llama + `}`, "a a", []int{5, 2}},
 	} {
 		v, err := parseJSON([]byte(c.json))
