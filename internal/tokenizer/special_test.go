@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -85,5 +86,27 @@ func TestLlama3Specials(t *testing.T) {
 	}
 	if v.BOS != 258 || v.EOS != 259 || v.UNK != -1 || v.PAD != -1 || !v.AddBOS || v.AddEOS || v.Pre != "llama-bpe" || !v.IgnoreMerges {
 		t.Errorf("%+v", *v)
+	}
+}
+
+// Rows of an embedding without a token get one that nothing is encoded to: of type unused, and with
+// the score that llama.cpp's converter gives such tokens; as many tokens as rows need none.
+func TestPadding(t *testing.T) {
+	for name, v := range map[string]*Vocab{"llama": small(), "gpt2": tiktoken(t)} {
+		n := len(v.Tokens)
+		if err := v.Pad(n); err != nil || len(v.Tokens) != n {
+			t.Errorf("%s: %d tokens for %d rows: %v", name, len(v.Tokens), n, err)
+		}
+		if err := v.Pad(n - 1); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%d tokens, the model only %d", n, n-1)) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := v.Pad(n + 2); err != nil || len(v.Tokens) != n+2 || len(v.Types) != n+2 || v.Scores != nil && len(v.Scores) != n+2 || (v.Scores != nil) != (name == "llama") {
+			t.Fatalf("%s: %d tokens, %d types, %d scores, %v", name, len(v.Tokens), len(v.Types), len(v.Scores), err)
+		}
+		for id := n; id < n+2; id++ {
+			if v.Tokens[id] != fmt.Sprintf("[PAD%d]", id) || v.Types[id] != Unused || v.Scores != nil && v.Scores[id] != -1000 {
+				t.Errorf("%s: token %d is %q of type %d", name, id, v.Tokens[id], v.Types[id])
+			}
+		}
 	}
 }
