@@ -6,6 +6,7 @@ package chat
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -34,7 +35,7 @@ func New(source string) (t *Template, err error) {
 		return nil, fmt.Errorf("%w: blocks that keep blanks ({%%+) are not read", ErrTemplate)
 	}
 	defer catch(&err)
-	program, err := jinja.Compile(lines(source))
+	program, err := jinja.Compile(counted(lines(source)))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTemplate, err)
 	}
@@ -46,6 +47,15 @@ func New(source string) (t *Template, err error) {
 func lines(source string) string {
 	source = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(source)
 	return strings.TrimSuffix(source, "\n")
+}
+
+// macroTag is the beginning of a macro, and how it ends: -%} or %}.
+var macroTag = regexp.MustCompile(`\{%-?\s*macro\b(?:[^'"%]|%[^}]|'[^']*'|"[^"]*")*?(-?)%\}`)
+
+// counted makes each macro call countCall first: one that calls itself without end would
+// overflow the stack, which ends a program of Go. A block behind a block changes no blanks.
+func counted(source string) string {
+	return macroTag.ReplaceAllString(source, "${0}{% set "+countCall+"ed = "+countCall+"() ${1}%}")
 }
 
 // Options of a rendering.

@@ -116,6 +116,8 @@ func TestHostile(t *testing.T) {
 		"no step":    "{{ range(1, 2, 0) }}",
 		"no numbers": "{{ range('a') }}",
 		"unknown":    "{{ nothing('x') }}",
+		"recursion":  "{%- macro f(x, y='%}') -%} {% if true %}{% for i in [1] %}{{ f(1) }}{% endfor %}{% endif %}{% endmacro %}{{ f(2) }}",
+		"each other": "{% macro f() %}{{ g() }}{% endmacro %}{% macro g() %}{% call f() %}x{% endcall %}{% endmacro %}{% set h = g %}{{ h() }}",
 	} {
 		template, err := New(source)
 		if err == nil {

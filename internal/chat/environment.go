@@ -35,9 +35,16 @@ func (o Options) variables(messages []Message) map[string]jinja.Value {
 	return v
 }
 
+// countCall is what every macro calls, and maxCalls how often in a rendering.
+const (
+	countCall = "moreau_call"
+	maxCalls  = 20_000
+)
+
 // functions stand before the library's own of the same names: one whose refusals are known from
 // other errors, one with all directives and a given time, one with the limit of Jinja's sandbox.
 func functions(now time.Time) map[string]jinja.Value {
+	calls := 0
 	table := map[string]func(args []jinja.Value) (jinja.Value, error){
 		"raise_exception": func(args []jinja.Value) (jinja.Value, error) {
 			return jinja.Undefined(), &Refusal{text(args)}
@@ -46,6 +53,12 @@ func functions(now time.Time) map[string]jinja.Value {
 			return jinja.NewString(strftime(text(args), now)), nil
 		},
 		"range": steps,
+		countCall: func([]jinja.Value) (jinja.Value, error) {
+			if calls++; calls > maxCalls {
+				return jinja.Undefined(), fmt.Errorf("more than %d calls of macros", maxCalls)
+			}
+			return jinja.None(), nil
+		},
 	}
 	functions := map[string]jinja.Value{}
 	for name, do := range table {

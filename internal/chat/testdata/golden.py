@@ -65,6 +65,7 @@ SNIPPETS = {
     "set block": "{% set x %}a{{ 1 }}b{% endset %}[{{ x }}]",
     "set tuple": "{% set a, b = 1, 2 %}{{ a }}{{ b }}",
     "macro": "{% macro f(x, y='d') %}<{{ x }}{{ y }}>{% endmacro %}{{ f(1) }}{{ f(1, 2) }}{{ f(x=3, y='e') }}",
+    "macro blanks": "a\n{% macro f(x, y='%}') -%}\n  <{{ x }}{{ y }}>\n{% endmacro %}\n{{ f(1) }}|\n  {%- macro g() %}\n  b\n{%- endmacro -%}\n {{ g() }}|{% macro h() %} \n c{% endmacro %}{{ h() }}",
     "macro scope": "{% macro f() %}{{ q }}{% endmacro %}{% set q = 5 %}{{ f() }}",
     "undefined prints empty": "[{{ nope }}]",
     "undefined test": "{{ nope is defined }}{{ nope is undefined }}{{ tools is defined }}{{ tools is none }}{{ not tools }}",
