@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"moreau/internal/goldentest"
 )
@@ -150,5 +152,77 @@ func TestAheadOfPendingWrite(t *testing.T) {
 	set(3)
 	if got := value(); got != 3 {
 		t.Errorf("%g is read after 3 was written", got)
+	}
+}
+
+// A second write of an array waits for the first, and until it is on the disk its values are read, not those before.
+func TestSecondWriteWaits(t *testing.T) {
+	r := newToy(t)
+	store, p := r.scratch(t, t.TempDir(), false).(*scratch), r.moving[0]
+	h := &held{store.file, make(chan struct{}, 10)}
+	store.file = h
+	defer store.Free()
+	set := func(v float32) {
+		b := r.be.New(p.Len())
+		r.be.Upload(b, func(part []float32, _ int) {
+			for i := range part {
+				part[i] = v
+			}
+		})
+		if err := store.Close(Delta, p, b, true); err != nil {
+			t.Error(err)
+		}
+	}
+	set(1)
+	second := make(chan struct{})
+	go func() { set(2); close(second) }()
+	select {
+	case <-second:
+		t.Error("the second write does not wait for the first")
+	case <-time.After(20 * time.Millisecond):
+	}
+	h.leave <- struct{}{}
+	<-second
+	b, err := store.Open(Delta, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := goldentest.Host(r.be, b)[p.Len()-1]; got != 2 {
+		t.Errorf("%g is read after 2 was written", got)
+	}
+	store.Close(Delta, p, b, false)
+	h.leave <- struct{}{}
+}
+
+// Where the places that a state file saved are not those of the scratch file, the run begins with zeros: no place is left from the attempt.
+func TestBeginForgetsPlaces(t *testing.T) {
+	r := newToy(t)
+	store := r.scratch(t, t.TempDir(), true).(*scratch)
+	defer store.Free()
+	if err := store.begin(); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.file.Truncate(store.Bytes(r.moving)); err != nil {
+		t.Fatal(err)
+	}
+	places := make([]int, 2*len(r.moving))
+	places[len(places)-1] = 2 // the last has no third place
+	if store.adopt(store.mark, places) {
+		t.Fatal("a third place is taken")
+	}
+	if err := store.begin(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range r.moving {
+		for _, a := range []Array{Delta, Mean} {
+			b, err := store.Open(a, p)
+			if err != nil {
+				t.Fatalf("array %d of %s: %v", a, p.Name, err)
+			}
+			if slices.ContainsFunc(goldentest.Host(r.be, b), func(v float32) bool { return v != 0 }) {
+				t.Errorf("array %d of %s is not zero", a, p.Name)
+			}
+			store.Close(a, p, b, false)
+		}
 	}
 }

@@ -3,9 +3,11 @@ package output
 import (
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -206,4 +208,32 @@ func TestFileStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Errors of the system, whichever call they are of, name the file that was asked for, not the temporary beside it.
+func TestErrorsNameTheFile(t *testing.T) {
+	dir := t.TempDir()
+	record(t, dir, "")
+	recorded := sys
+	path := filepath.Join(dir, "a")
+	for what, fail := range map[string]func(){
+		"create": func() {
+			sys.create = func(path string) (file, error) {
+				return nil, &os.PathError{Op: "open", Path: path, Err: syscall.EACCES}
+			}
+		},
+		"rename": func() {
+			sys.rename = func(from, to string) error {
+				return &os.LinkError{Op: "rename", Old: from, New: to, Err: syscall.EACCES}
+			}
+		},
+	} {
+		sys = recorded
+		fail()
+		err := File(path, false, text("one"))
+		if want := path + ": " + syscall.EACCES.Error(); !errors.Is(err, ErrWrite) || !errors.Is(err, syscall.EACCES) || err.Error() != want {
+			t.Errorf("%s: %v, want %s", what, err, want)
+		}
+	}
+	only(t, dir)
 }

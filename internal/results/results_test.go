@@ -243,6 +243,39 @@ func TestJournalIsOnDisk(t *testing.T) {
 	j.Close()
 }
 
+// What is left of a line that a crash cut goes before the next is written, however short that is.
+func TestJournalCutsBrokenLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	long := Entry{Of: "x", Index: 1, Answers: make([]eval.Likelihood, 50)}
+	for _, e := range []Entry{{Of: "x", Index: 2}, {Of: "x", Index: 3}} {
+		j, err := OpenJournal(path, File{Program: "p"})
+		if err == nil {
+			err = errors.Join(j.Add(e, long), j.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(path, whole[:len(whole)-3], 0o666)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	j, err := OpenJournal(path, File{Program: "p"})
+	if err != nil || j.Known() != 2 {
+		t.Fatalf("%d known, want those of index 2 and 3; %v", j.Known(), err)
+	}
+	if err := errors.Join(j.Add(Entry{Of: "x", Index: 4}), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if lines := strings.Split(string(data), "\n"); err != nil || len(lines) != 5 || lines[4] != "" || strings.Contains(string(data), `"index":1`) {
+		t.Errorf("%q, %v", data, err)
+	}
+}
+
 // Every key of a results file, which other programs read (docs/formats/results.md).
 func TestFileText(t *testing.T) {
 	text := Text{Name: "n", Protocol: "rolling", Length: 11, BOS: true, SHA256: "s", Task: "k", Files: []string{"f"}, Data: "g"}
