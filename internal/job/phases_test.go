@@ -95,6 +95,7 @@ func phasedJobs(t *testing.T, dir string) []phased {
 		{"eval of rows", []Phase{Perplexity}, "", eval(load.Builtin, EvalOptions{Texts: &TextOptions{Seq: 512, Chunks: 9}})},
 		{"eval of documents", []Phase{Perplexity}, "", eval(load.Builtin, EvalOptions{Texts: &TextOptions{Files: []NamedFile{{"docs", docs}}, Protocol: "rolling", Seq: 8}})},
 		{"eval of tasks", []Phase{Answering, Answering}, filepath.Join(dir, "r.json"), eval(filepath.Join(dir, "model"), EvalOptions{Tasks: TaskOptions{Names: []string{"piqa", "openbookqa"}, Data: data}, Out: filepath.Join(dir, "r.json")})},
+		{"eval of speed", []Phase{TimingGeneration}, "", eval(load.Builtin, EvalOptions{Speed: &SpeedOptions{Prompt: 8, Tokens: 4, Rounds: 3}})},
 		{"synth", []Phase{Writing}, filepath.Join(dir, "random"), func(ctx context.Context, progress Progress) error {
 			j, err := NewSynth(SynthOptions{Like: load.Builtin, Out: out("random")})
 			if err != nil {
