@@ -141,19 +141,17 @@ func TestProgressOfEveryPhase(t *testing.T) {
 	}
 }
 
-// interrupting cancels when a phase, counted from 0, first tells its progress.
+// interrupting cancels when a phase, counted from 0, begins.
 type interrupting struct {
 	heard
 	cancel context.CancelFunc
 	phase  int
-	after  int // calls after that
 }
 
-func (i *interrupting) At(done int64) {
-	i.heard.At(done)
+func (i *interrupting) Begin(p Phase, of string, total int64) {
+	i.heard.Begin(p, of, total)
 	if len(i.phases) == i.phase+1 {
 		i.cancel()
-		i.after++
 	}
 }
 
@@ -166,8 +164,8 @@ func TestEveryPhaseIsInterrupted(t *testing.T) {
 			p := &interrupting{cancel: cancel, phase: phase}
 			err := job.run(ctx, p)
 			cancel()
-			if !errors.Is(err, context.Canceled) || len(p.phases) != phase+1 || len(p.ends) != phase || p.after > 2 {
-				t.Errorf("%s, phase %d: %v after %d phases, %d of which ended, and %d more calls", job.name, phase, err, len(p.phases), len(p.ends), p.after)
+			if !errors.Is(err, context.Canceled) || len(p.phases) != phase+1 || len(p.ends) != phase || len(p.done) > 2 {
+				t.Errorf("%s, phase %d: %v after %d phases, %d of which ended, and %d more calls", job.name, phase, err, len(p.phases), len(p.ends), len(p.done))
 			}
 			if _, err := os.Stat(job.out); job.out != "" && err == nil {
 				t.Errorf("%s, phase %d: there is an output", job.name, phase)
