@@ -12,8 +12,10 @@ import (
 	"testing"
 
 	"moreau/internal/backend/cpu"
+	"moreau/internal/goldentest"
 	"moreau/internal/load"
 	"moreau/internal/results"
+	"moreau/internal/transformer"
 )
 
 // putAll writes files of a folder, by name.
@@ -286,5 +288,29 @@ func TestWholeTextTask(t *testing.T) {
 	}
 	if _, err := NewEval([]string{load.Builtin}, be, EvalOptions{Mean: "papers", Texts: &TextOptions{Seq: 16, Files: []NamedFile{{"whole", docs}}}, Tasks: TaskOptions{Names: []string{task}, Data: dir}}); !errors.Is(err, ErrUsage) {
 		t.Errorf("a text with the name of a task: %v", err)
+	}
+}
+
+// Weights are kept between passes of tasks where they are small, and the plan says so.
+func TestWeightsOfTasks(t *testing.T) {
+	for name, keeps := range map[string]bool{"smollm2-135m": true, "llama-7b": false} {
+		m, err := load.OpenConfig(filepath.Join(goldentest.Root(), "testdata", "configs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := (&subject{m: m}); s.keepsWeights() != keeps {
+			t.Errorf("%s: weights kept: %t", name, s.keepsWeights())
+		}
+	}
+	m, err := load.Open(load.Builtin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	questions := [][]transformer.Text{{{IDs: make([]int32, 9), From: 5}}}
+	s := &subject{m: m, tasks: []encoded{{texts: questions}}}
+	streamed := resident(m.Config, transformer.ScoreBytes(m.Config, m.Weights, questions, false))
+	if more := s.taskRAM() - streamed; more < 2*m.Config.ParamCount() {
+		t.Errorf("%d bytes more than of streamed weights, which are %d of float32", more, 4*m.Config.ParamCount())
 	}
 }
