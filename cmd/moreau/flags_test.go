@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 	got, _ := parse(t)
 	want := job.PruneOptions{Program: "moreau " + version, Command: "command", Scoring: job.DefaultScoring(),
 		Budget: job.BudgetOptions{Align: job.AutoAlign, Selection: prune.Local}, Texts: job.TextOptions{Seq: 128, Chunks: 64},
-		Compensate: job.CompensateOptions{Method: "none", Rows: 1024, Damping: 0.01}}
+		Compensate: job.CompensateOptions{Method: "none", Damping: 0.01}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want\n%+v", got, want)
 	}

@@ -44,7 +44,7 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	o.compensate = job.DefaultCompensate()
 	c := &o.compensate
 	f.StringVar(&c.Method, "compensate", c.Method, "none; refit: fit what is left of o_proj and down_proj to what they gave, in closed form, layer after layer")
-	f.IntVar(&c.Rows, "refit-rows", c.Rows, "calibration rows of a refit")
+	f.IntVar(&c.Rows, "refit-rows", c.Rows, "calibration rows of a refit; 0: 32 tokens for each input of the widest projection, 1024 rows at most")
 	f.Float64Var(&c.Damping, "damping", c.Damping, "ridge of a refit towards the weights as they are, in mean squares of the inputs")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop")
 	f.BoolVar(&o.noEval, "no-eval", false, "do not measure perplexity before and after")

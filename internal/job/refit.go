@@ -29,13 +29,13 @@ const (
 // CompensateOptions say how what is left is repaired, and on what.
 type CompensateOptions struct {
 	Method  string  // NoCompensation, or "", or Refitted
-	Rows    int     // of the calibration text, or all of given ids
+	Rows    int     // of the calibration text, or all of given ids; 0: enough for the model
 	Damping float64 // of the ridge, in mean squares of a projection's inputs
 }
 
-// DefaultCompensate is the one that measured best (docs/results.md).
+// DefaultCompensate repairs nothing: a refit is asked for.
 func DefaultCompensate() CompensateOptions {
-	return CompensateOptions{Method: NoCompensation, Rows: 1024, Damping: 0.01}
+	return CompensateOptions{Method: NoCompensation, Damping: 0.01}
 }
 
 func (o CompensateOptions) check() (err error) {
@@ -46,13 +46,31 @@ func (o CompensateOptions) check() (err error) {
 		err = fmt.Errorf("--compensate %q: want %s or %s", o.Method, NoCompensation, Refitted)
 	case !(o.Damping > 0) || math.IsInf(o.Damping, 0):
 		err = errors.New("--damping wants more than 0")
-	default:
+	case o.Rows != 0:
 		err = Within("refit-rows", o.Rows, 2, MostRows)
 	}
 	if err != nil {
 		return Usage(err)
 	}
 	return nil
+}
+
+// What makes enough rows.
+const (
+	tokensPerInput = 32 // of the widest projection
+	enoughRows     = 1024
+)
+
+// rows is how many rows of seqLen tokens a refit of a model takes.
+func (o CompensateOptions) rows(cfg *model.Config, seqLen int) int {
+	if o.Rows > 0 {
+		return o.Rows
+	}
+	inputs := 0
+	for _, l := range cfg.Layers {
+		inputs = max(inputs, l.Intermediate, l.Heads*cfg.HeadDim)
+	}
+	return min(enoughRows, max(heldOutEvery, (tokensPerInput*inputs+seqLen-1)/seqLen))
 }
 
 // heldOutEvery is which of the rows say how far a refit goes, instead of being fitted.
@@ -73,7 +91,7 @@ type RefitPlan struct {
 }
 
 func newRefitting(m *load.Model, o CompensateOptions, calib CalibOptions, seed uint64) (*refitting, error) {
-	calib.Rows, calib.Fresh = o.Rows, false
+	calib.Rows, calib.Fresh = o.rows(m.Config, calib.SeqLen), false
 	c, err := calib.load(m, seed, 1)
 	if err != nil {
 		return nil, err
