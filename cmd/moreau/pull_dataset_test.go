@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +32,8 @@ func serveDatasets(t *testing.T, all map[string]map[string]string) (asked *[]str
 					return
 				}
 				var siblings []map[string]any
-				for path, text := range files {
+				for _, path := range slices.Sorted(maps.Keys(files)) { // as the hub lists them
+					text := files[path]
 					sum := sha256.Sum256([]byte(strings.TrimPrefix(text, "WRONG ")))
 					siblings = append(siblings, map[string]any{"rfilename": path, "lfs": map[string]any{"sha256": hex.EncodeToString(sum[:]), "size": len(strings.TrimPrefix(text, "WRONG "))}})
 				}
