@@ -83,6 +83,14 @@ func TestRefitRefusals(t *testing.T) {
 	} {
 		refused(t, c.code, strings.Split(c.words, "|"), append([]string{"prune", stories, "--no-eval", "--ratio", "10%", "--method", "l1", "-o", filepath.Join(dir, "x.gguf")}, strings.Fields(c.args)...)...)
 	}
+	refits(t, out, "--no-eval", "--save-plan", plan, "--force")
+	for from, to := range map[string]string{`"damping":0.01`: `"damping":-1`, `"rows":64`: `"rows":999999999999`, `"seq_len":128`: `"seq_len":0`} {
+		wrong := filepath.Join(dir, "wrong.json")
+		write(t, wrong, strings.Replace(read(t, plan), from, to, 1))
+		refused(t, exitInput, []string{wrong, "a refit on"}, "prune", stories, "--no-eval", "--plan", wrong, "-o", out, "--force")
+		refused(t, exitInput, []string{wrong, "a refit on"}, "verify", stories, out, "--plan", wrong)
+		os.Remove(wrong)
+	}
 	refused(t, exitUsage, []string{"plan", "compensate"}, "prune", stories, "--plan", plan, "--compensate", "none", "-o", out)
 	must(t, "prune", stories, "--no-eval", "--ratio", "10%", "--method", "l1", "-o", out, "--force", "--save-plan", plan)
 	refused(t, exitInput, []string{plan, "without a refit"}, "verify", stories, out, "--plan", plan)

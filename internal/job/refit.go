@@ -161,7 +161,7 @@ func (f *refitting) estimate(p PrunePlan) (stage.Estimate, error) {
 	return (&refit.Refit{Cut: p.Cut.Pruned, Fitted: fitted, HeldOut: heldOut}).Estimate(p.Cut.Before)
 }
 
-// runRefit runs a refit, of a model of this configuration, as what tells of it says.
+// runRefit runs a refit of a model of this configuration, by run, and tells of it.
 func runRefit(be backend.Backend, r *refit.Refit, cfg *model.Config, progress Progress, run func() error) error {
 	var done int64
 	r.Done = func(refit.Site) { done++; progress.At(done) }

@@ -21,7 +21,7 @@ type Record struct {
 	Before  *model.Config
 	After   *model.Config
 	Stages  stage.Sequence // each a Drop or a *Plan
-	Refit   *Refit         // before the cut; nil: none
+	Refit   *Refit         // before the one cut, which is the last stage; nil: none
 }
 
 // Refit says how what a cut leaves is repaired (package refit), and on what.
@@ -34,6 +34,14 @@ type Refit struct {
 	Seed        uint64  `json:"seed"`          // that drew them
 	SHA256      string  `json:"ids_sha256"`    // of the rows
 	Damping     float64 `json:"damping"`
+}
+
+func (r *Refit) check() error {
+	const most = 1 << 20
+	if !(r.Damping > 0) || r.Rows < 2 || r.Rows > most || r.SeqLen < 2 || r.SeqLen > most {
+		return fmt.Errorf("a refit on %d rows of %d tokens with damping %g: want 2 to %d of each, and more than 0", r.Rows, r.SeqLen, r.Damping, most)
+	}
+	return nil
 }
 
 const formatName, version = "moreau-plan", 3
@@ -100,8 +108,11 @@ func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
 	r := &Record{f.Program, f.Command, f.Model, f.Weights, f.Scores, f.Seed, cfg, cfg, nil, nil}
 	for i, e := range f.Stages {
 		if e.Refit != nil && e.Drop == nil && e.Cut == nil {
-			if r.Refit != nil || i+1 == len(f.Stages) || f.Stages[i+1].Cut == nil {
-				return nil, fmt.Errorf("stage %d: a refit that no cut follows", i+1)
+			if i+2 != len(f.Stages) || f.Stages[i+1].Cut == nil {
+				return nil, fmt.Errorf("stage %d: a refit wants a cut behind it, as the last stage", i+1)
+			}
+			if err := e.Refit.check(); err != nil {
+				return nil, fmt.Errorf("stage %d: %w", i+1, err)
 			}
 			r.Refit = e.Refit
 			continue

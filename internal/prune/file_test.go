@@ -137,11 +137,14 @@ func TestRefusedRecords(t *testing.T) {
 		"all of a group":          units("pruned_heads", func(u []any) []any { return []any{0, 1, 2} }),
 		"neither layers to drop":  func(f map[string]any) { f["stages"] = append(f["stages"].([]any), map[string]any{"graft": 1}) },
 		"stage 3":                 func(f map[string]any) { f["stages"] = append(f["stages"].([]any), map[string]any{"graft": 1}) },
-		"that no cut follows": func(f map[string]any) {
+		"wants a cut behind it": func(f map[string]any) {
 			f["stages"] = append(f["stages"].([]any), map[string]any{"refit": map[string]any{}})
 		},
 		"stage 2: a refit": func(f map[string]any) {
 			f["stages"] = append([]any{f["stages"].([]any)[0], map[string]any{"refit": map[string]any{}}}, f["stages"].([]any)...)
+		},
+		"stage 1: a refit": func(f map[string]any) {
+			f["stages"] = []any{map[string]any{"refit": map[string]any{}}, f["stages"].([]any)[1], f["stages"].([]any)[0]}
 		},
 		"changed by hand": func(f map[string]any) { f["stages"] = f["stages"].([]any)[:1] },
 		`units "experts"`: func(f map[string]any) { cutOf(f)["budget"].(map[string]any)["kinds"] = []any{"experts"} },

@@ -182,6 +182,9 @@ func (r *Refit) fit(m stage.Model, p Projection, fitted, heldOut *moments) error
 	if err != nil {
 		return err
 	}
+	if err := r.Backend.Sync(); err != nil { // what is kept must not be what a failure left
+		return err
+	}
 	dtype := r.dtype(m, p)
 	site := Site{Layer: p.Layer, Param: p.Name, Gone: len(p.gone), Cut: f.cut, Now: f.now, Step: f.step}
 	return r.Store.put(site, tensor.Tensor{DType: dtype, Shape: p.Shape(), Data: tensor.Encode(dtype, f.weights)})

@@ -276,6 +276,36 @@ func contents(t *testing.T, r *Refit) (all []byte) {
 	return all
 }
 
+// lost is a backend whose device fails while a projection is solved for.
+type lost struct {
+	backend.Backend
+	solving bool
+}
+
+func (l *lost) Upload(b backend.Buffer, fill func(part []float32, lo int)) {
+	l.solving = true
+	l.Backend.Upload(b, fill)
+}
+
+var errLost = errors.New("device lost")
+
+func (l *lost) Sync() error {
+	if l.solving {
+		return errLost
+	}
+	return nil
+}
+
+// What a failing device computed is not kept.
+func TestRefitOnALostDevice(t *testing.T) {
+	g := goldentest.Open(t, "llama_gqa_rope3")
+	r := newRefit(t, g, g.Config, 1, t.TempDir())
+	r.Backend = &lost{Backend: r.Backend}
+	if _, err := r.Run(context.Background(), stage.Model{Config: g.Config, Weights: g.Weights}); !errors.Is(err, errLost) || len(r.Store.sites) > 0 {
+		t.Errorf("%v, %d projections kept", err, len(r.Store.sites))
+	}
+}
+
 // What loses nothing stays as it is, to the bit.
 func TestRefitTouchesOnlyWhatIsCut(t *testing.T) {
 	g := goldentest.Open(t, "qwen2_bias")

@@ -82,6 +82,9 @@ type fit struct {
 // projection is worse there than without.
 func solve(be backend.Backend, w []float32, O int, fitted, heldOut *moments, kept, gone []int, damping float64) (fit, error) {
 	F := fitted.width
+	if heldOut.tokens == 0 {
+		return fit{}, errors.New("the rows that are held out have one token each; give longer ones")
+	}
 	solution, err := ridge(fitted.sums, fitted.tokens, F, kept, gone, damping)
 	if err != nil {
 		return fit{}, err
@@ -98,11 +101,13 @@ func solve(be backend.Backend, w []float32, O int, fitted, heldOut *moments, kep
 	}
 	moved := heldOut.forms(be, O, w, cut, correction)
 	all, without, along, square := moved[0][0], moved[1][1], moved[1][2], moved[2][2]
-	f := fit{weights: make([]float32, O*F), cut: without / all}
+	f := fit{weights: make([]float32, O*F)}
 	if square > 0 {
 		f.step = min(1, max(0, -along/square))
 	}
-	f.now = (without + 2*f.step*along + f.step*f.step*square) / all
+	if all > 0 { // else the outputs are 0 and stay so
+		f.cut, f.now = without/all, (without+2*f.step*along+f.step*f.step*square)/all
+	}
 	for i, v := range correction {
 		f.weights[i] = w[i] + cut[i] + float32(f.step)*v
 	}

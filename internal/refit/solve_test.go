@@ -125,7 +125,7 @@ func (r *random) surgeon(damping float64) []float64 {
 	return w
 }
 
-// whole is a refit of the moments that goes all the way, since it is held to what it was fitted to.
+// refit is one of the moments, held to others.
 func (r *random) refit(t *testing.T, heldOut *moments, damping float64) fit {
 	t.Helper()
 	be, err := cpu.New(2)
@@ -245,5 +245,21 @@ func TestRefitWithoutBound(t *testing.T) {
 	}
 	if _, err := ridge(r.m.sums, r.m.tokens, r.F, r.kept, r.gone, 0.01); err == nil {
 		t.Error("inputs that are all zero were solved for")
+	}
+}
+
+// A projection that gives nothing stays so; rows of one token say nothing of how far a refit goes.
+func TestRefitOfNothing(t *testing.T) {
+	r := newRandom(rand.New(rand.NewPCG(7, 8)), 3, 8, 50, 2)
+	clear(r.w)
+	if f := r.refit(t, r.m, 0.01); f.cut != 0 || f.now != 0 || slices.ContainsFunc(f.weights, func(w float32) bool { return w != 0 }) {
+		t.Errorf("%+v", f)
+	}
+	be, err := cpu.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := solve(be, r.w, r.O, r.m, &moments{width: r.F, sums: r.m.sums}, r.kept, r.gone, 0.01); err == nil {
+		t.Error("no token is held out, and nothing is said")
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Store keeps refitted projections, a file each, until the model is written; the same refit
-// goes on from it. Close removes nothing.
+// goes on from it.
 type Store struct {
 	dir   string
 	key   string
