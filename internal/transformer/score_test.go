@@ -170,10 +170,7 @@ func TestScoreRefuses(t *testing.T) {
 // Scoring takes what it is estimated to take.
 func TestScoreBytes(t *testing.T) {
 	for _, family := range []string{"llama_mha", "mistral_window", "qwen3_qknorm", "gemma2_softcap"} {
-		be, err := cpu.New(2)
-		if err != nil {
-			t.Fatal(err)
-		}
+		be := unsplit(t)
 		g := goldentest.Open(t, family)
 		many := slices.Concat(groups(), groups(), groups(), groups())
 		tr, streamed := transformer.New(be, g.Config), transformer.NewStreamed(be, g.Weights)

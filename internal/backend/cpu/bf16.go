@@ -5,7 +5,9 @@ package cpu
 // All mean the same and differ in the order of their sums.
 func halved(k *kernels, m machine) format {
 	if k.tiles != nil {
-		return tiled(k.tiles)
+		f := tiled(k.tiles)
+		f.suffix, f.rounds = "+bf16", true
+		return f
 	}
 	if p := pairsFor(k.name, m); p != nil {
 		return paired(k, p)

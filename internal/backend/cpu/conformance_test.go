@@ -23,12 +23,15 @@ func available() []*kernels {
 func backends(threads int) (list []*Backend) {
 	m := detect()
 	for _, k := range available() {
-		formats := []format{full(k), rounded(k)}
+		formats := []format{whole(k), rounded(k)}
 		if p := m.pairs[k.name]; p != nil {
 			formats = append(formats, paired(k, p))
 		}
-		if t := tilesOf(k); t != nil {
-			formats = append(formats, tiled(t))
+		if k.tiles != nil {
+			formats = append(formats, halved(k, m))
+		}
+		if k == &generic {
+			formats = append(formats, tiledGeneric(), tiled(&splitGeneric))
 		}
 		for _, f := range formats {
 			list = append(list, newBackend(k, f, threads))
@@ -37,12 +40,11 @@ func backends(threads int) (list []*Backend) {
 	return list
 }
 
-// tilesOf are the kernels on tiles of a set, the portable ones for the portable set.
-func tilesOf(k *kernels) *tileKernels {
-	if k == &generic {
-		return &tilesGeneric
-	}
-	return k.tiles
+// tiledGeneric is the portable format of bf16 on tiles.
+func tiledGeneric() format {
+	f := tiled(&tilesGeneric)
+	f.suffix, f.rounds = "+tiled-bf16", true
+	return f
 }
 
 func TestConformance(t *testing.T) {

@@ -48,7 +48,7 @@ func NewWith(set string, threads int) (*Backend, error) {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return newBackend(k, full(k), threads), nil
+	return newBackend(k, whole(k), threads), nil
 }
 
 func newBackend(k *kernels, linear format, threads int) *Backend {

@@ -323,4 +323,13 @@ func rowsBF16AMX(dst, src []float32, lds, rows, depth int)
 func columnsBF16AMX(dst, src []float32, lds, rows, depth int)
 
 //go:noescape
+func tilesSplitAMX(c []float32, ldc int, a, b []float32, k, n int, add bool)
+
+//go:noescape
+func rowsSplitAMX(dst, src []float32, lds, rows, depth int)
+
+//go:noescape
+func columnsSplitAMX(dst, src []float32, lds, rows, depth int)
+
+//go:noescape
 func turnAMX(dst []float32, ldd int, src []float32, lds int)

@@ -56,6 +56,14 @@ type packer func(w *worker, dst []float32, m matrix, rows, depth, width int)
 // strip makes n micro-tiles of c side by side, from k slots of a panel and of n others.
 type strip func(c []float32, ldc int, a []float32, y panels, k, n int, add bool)
 
+// whole takes operands as float32: in parts on tiles where the set has those.
+func whole(k *kernels) format {
+	if k.split != nil {
+		return tiled(k.split)
+	}
+	return full(k)
+}
+
 // full takes operands as they are.
 func full(k *kernels) format { return ofKernels(k, 1, k.packPanel, k.gemm) }
 

@@ -65,8 +65,8 @@ type kernels struct {
 	storedDots map[tensor.DType]storedDots
 	// storedDecoders by type; tensor.Decode decodes others.
 	storedDecoders map[tensor.DType]storedDecoder
-	// tiles multiply bf16; nil: there are none.
-	tiles *tileKernels
+	// tiles multiply bf16, and split float32 in parts; nil: there are none.
+	tiles, split *tileKernels
 }
 
 // pairKernels are what products of bf16 need beside kernels: a value of the packed

@@ -29,6 +29,14 @@ func interleaved() (list []uint32) {
 	return list
 }
 
+// words are 32 indices of words.
+func words(of func(i uint16) uint16) (list []uint32) {
+	for i := uint16(0); i < 32; i += 2 {
+		list = append(list, uint32(of(i+1))<<16|uint32(of(i)))
+	}
+	return list
+}
+
 // tileSizes configure eight tiles of sixteen rows of 64 bytes.
 func tileSizes() (list []uint32) {
 	bytes := [64]byte{1} // the palette
@@ -68,6 +76,10 @@ var constants = map[string][]uint32{
 	"interleave": interleaved(),
 
 	"tileSizes": tileSizes(),
+
+	// Upper halves of 32 values: in their order, or of the first and second sixteen in turn.
+	"oddWords":      words(func(i uint16) uint16 { return 2*i + 1 }),
+	"interleaveOdd": words(func(i uint16) uint16 { return i&^1 + 1 + i&1<<5 }),
 
 	// Quants of stored blocks.
 	"nibbles":       quants(0),

@@ -36,7 +36,11 @@ func assembly(s isa, list []kernel) []byte {
 		g := newGen(s, k)
 		k.body(g)
 		fmt.Fprintf(&out, "\n// func %s%s(%s)%s\n", k.name, s.suffix, k.args, strings.TrimRight(" "+k.result, " "))
-		fmt.Fprintf(&out, "TEXT ·%s%s(SB), NOSPLIT, $%d-%d\n%s", k.name, s.suffix, k.frame, g.size, g.String())
+		split := "NOSPLIT"
+		if k.frame > 512 {
+			split = "0" // the stack may have to grow
+		}
+		fmt.Fprintf(&out, "TEXT ·%s%s(SB), %s, $%d-%d\n%s", k.name, s.suffix, split, k.frame, g.size, g.String())
 		for _, m := range constant.FindAllStringSubmatch(g.String(), -1) {
 			used[m[1]] = true
 		}
