@@ -47,7 +47,7 @@ func TestDefaults(t *testing.T) {
 // Every flag of prune, and each global one that has to do with it, reaches the options.
 func TestFlagsReachTheOptions(t *testing.T) {
 	got, set := parse(t, "--seed", "7", "--threads", "3",
-		"--calib", "c.txt", "--ids", "c.json", "--rows", "4", "--seq-len", "32", "--fresh-rows", "--method", "taylor", "--salience", "mix", "--attention-unit", "query-head",
+		"--calib", "c.txt:3,d.txt", "--calib", "e.txt", "--ids", "c.json", "--rows", "4", "--seq-len", "32", "--fresh-rows", "--method", "taylor", "--salience", "mix", "--attention-unit", "query-head",
 		"--steps", "3", "--avg", "2", "--std", "0.25", "--absolute-noise", "--lr", "0.125", "--rho", "0.5", "--eta", "0.75",
 		"--memory", "1GiB", "--scratch", "s", "--state", "bf16", "--journal-every", "2s",
 		"--ratio", "20%", "--layer-ratio", "0.3", "--params", "5M", "--size", "2kB", "--align", "16", "--uniform", "--layers", "1..2", "--heads-only", "--mlp-only", "--selection", "global",
@@ -57,7 +57,7 @@ func TestFlagsReachTheOptions(t *testing.T) {
 		"--compensate", "refit", "--refit-rows", "6", "--damping", "0.5")
 	bf16 := tensor.BF16
 	want := job.PruneOptions{
-		Scoring: job.ScoringOptions{Calib: job.CalibOptions{Text: "c.txt", IDs: "c.json", Rows: 4, SeqLen: 32, Fresh: true, BOS: job.AlwaysBOS},
+		Scoring: job.ScoringOptions{Calib: job.CalibOptions{Text: "c.txt:3,d.txt,e.txt", IDs: "c.json", Rows: 4, SeqLen: 32, Fresh: true, BOS: job.AlwaysBOS},
 			Method: "taylor", Salience: "mix", Unit: "query-head", Seed: 7,
 			Envelope:     importance.Envelope{Steps: 3, Avg: 2, Std: 0.25, Absolute: true, LR: 0.125, Rho: 0.5, Eta: 0.75},
 			StateOptions: job.StateOptions{Memory: 1 << 30, Scratch: "s", State: tensor.BF16, JournalEvery: 2 * time.Second}},

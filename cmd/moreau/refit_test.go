@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,7 +67,14 @@ func TestRefitRefusals(t *testing.T) {
 	write(t, text, strings.Replace(string(story), " the ", " a ", -1))
 	refused(t, exitInput, []string{text, "not the text"}, "prune", stories, "--no-eval", "--plan", plan, "-o", out, "--force")
 	refused(t, exitInput, []string{text, "not the text"}, "verify", stories, out, "--plan", plan)
-	if err := os.Remove(text); err != nil {
+	write(t, text, string(story))
+	other := filepath.Join(dir, "other.txt")
+	write(t, other, string(story))
+	refits(t, out, "--no-eval", "--save-plan", plan, "--calib", text+":3", "--calib", other, "--force")
+	must(t, "prune", stories, "--no-eval", "--plan", plan, "-o", out, "--force")
+	write(t, other, strings.Replace(string(story), " the ", " a ", -1))
+	refused(t, exitInput, []string{other + ": not the text"}, "prune", stories, "--no-eval", "--plan", plan, "-o", out, "--force")
+	if err := errors.Join(os.Remove(text), os.Remove(other)); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, exitInput, []string{text}, "prune", stories, "--no-eval", "--plan", plan, "-o", out, "--force")

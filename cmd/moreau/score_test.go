@@ -87,3 +87,21 @@ func TestGenericKernels(t *testing.T) {
 		t.Errorf("MOREAU_CPU=generic ran %q", m.Backend)
 	}
 }
+
+// --calib given twice is a list, and loses none of its files.
+func TestCalibAccumulates(t *testing.T) {
+	mix := func(args ...string) scored {
+		return parsed[scored](t, read(t, score(t, append(args, "--method", "wanda-sp", "--rows", "8")...)))
+	}
+	list, twice := mix("--calib", "builtin:stories:3,builtin:shakespeare"), mix("--calib", "builtin:stories:3", "--calib", "builtin:shakespeare")
+	m := list.Manifest.Calibration
+	if m.Source != "builtin:stories:3,builtin:shakespeare" || len(m.Mix) != 2 || m.Mix[0].Rows != 6 || m.Mix[1].Rows != 2 {
+		t.Errorf("the manifest says %+v", m)
+	}
+	if string(list.Layers) != string(twice.Layers) || !reflect.DeepEqual(m, twice.Manifest.Calibration) {
+		t.Error("a list and the flag given twice give other scores")
+	}
+	if string(mix("--calib", "builtin:stories").Layers) == string(list.Layers) {
+		t.Error("the second text does not count")
+	}
+}

@@ -14,6 +14,7 @@ import (
 // scoringFlags choose a method, its settings and its memory; score and prune share them.
 type scoringFlags struct {
 	run    job.ScoringOptions
+	calib  []string
 	memory string
 	state  string
 }
@@ -21,7 +22,7 @@ type scoringFlags struct {
 func (o *scoringFlags) AddFlags(cmd *cobra.Command) {
 	o.run = job.DefaultScoring()
 	f, c, e := cmd.Flags(), &o.run.Calib, &o.run.Envelope
-	f.StringVar(&c.Text, "calib", "", "calibration text: .txt, .jsonl, .json, .parquet, or builtin:shakespeare, builtin:stories (default: built in)")
+	f.StringArrayVar(&o.calib, "calib", nil, "FILE[:WEIGHT],... calibration text: .txt, .jsonl, .json, .parquet, or builtin:shakespeare, builtin:stories; of several files rows in proportion to the weights; repeatable (default: built in)")
 	f.StringVar(&c.IDs, "ids", "", "calibration rows as token ids instead of text: JSON [[1,2,...],...]")
 	f.IntVar(&c.Rows, "rows", c.Rows, "calibration rows a pass")
 	f.IntVar(&c.SeqLen, "seq-len", c.SeqLen, "tokens a calibration row")
@@ -64,7 +65,7 @@ func (o *scoringFlags) options(g *globals) (job.ScoringOptions, error) {
 	if !known {
 		return run, job.Usage(fmt.Errorf("--state %q: want f32 or bf16", o.state))
 	}
-	run.Seed = g.Seed
+	run.Seed, run.Calib.Text = g.Seed, strings.Join(o.calib, ",")
 	var err error
 	run.Memory, err = bytesFlag("memory", o.memory)
 	return run, err

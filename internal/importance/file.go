@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"moreau/internal/dataset"
 	"moreau/internal/model"
 )
 
@@ -41,12 +42,13 @@ type Envelope struct {
 
 // CalibInfo says which tokens were seen.
 type CalibInfo struct {
-	Source string `json:"source"`
-	Rows   int    `json:"rows"`
-	SeqLen int    `json:"seq_len"`
-	Fresh  bool   `json:"fresh_rows"`
-	BOS    bool   `json:"bos,omitempty"` // it was put before each row
-	SHA256 string `json:"ids_sha256"`
+	Source string      `json:"source"` // of ids, or of text: files and weights, as dataset.ParseMix reads them
+	Rows   int         `json:"rows"`
+	SeqLen int         `json:"seq_len"`
+	Fresh  bool        `json:"fresh_rows"`
+	BOS    bool        `json:"bos,omitempty"` // it was put before each row
+	SHA256 string      `json:"ids_sha256"`
+	Mix    dataset.Mix `json:"mix,omitempty"` // of text: these
 }
 
 // TraceStep is the loss a pass saw.

@@ -1,6 +1,8 @@
 package job
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -15,7 +17,7 @@ import (
 
 // CalibOptions say which tokens scores are computed on.
 type CalibOptions struct {
-	Text   string // a file or builtin:NAME; "": a built-in text
+	Text   string // files and builtin:NAMEs, with weights (dataset.ParseMix); "": a built-in text
 	IDs    string // rows of token ids instead
 	Rows   int    // a pass
 	SeqLen int
@@ -66,13 +68,12 @@ func (c *calibration) fromIDs(o CalibOptions, m *load.Model, _ uint64, need int)
 }
 
 func (c *calibration) fromText(o CalibOptions, m *load.Model, seed uint64, need int) error {
-	c.info.Source = o.Text
-	if c.info.Source == "" {
-		c.info.Source = defaultText(m)
+	mix, err := dataset.ParseMix(cmp.Or(o.Text, defaultText(m)))
+	if err == nil {
+		err = mix.Deal(need)
 	}
-	docs, err := calibDocs(c.info.Source)
 	if err != nil {
-		return err
+		return Usage(fmt.Errorf("--calib %w", err))
 	}
 	tok, err := textTokenizer(m, "give token ids instead: --ids FILE")
 	if err != nil {
@@ -81,21 +82,49 @@ func (c *calibration) fromText(o CalibOptions, m *load.Model, seed uint64, need 
 	if c.info.BOS, err = o.BOS.decide(tok, calibratesBehindBOS(m, tok)); err != nil {
 		return err
 	}
-	if c.rows, err = rowsOf(tok, c.info.BOS, o.SeqLen, func(tokens int) (dataset.Rows, error) {
-		return dataset.Calibration(docs, tok, need, tokens, seed)
-	}); err != nil {
-		return fmt.Errorf("%s: %w", c.info.Source, err)
+	of := make([]dataset.Rows, len(mix))
+	for i, s := range mix {
+		var docs []string
+		if docs, mix[i].SHA256, err = calibDocs(s.Source); err != nil {
+			return err
+		}
+		if of[i], err = rowsOf(tok, c.info.BOS, o.SeqLen, func(tokens int) (dataset.Rows, error) {
+			return dataset.Calibration(docs, tok, s.Rows, tokens, seed)
+		}); err != nil {
+			return fmt.Errorf("%s: %w", s.Source, err)
+		}
 	}
+	for _, i := range mix.Order() {
+		c.rows, of[i] = append(c.rows, of[i][0]), of[i][1:]
+	}
+	c.info.Source, c.info.Mix = mix.String(), mix
 	return nil
 }
 
-func calibDocs(source string) ([]string, error) {
-	name, ok := strings.CutPrefix(source, builtinText)
-	if !ok {
-		return dataset.ReadText(source)
+// inputs are the files that are read.
+func (o CalibOptions) inputs() []string {
+	files := []string{o.IDs}
+	mix, _ := dataset.ParseMix(o.Text) // what is wrong with it is found when it is read
+	for _, s := range mix {
+		files = append(files, s.Source)
 	}
-	text, _, err := builtin(name)
-	return []string{text}, err
+	return files
+}
+
+// calibDocs are the documents of a source, and the hash of its file or text.
+func calibDocs(source string) (docs []string, sha string, err error) {
+	name, ok := strings.CutPrefix(source, builtinText)
+	if ok {
+		text, _, err := builtin(name)
+		sum := sha256.Sum256([]byte(text))
+		return []string{text}, hex.EncodeToString(sum[:]), err
+	}
+	if docs, err = dataset.ReadText(source); err != nil {
+		return nil, "", err
+	}
+	sum := sha256.New()
+	err = hashFile(context.Background(), sum, source, func(int64) {})
+	return docs, hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // batch gives the rows of a step.

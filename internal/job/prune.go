@@ -94,7 +94,8 @@ func (o PruneOptions) checkOutputs(path string) error {
 	if err := distinct(path, o.Out.Path, o.SaveScores, o.SavePlan); err != nil {
 		return err
 	}
-	inputs := append(o.Texts.inputs(), o.Scores, o.Plan, o.Scoring.Calib.Text, o.Scoring.Calib.IDs)
+	inputs := append(o.Texts.inputs(), o.Scores, o.Plan)
+	inputs = append(inputs, o.Scoring.Calib.inputs()...)
 	if err := spared(inputs, o.Out.Path, o.SaveScores, o.SavePlan); err != nil {
 		return err
 	}

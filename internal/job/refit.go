@@ -100,7 +100,7 @@ func newRefitting(m *load.Model, o CompensateOptions, calib CalibOptions, seed u
 		return nil, Input(fmt.Errorf("%s: a refit needs two rows, one to say how far it goes; give more", c.info.Source))
 	}
 	i := c.info
-	return &refitting{prune.Refit{Calibration: i.Source, IDs: calib.IDs != "", Rows: i.Rows, SeqLen: i.SeqLen, BOS: i.BOS, Seed: seed, SHA256: i.SHA256, Damping: o.Damping}, c.rows}, nil
+	return &refitting{prune.Refit{Calibration: i.Source, IDs: calib.IDs != "", Mix: i.Mix, Rows: i.Rows, SeqLen: i.SeqLen, BOS: i.BOS, Seed: seed, SHA256: i.SHA256, Damping: o.Damping}, c.rows}, nil
 }
 
 // refitAgain reads the rows of a refit that a plan says, which must be the same.
@@ -114,9 +114,19 @@ func refitAgain(m *load.Model, r prune.Refit) (*refitting, error) {
 	}
 	f, err := newRefitting(m, CompensateOptions{Refitted, r.Rows, r.Damping}, calib, r.Seed)
 	if err == nil && f.SHA256 != r.SHA256 {
-		err = Input(fmt.Errorf("%s: not the text that the plan was refitted on; bring that one back, or prune anew", r.Calibration))
+		err = Input(fmt.Errorf("%s: not the text that the plan was refitted on; bring that one back, or prune anew", changed(r, f.Mix)))
 	}
 	return f, err
+}
+
+// changed is which file of a refit is another one now, as far as that is known.
+func changed(r prune.Refit, now dataset.Mix) string {
+	for i, s := range r.Mix {
+		if i < len(now) && now[i].Source == s.Source && now[i].SHA256 != s.SHA256 {
+			return s.Source
+		}
+	}
+	return r.Calibration
 }
 
 // batches are the rows that are fitted and those that are held out, in parts.

@@ -48,7 +48,7 @@ func NewScore(path string, be backend.Backend, o ScoreOptions) (*Score, error) {
 	if err := distinct(path, o.Out); err != nil {
 		return nil, err
 	}
-	if err := spared([]string{o.Scoring.Calib.Text, o.Scoring.Calib.IDs}, o.Out); err != nil {
+	if err := spared(o.Scoring.Calib.inputs(), o.Out); err != nil {
 		return nil, err
 	}
 	if err := output.Check(o.Out, o.Force); err != nil {

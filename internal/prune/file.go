@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"moreau/internal/dataset"
 	"moreau/internal/model"
 	"moreau/internal/stage"
 )
@@ -26,14 +27,15 @@ type Record struct {
 
 // Refit says how what a cut leaves is repaired (package refit), and on what.
 type Refit struct {
-	Calibration string  `json:"calibration"`   // a file or builtin:NAME
-	IDs         bool    `json:"ids,omitempty"` // it holds rows of token ids
-	Rows        int     `json:"rows"`
-	SeqLen      int     `json:"seq_len"`
-	BOS         bool    `json:"bos,omitempty"` // it was put before each row
-	Seed        uint64  `json:"seed"`          // that drew them
-	SHA256      string  `json:"ids_sha256"`    // of the rows
-	Damping     float64 `json:"damping"`
+	Calibration string      `json:"calibration"`   // files and weights, as dataset.ParseMix reads them
+	IDs         bool        `json:"ids,omitempty"` // it is a file of rows of token ids
+	Rows        int         `json:"rows"`
+	SeqLen      int         `json:"seq_len"`
+	BOS         bool        `json:"bos,omitempty"` // it was put before each row
+	Seed        uint64      `json:"seed"`          // that drew them
+	SHA256      string      `json:"ids_sha256"`    // of the rows
+	Mix         dataset.Mix `json:"mix,omitempty"` // of text: what these files were
+	Damping     float64     `json:"damping"`
 }
 
 func (r *Refit) check() error {
