@@ -32,10 +32,18 @@ type planJSON struct {
 	Layers       []layerCut      `json:"layers"`
 	Scoring      string          `json:"scoring"`
 	Refit        *job.RefitPlan  `json:"refit,omitempty"`
+	Self         *selfJSON       `json:"self,omitempty"`
 	RAMBytes     int64           `json:"estimated_ram_bytes,omitempty"`
 	Seconds      []float64       `json:"estimated_seconds,omitempty"` // least and most
 	Output       string          `json:"output,omitempty"`
 	OutputBytes  int64           `json:"output_bytes,omitempty"`
+}
+
+// selfJSON is what the model is to write for calibration.
+type selfJSON struct {
+	Rows    int       `json:"rows"`
+	SeqLen  int       `json:"seq_len"`
+	Seconds []float64 `json:"estimated_seconds"` // least and most
 }
 
 // layerCut is one layer's sizes, before and after.
@@ -56,6 +64,9 @@ func newPlanJSON(p job.PrunePlan) planJSON {
 	}
 	if p.Seconds != (job.Seconds{}) {
 		s.Seconds = []float64{p.Seconds.Least, p.Seconds.Most}
+	}
+	if p.Self != nil {
+		s.Self = &selfJSON{p.Self.Rows, p.Self.SeqLen, []float64{p.Self.Seconds.Least, p.Self.Seconds.Most}}
 	}
 	if p.Out != nil {
 		s.Output, s.OutputBytes = p.Out.String(), p.Out.Bytes

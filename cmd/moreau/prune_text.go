@@ -25,6 +25,9 @@ func printPlan(p job.PrunePlan, stdout io.Writer) {
 	if p.Cut.Removed() > 0 {
 		rows = append(rows, "cut\t"+cutNote(p)+uniformNote(p), "scores\t"+p.ScoresInWords())
 	}
+	if s := p.Self; s != nil {
+		rows = append(rows, fmt.Sprintf("self\t%d x %d tokens that the model writes, %s", s.Rows, s.SeqLen, secondsRange(s.Seconds)))
+	}
 	if p.Refit != nil {
 		rows = append(rows, "refit\t"+refitNote(p.Refit))
 	}

@@ -104,3 +104,26 @@ func TestRefitRefusals(t *testing.T) {
 	refused(t, exitInput, []string{plan, "without a refit"}, "verify", stories, out, "--plan", plan)
 	only(t, dir, "ids.json", "out.gguf", "plan.json")
 }
+
+// No text is needed: the model writes what it is scored and refitted on, the same on any number of threads;
+// the plan does it again, and verify finds what it says.
+func TestRefitOnOwnText(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	own := func(name string, flags ...string) {
+		must(t, append([]string{"prune", stories, "--ratio", "20%", "--method", "wanda-sp", "--calib", "self", "--seq-len", "32", "--compensate", "refit", "--refit-rows", "20", "--no-eval",
+			"-o", at(name), "--save-plan", at(name + ".json")}, flags...)...)
+	}
+	own("a.gguf", "--threads", "1", "--drop-layers", "2")
+	own("b.gguf", "--threads", "3", "--drop-layers", "2")
+	sameFiles(t, "threads", at("a.gguf"), at("b.gguf"))
+	must(t, "prune", stories, "--no-eval", "--plan", at("a.gguf.json"), "-o", at("again.gguf"))
+	sameFiles(t, "the plan again", at("a.gguf"), at("again.gguf"))
+	if v := parsed[job.VerifyReport](t, must(t, "verify", stories, at("a.gguf"), "--plan", at("a.gguf.json"), "--json").stdout); !v.Pass || v.Refitted == 0 {
+		t.Errorf("verify says %+v", v)
+	}
+	plan := strings.Split(read(t, at("a.gguf.json")), `"ids_sha256":"`)
+	write(t, at("b.gguf.json"), strings.Join(plan, `"ids_sha256":"x`))
+	refused(t, exitInput, []string{"self: not the text", "kernels"}, "prune", stories, "--no-eval", "--plan", at("b.gguf.json"), "-o", at("c.gguf"))
+	only(t, dir, "a.gguf", "a.gguf.json", "again.gguf", "b.gguf", "b.gguf.json")
+}

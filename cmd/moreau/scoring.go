@@ -22,7 +22,7 @@ type scoringFlags struct {
 func (o *scoringFlags) AddFlags(cmd *cobra.Command) {
 	o.run = job.DefaultScoring()
 	f, c, e := cmd.Flags(), &o.run.Calib, &o.run.Envelope
-	f.StringArrayVar(&o.calib, "calib", nil, "FILE[:WEIGHT],... calibration text: .txt, .jsonl, .json, .parquet, or builtin:shakespeare, builtin:stories; of several files rows in proportion to the weights; repeatable (default: built in)")
+	f.StringArrayVar(&o.calib, "calib", nil, "FILE[:WEIGHT],... calibration text: .txt, .jsonl, .json, .parquet, or builtin:shakespeare, builtin:stories, or self, what the model writes itself; of several files rows in proportion to the weights; repeatable (default: built in)")
 	f.StringVar(&c.IDs, "ids", "", "calibration rows as token ids instead of text: JSON [[1,2,...],...]")
 	f.IntVar(&c.Rows, "rows", c.Rows, "calibration rows a pass")
 	f.IntVar(&c.SeqLen, "seq-len", c.SeqLen, "tokens a calibration row")

@@ -6,12 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
 	"moreau/internal/dataset"
 	"moreau/internal/importance"
 	"moreau/internal/load"
+	"moreau/internal/tokenizer"
 	"moreau/internal/transformer"
 )
 
@@ -30,9 +32,11 @@ type calibration struct {
 	rows dataset.Rows
 	per  int // rows a step
 	info importance.CalibInfo
+	self *selfRows // that draw is to complete, nil: none
 }
 
-// load reads or draws the rows; steps is how many passes will ask for rows.
+// load reads or draws the rows; steps is how many passes will ask for rows. Rows of the model's own
+// text are blank before draw.
 func (o CalibOptions) load(m *load.Model, seed uint64, steps int) (*calibration, error) {
 	c := &calibration{per: o.Rows, info: importance.CalibInfo{Fresh: o.Fresh}}
 	need := o.Rows
@@ -75,30 +79,50 @@ func (c *calibration) fromText(o CalibOptions, m *load.Model, seed uint64, need 
 	if err != nil {
 		return Usage(fmt.Errorf("--calib %w", err))
 	}
-	tok, err := textTokenizer(m, "give token ids instead: --ids FILE")
+	tok, err := textTokenizer(m, "give token ids instead: --ids FILE; or take the model's own text: --calib self")
+	switch {
+	case err == nil:
+		c.info.BOS, err = o.BOS.decide(tok, calibratesBehindBOS(m, tok))
+	case errors.Is(err, tokenizer.ErrNone) && len(mix) == 1 && mix[0].Source == selfSource && o.BOS != AlwaysBOS:
+		tok, err = nil, nil
+	}
 	if err != nil {
 		return err
 	}
-	if c.info.BOS, err = o.BOS.decide(tok, calibratesBehindBOS(m, tok)); err != nil {
-		return err
-	}
 	of := make([]dataset.Rows, len(mix))
-	for i, s := range mix {
-		var docs []string
-		if docs, mix[i].SHA256, err = calibDocs(s.Source); err != nil {
+	for i := range mix {
+		if of[i], err = c.rowsOf(&mix[i], m, tok, o.SeqLen, seed); err != nil {
 			return err
 		}
-		if of[i], err = rowsOf(tok, c.info.BOS, o.SeqLen, func(tokens int) (dataset.Rows, error) {
-			return dataset.Calibration(docs, tok, s.Rows, tokens, seed)
-		}); err != nil {
-			return fmt.Errorf("%s: %w", s.Source, err)
-		}
 	}
-	for _, i := range mix.Order() {
+	for at, i := range mix.Order() {
+		if mix[i].Source == selfSource {
+			c.self.at = append(c.self.at, at)
+		}
 		c.rows, of[i] = append(c.rows, of[i][0]), of[i][1:]
 	}
 	c.info.Source, c.info.Mix = mix.String(), mix
 	return nil
+}
+
+// rowsOf are the rows of a source, whose hash it notes.
+func (c *calibration) rowsOf(s *dataset.Share, m *load.Model, tok tokenizer.Tokenizer, seqLen int, seed uint64) (rows dataset.Rows, err error) {
+	var docs []string
+	if s.Source == selfSource {
+		c.self = newSelfRows(m.Config, tok, c.info.BOS, seqLen, seed)
+	} else if docs, s.SHA256, err = calibDocs(s.Source); err != nil {
+		return nil, err
+	}
+	rows, err = rowsOf(tok, c.info.BOS, seqLen, func(tokens int) (dataset.Rows, error) {
+		if s.Source == selfSource {
+			return blank(s.Rows, tokens), nil
+		}
+		return dataset.Calibration(docs, tok, s.Rows, tokens, seed)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Source, err)
+	}
+	return rows, nil
 }
 
 // inputs are the files that are read.

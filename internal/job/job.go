@@ -10,6 +10,7 @@ type Phase int
 // The phases, and what each is of.
 const (
 	Scoring            Phase = iota // a method
+	Drawing                         // ""
 	Perplexity                      // a text
 	DensePerplexity                 // a text
 	PrunedPerplexity                // a text

@@ -117,6 +117,17 @@ func phasedJobs(t *testing.T, dir string) []phased {
 			_, err = j.Execute(ctx, p, progress)
 			return err
 		}},
+		{"score of own text", []Phase{Drawing, Scoring}, filepath.Join(dir, "own.json"), func(ctx context.Context, progress Progress) error {
+			o := quick("taylor")
+			o.Calib.Text, o.Calib.Rows = "self", 80
+			j := newScore(t, o, filepath.Join(dir, "own.json"))
+			p, err := j.Plan()
+			if err != nil {
+				return err
+			}
+			_, err = j.Execute(ctx, p, progress)
+			return err
+		}},
 		{"bench", []Phase{TimingStep, TimingOps}, "", func(ctx context.Context, progress Progress) error {
 			j, err := NewBench(be, nil, BenchOptions{Like: []string{load.Builtin}, Rows: 1, SeqLen: 8})
 			if err != nil {

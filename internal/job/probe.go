@@ -67,18 +67,18 @@ func (p *probe) set(part func(*speeds) *float64, units float64, run func() error
 	*part(&p.fast), *part(&p.slow) = fast.Seconds()/units*1e9, slow.Seconds()/units*1e9
 }
 
-// estimate is the time of the work on a model: the probe is as short as the work where that is.
-func estimate(ctx context.Context, be backend.Backend, cfg *model.Config, weights checkpoint.Checkpoint, w work) (Seconds, error) {
-	var s Seconds
+// estimate gives the times of the work on a model, and of parts of it: the probe is as short as the
+// work where that is.
+func estimate(ctx context.Context, be backend.Backend, cfg *model.Config, weights checkpoint.Checkpoint, w work) (at func(work) Seconds, err error) {
 	for _, watch := range []stopwatch{glance(time.Now), look(time.Now)} {
 		p := &probe{be: be, time: watch}
 		p.measure(ctx, cfg, weights, w)
-		s = Seconds{w.seconds(p.fast), w.seconds(p.slow)}
-		if p.err != nil || s.Most < 1 {
-			return s, p.err
+		at = func(w work) Seconds { return Seconds{w.seconds(p.fast), w.seconds(p.slow)} }
+		if p.err != nil || at(w).Most < 1 {
+			return at, p.err
 		}
 	}
-	return s, nil
+	return at, nil
 }
 
 // measure measures the parts that there are.

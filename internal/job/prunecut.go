@@ -61,7 +61,7 @@ func (j *Prune) prepareScores() (err error) {
 		if j.scoring, err = newScoring(j.rest, j.o.Scoring, j.rest.Config.AllLayers()); err != nil {
 			return err
 		}
-		j.scoring.dropped = j.drop
+		j.scoring.dropped, j.scoring.dense = j.drop, j.m
 		j.manifest = j.scoring.manifest()
 		return nil
 	}

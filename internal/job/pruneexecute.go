@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"os"
 
 	"moreau/internal/output"
 	"moreau/internal/prune"
@@ -43,6 +44,7 @@ func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (Pr
 	if p.Refit != nil {
 		r.Plan.Refit.stage.Store.Remove()
 	}
+	os.Remove(selfStore(j.o.Out.Path))
 	return r, nil
 }
 

@@ -24,6 +24,7 @@ type PrunePlan struct {
 	Weights     string              // their hash, "": not asked for
 	Manifest    importance.Manifest // of the scores, as far as they are known
 	Refit       *RefitPlan          // how what is left is repaired; nil: it is not
+	Self        *SelfPlan           // what the model is to write for calibration; nil: nothing
 	Scoring     *ScoringPlan        // how they will be computed; nil: they are given, or only sizes are planned
 	Texts       []TextPlan
 	BytesBefore int64 // of the output, were nothing cut; without one, of the weights at 16 bits
@@ -68,6 +69,7 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 	if j.refit != nil {
 		p.Refit = j.refit.plan()
 	}
+	p.Self = j.planSelf()
 	if err := j.planOutput(&p); err != nil || j.sizesAlone() {
 		return p, err
 	}
@@ -80,9 +82,13 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 		if err != nil {
 			return p, err
 		}
-		p.RAM, p.Refit.flops = max(p.RAM, resident(j.m.Config, e.Bytes)), e.FLOPs
+		p.RAM, p.Refit.flops = max(p.RAM, resident(j.m.Config, max(e.Bytes, j.refit.calib.self.bytes(j.m)))), e.FLOPs
 	}
-	p.Seconds, err = estimate(ctx, j.be, j.m.Config, j.m.Weights, j.work(p))
+	w := j.work(p)
+	at, err := estimate(ctx, j.be, j.m.Config, j.m.Weights, w)
+	if p.Seconds = at(w); p.Self != nil {
+		p.Self.Seconds = at(p.Self.work(p.Before))
+	}
 	return p, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 
 	"moreau/internal/backend"
@@ -79,7 +80,8 @@ const heldOutEvery = 8
 // refitting is a refit whose rows are read.
 type refitting struct {
 	prune.Refit
-	rows dataset.Rows
+	calib *calibration
+	again *prune.Refit // of a plan, which is done again; nil: none
 }
 
 // RefitPlan says what a refit will do.
@@ -100,7 +102,7 @@ func newRefitting(m *load.Model, o CompensateOptions, calib CalibOptions, seed u
 		return nil, Input(fmt.Errorf("%s: a refit needs two rows, one to say how far it goes; give more", c.info.Source))
 	}
 	i := c.info
-	return &refitting{prune.Refit{Calibration: i.Source, IDs: calib.IDs != "", Mix: i.Mix, Rows: i.Rows, SeqLen: i.SeqLen, BOS: i.BOS, Seed: seed, SHA256: i.SHA256, Damping: o.Damping}, c.rows}, nil
+	return &refitting{prune.Refit{Calibration: i.Source, IDs: calib.IDs != "", Mix: i.Mix, Rows: i.Rows, SeqLen: i.SeqLen, BOS: i.BOS, Seed: seed, SHA256: i.SHA256, Damping: o.Damping}, c, nil}, nil
 }
 
 // refitAgain reads the rows of a refit that a plan says, which must be the same.
@@ -113,10 +115,38 @@ func refitAgain(m *load.Model, r prune.Refit) (*refitting, error) {
 		calib.BOS = AlwaysBOS
 	}
 	f, err := newRefitting(m, CompensateOptions{Refitted, r.Rows, r.Damping}, calib, r.Seed)
-	if err == nil && f.SHA256 != r.SHA256 {
-		err = Input(fmt.Errorf("%s: not the text that the plan was refitted on; bring that one back, or prune anew", changed(r, f.Mix)))
+	if err != nil {
+		return nil, err
+	}
+	f.again = &r
+	if f.calib.self == nil {
+		err = f.same()
 	}
 	return f, err
+}
+
+// same refuses rows that are others than those of the plan that is done again.
+func (f *refitting) same() error {
+	switch {
+	case f.again == nil || f.SHA256 == f.again.SHA256:
+		return nil
+	case f.calib.self != nil:
+		return Input(fmt.Errorf("%s: not the text that the plan was refitted on; what a model writes depends on the kernels, too: take those of then (MOREAU_CPU), or prune anew", f.Calibration))
+	}
+	return Input(fmt.Errorf("%s: not the text that the plan was refitted on; bring that one back, or prune anew", changed(*f.again, f.Mix)))
+}
+
+// draw completes the rows with what the dense model is to write of them, kept in a file at path.
+func (f *refitting) draw(ctx context.Context, be backend.Backend, dense *load.Model, path string, progress Progress) error {
+	if err := f.calib.draw(ctx, be, dense, path, progress); err != nil {
+		return err
+	}
+	f.SHA256 = f.calib.info.SHA256
+	err := f.same()
+	if err != nil {
+		os.Remove(path) // which is of no use
+	}
+	return err
 }
 
 // changed is which file of a refit is another one now, as far as that is known.
@@ -132,9 +162,9 @@ func changed(r prune.Refit, now dataset.Mix) string {
 // batches are the rows that are fitted and those that are held out, in parts.
 func (f *refitting) batches() (fitted, heldOut []transformer.Batch, err error) {
 	var of [2][][]int32
-	for i, row := range f.rows {
+	for i, row := range f.calib.rows {
 		held := 0
-		if i%heldOutEvery == min(heldOutEvery, len(f.rows))-1 {
+		if i%heldOutEvery == min(heldOutEvery, len(f.calib.rows))-1 {
 			held = 1
 		}
 		of[held] = append(of[held], row)
@@ -186,6 +216,10 @@ func runRefit(be backend.Backend, r *refit.Refit, cfg *model.Config, progress Pr
 
 // repair runs the refit of a decided plan.
 func (j *Prune) repair(ctx context.Context, p *PrunePlan, progress Progress) (err error) {
+	if err := j.refit.draw(ctx, j.be, j.m, selfStore(j.o.Out.Path), progress); err != nil {
+		return err
+	}
+	p.Refit.Refit = j.refit.Refit
 	if p.Refit.stage, err = j.refit.stage(j.be, p.Cut.Pruned, refitStore(j.o.Out.Path), j.refitKey(p)); err != nil {
 		return err
 	}
@@ -200,6 +234,9 @@ func (j *Prune) repair(ctx context.Context, p *PrunePlan, progress Progress) (er
 func refitted(ctx context.Context, be backend.Backend, m *load.Model, dense stage.Model, plan *prune.Record, dir string, progress Progress) (after stage.Model, changed int, err error) {
 	f, err := refitAgain(m, *plan.Refit)
 	if err != nil {
+		return after, 0, err
+	}
+	if err := f.draw(ctx, be, m, "", progress); err != nil {
 		return after, 0, err
 	}
 	cut := plan.Stages[len(plan.Stages)-1].(*prune.Plan)

@@ -23,13 +23,15 @@ type ScoringPlan struct {
 	Keep     int64      // bytes of activations that Memory has room for
 	Memory   int64      // most bytes to use, 0: no bound
 	State    *StatePlan // nil: the method keeps none
+
+	self string // where rows of the model's own text are kept
 }
 
 // plan decides where the state of the run lives: in memory, or in a scratch file when one
 // is asked for or the bound of memory leaves no room; out is the output, beside which scratch
 // and state files go.
 func (s *scoring) plan(out string) (*ScoringPlan, error) {
-	p := &ScoringPlan{Manifest: s.manifest(), Memory: s.o.Memory}
+	p := &ScoringPlan{Manifest: s.manifest(), Memory: s.o.Memory, self: selfStore(out)}
 	if s.calib != nil {
 		p.Passes, p.Rows, p.SeqLen = s.method.Needs.PassCount(s.run), s.calib.per, s.calib.longest()
 	}
@@ -81,7 +83,7 @@ func (s *scoring) bytes(p *ScoringPlan) int64 {
 	if s.calib == nil {
 		return 0
 	}
-	return s.method.Bytes(s.m.Config, s.m.Weights, s.run, p.Rows, p.SeqLen, p.Keep, p.State.scratchFile())
+	return max(s.calib.self.bytes(s.dense), s.method.Bytes(s.m.Config, s.m.Weights, s.run, p.Rows, p.SeqLen, p.Keep, p.State.scratchFile()))
 }
 
 // resident is the memory of the process when a model takes so many bytes: what waits to be

@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"moreau/internal/backend"
 	"moreau/internal/importance"
@@ -101,6 +102,7 @@ func (j *Score) Execute(ctx context.Context, p *ScoringPlan, progress Progress) 
 		return ScoreReport{}, err
 	}
 	j.scoring.journal(j.be, p, progress).Remove()
+	os.Remove(p.self)
 	return ScoreReport{j.o.Out, len(scores), manifest}, nil
 }
 

@@ -103,6 +103,7 @@ type scoring struct {
 	method importance.Method
 	run    importance.Options
 	calib  *calibration // nil when the method needs none
+	dense  *load.Model  // which writes what calib takes of its own text
 
 	dropped prune.Drop // layers of the model given that m lacks; then all others are scored
 }
@@ -112,7 +113,7 @@ func newScoring(m *load.Model, o ScoringOptions, layers model.Range) (*scoring, 
 	if err != nil {
 		return nil, err
 	}
-	s := &scoring{o: o, m: m, method: method, run: o.importance(layers)}
+	s := &scoring{o: o, m: m, dense: m, method: method, run: o.importance(layers)}
 	if method.Needs.Calibration {
 		s.calib, err = o.Calib.load(m, o.Seed, method.Needs.PassCount(s.run))
 	}
@@ -162,6 +163,11 @@ func (s *scoring) journal(be backend.Backend, p *ScoringPlan, progress Progress)
 // execute computes the scores and completes the manifest. The files of the journal stay,
 // until the caller has written what it makes of the scores.
 func (s *scoring) execute(ctx context.Context, be backend.Backend, p *ScoringPlan, progress Progress) (importance.Scores, importance.Manifest, error) {
+	if s.calib != nil {
+		if err := s.calib.draw(ctx, be, s.dense, p.self, progress); err != nil {
+			return nil, p.Manifest, err
+		}
+	}
 	manifest := p.Manifest
 	manifest.Backend = be.Name()
 	total, done := int64(s.method.Needs.LayerRuns(s.m.Config, s.run)), int64(0)

@@ -70,7 +70,7 @@ func (o *SpeedOptions) fits(m *load.Model) error {
 
 // bytes are those of generating.
 func (o SpeedOptions) bytes(m *load.Model) int64 {
-	return transformer.GenerationBytes(m.Config, m.Weights, o.Prompt, o.Tokens+1)
+	return transformer.GenerationBytes(m.Config, m.Weights, 1, o.Prompt, o.Tokens+1)
 }
 
 // ram is the resident memory of having all models ready at once.

@@ -44,6 +44,14 @@ func (w *work) addPass(cfg *model.Config, tokens int, gradients transformer.Grad
 	w.decoded += float64(n*reads) * float64(cfg.ParamCount())
 }
 
+// add adds other work.
+func (w *work) add(o work) {
+	for kind := range w.layers {
+		w.layers[kind] += o.layers[kind]
+	}
+	w.head, w.logits, w.decoded, w.tokens = w.head+o.head, w.logits+o.logits, w.decoded+o.decoded, max(w.tokens, o.tokens)
+}
+
 // addScoring adds a scoring run as planned.
 func (w *work) addScoring(s *scoring, p *ScoringPlan) {
 	if s.calib == nil {
@@ -73,6 +81,7 @@ func (w work) seconds(s speeds) float64 {
 // work is what the run that p plans consists of.
 func (j *Prune) work(p PrunePlan) work {
 	w := work{written: float64(p.After.ParamCount()), dtype: p.Out.DType, decoded: float64(p.After.ParamCount())}
+	w.add(p.Self.work(p.Before))
 	if p.Scoring != nil {
 		w.addScoring(j.scoring, p.Scoring)
 	}

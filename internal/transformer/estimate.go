@@ -3,6 +3,7 @@ package transformer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"moreau/internal/backend"
 	"moreau/internal/backend/dry"
@@ -43,13 +44,14 @@ func ScoreBytes(cfg *model.Config, ck checkpoint.Checkpoint, groups [][]Text, ke
 	return be.Peak()
 }
 
-// GenerationBytes is the memory of a session that holds a prompt of P tokens and T more, under
-// weights in the types that ck stores them in, found in the same way.
-func GenerationBytes(cfg *model.Config, ck checkpoint.Checkpoint, P, T int) int64 {
+// GenerationBytes is the memory of a session of B sequences that hold a prompt of P tokens and T more,
+// under weights in the types that ck stores them in, found in the same way.
+func GenerationBytes(cfg *model.Config, ck checkpoint.Checkpoint, B, P, T int) int64 {
 	be := dry.New()
-	s := New(be, cfg).NewSession(NewCompact(be, &hollow{Checkpoint: ck}), P+T)
-	for _, ids := range [][]int32{make([]int32, P), {0}} {
-		if _, err := s.Append(context.Background(), ids); err != nil {
+	s := New(be, cfg).NewSessions(NewCompact(be, &hollow{Checkpoint: ck}), B, P+T)
+	logits := make([]float32, B*cfg.VocabSize)
+	for _, n := range []int{P, 1} {
+		if err := s.AppendEach(context.Background(), slices.Repeat([][]int32{make([]int32, n)}, B), logits); err != nil {
 			panic("transformer: a dry session failed: " + err.Error()) // nothing is read
 		}
 	}

@@ -206,7 +206,7 @@ func TestGenerationBytes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		within(t, family, transformer.GenerationBytes(g.Config, g.Weights, 19, 5), be.Peak())
+		within(t, family, transformer.GenerationBytes(g.Config, g.Weights, 1, 19, 5), be.Peak())
 		s.Close()
 		w.Free()
 	}

@@ -123,15 +123,14 @@ func (p *pass) mlpForward(l int, lw *layerWeights, a *layerActs, out backend.Buf
 // attend is the attention of layer l: over the sequences of the batch, what a cache holds before
 // them, or segments.
 func (p *pass) attend(l int, a *layerActs, s backend.AttentionShape) {
-	if p.segments != nil {
+	switch {
+	case p.segments != nil:
 		p.attendSegments(a, s)
-		return
+	case p.cache != nil:
+		p.attendCached(l, a, s)
+	default:
+		p.be.AttentionForward(a.att, a.lse, a.q, a.k, a.v, s)
 	}
-	keys, values := a.k, a.v
-	if p.cache != nil {
-		keys, values = p.cache.add(p.be, l, a.k, a.v)
-	}
-	p.be.AttentionForward(a.att, a.lse, a.q, keys, values, s)
 }
 
 // layerBackward turns dx, the gradient of the layer's output [N, C], into that

@@ -3,28 +3,35 @@ package transformer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"moreau/internal/backend"
 )
 
-// Session generates: it keeps the keys and values of the tokens seen so far.
+// Session generates: it keeps the keys and values of the tokens seen so far, of one sequence or
+// of several that grow together.
 type Session struct {
 	t     *Transformer
 	w     WeightSource
 	cache *kvCache
 }
 
-// kvCache holds [capacity, K*D] keys and values a layer, of which used are filled.
+// kvCache holds [sequences, capacity, K*D] keys and values a layer; of each sequence used positions are filled.
 type kvCache struct {
-	k, v           []backend.Buffer
-	used, capacity int
+	k, v                      []backend.Buffer
+	sequences, used, capacity int
 }
 
-// NewSession makes room for capacity tokens.
+// NewSession makes room for capacity tokens of one sequence.
 func (t *Transformer) NewSession(w WeightSource, capacity int) *Session {
-	c := &kvCache{capacity: capacity}
+	return t.NewSessions(w, 1, capacity)
+}
+
+// NewSessions makes room for capacity tokens of each of several sequences.
+func (t *Transformer) NewSessions(w WeightSource, sequences, capacity int) *Session {
+	c := &kvCache{sequences: sequences, capacity: capacity}
 	for _, l := range t.cfg.Layers {
-		n := capacity * l.KVHeads * t.cfg.HeadDim
+		n := sequences * capacity * l.KVHeads * t.cfg.HeadDim
 		c.k, c.v = append(c.k, t.be.New(n)), append(c.v, t.be.New(n))
 	}
 	return &Session{t: t, w: w, cache: c}
@@ -41,47 +48,57 @@ func (s *Session) Close() {
 // Keep forgets all but the first n tokens, of as many at least.
 func (s *Session) Keep(n int) { s.cache.used = n }
 
-// Append runs ids after what came before and returns the logits [V] of the last one.
+// Append runs ids of the one sequence after what came before and returns the logits [V] of the last one.
 func (s *Session) Append(ctx context.Context, ids []int32) ([]float32, error) {
-	if s.cache.used+len(ids) > s.cache.capacity {
-		return nil, fmt.Errorf("the session holds %d tokens, %d are too many", s.cache.capacity, s.cache.used+len(ids))
-	}
-	b, err := NewBatch([][]int32{ids})
+	logits := make([]float32, s.t.cfg.VocabSize)
+	return logits, s.AppendEach(ctx, [][]int32{ids}, logits)
+}
+
+// AppendEach runs ids of every sequence, as many of each, after what came before, and fills logits
+// [sequences, V] with those of the last ones.
+func (s *Session) AppendEach(ctx context.Context, ids [][]int32, logits []float32) error {
+	b, err := NewBatch(ids)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	switch {
+	case b.B != s.cache.sequences || slices.Min(b.lengths) != b.T:
+		return fmt.Errorf("the session has %d sequences of one length, not %d of %d to %d more tokens", s.cache.sequences, b.B, slices.Min(b.lengths), b.T)
+	case s.cache.used+b.T > s.cache.capacity:
+		return fmt.Errorf("the session holds %d tokens, %d are too many", s.cache.capacity, s.cache.used+b.T)
 	}
 	p := s.t.newPass(b, s.cache.capacity, s.w, Watch{})
 	defer p.free()
 	p.cache = s.cache
-	logits, err := p.lastLogits(ctx)
-	if err = p.end(err); err == nil {
-		s.cache.used += len(ids)
+	if err = p.end(p.lastLogits(ctx, logits)); err == nil {
+		s.cache.used += b.T
 	}
-	return logits, err
+	return err
 }
 
-// lastLogits are those [V] of the last position.
-func (p *pass) lastLogits(ctx context.Context) (logits []float32, err error) {
+// lastLogits fills logits [B, V] with those of the last position of each sequence.
+func (p *pass) lastLogits(ctx context.Context, logits []float32) error {
 	if err := p.forward(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	p.keepLastRow()
-	err = p.eachLogits(ctx, func(rows backend.Buffer, lo, hi int) error {
-		logits = make([]float32, rows.Len())
-		p.be.Download(logits, rows)
+	p.keepLastRows()
+	V := p.cfg.VocabSize
+	return p.eachLogits(ctx, func(rows backend.Buffer, lo, hi int) error {
+		p.be.Download(logits[lo*V:hi*V], rows)
 		return nil
 	})
-	return logits, err
 }
 
-// keepLastRow narrows the pass to its last position, so that the head runs on one row.
-func (p *pass) keepLastRow() {
-	C, last := p.cfg.HiddenSize, len(p.stream)-1
-	row := p.new(C)
-	p.be.Copy(row, p.stream[last].Slice((p.b.Rows()-1)*C, p.b.Rows()*C))
+// keepLastRows narrows the pass to the last position of each sequence, so that the head runs on these alone.
+func (p *pass) keepLastRows() {
+	C, T, last := p.cfg.HiddenSize, p.b.T, len(p.stream)-1
+	rows := p.new(p.b.B * C)
+	for b := range p.b.B {
+		p.be.Copy(rows.Slice(b*C, (b+1)*C), p.stream[last].Slice(((b+1)*T-1)*C, (b+1)*T*C))
+	}
 	p.release(p.stream[last])
-	p.stream[last] = row
-	p.b = Batch{B: 1, T: 1}
+	p.stream[last] = rows
+	p.b = Batch{B: p.b.B, T: 1}
 }
 
 // first is the position of the pass's first token.
@@ -92,13 +109,27 @@ func (p *pass) first() int {
 	return p.cache.used
 }
 
-// add writes the keys and values of new tokens behind those of layer l and
+// attendCached is attention over what the cache holds of each sequence and the batch adds to it.
+func (p *pass) attendCached(l int, a *layerActs, s backend.AttentionShape) {
+	part := func(x backend.Buffer, b int) backend.Buffer {
+		n := x.Len() / p.b.B
+		return x.Slice(b*n, (b+1)*n)
+	}
+	s.B = 1
+	for b := range p.b.B {
+		keys, values := p.cache.add(p.be, l, b, part(a.k, b), part(a.v, b))
+		p.be.AttentionForward(part(a.att, b), part(a.lse, b), part(a.q, b), keys, values, s)
+	}
+}
+
+// add writes the keys and values of new tokens behind those of layer l of a sequence and
 // returns all of them.
-func (c *kvCache) add(be backend.Backend, l int, k, v backend.Buffer) (keys, values backend.Buffer) {
-	width := c.k[l].Len() / c.capacity
-	lo := c.used * width
+func (c *kvCache) add(be backend.Backend, l, sequence int, k, v backend.Buffer) (keys, values backend.Buffer) {
+	width := c.k[l].Len() / (c.sequences * c.capacity)
+	first := sequence * c.capacity * width
+	lo := first + c.used*width
 	hi := lo + k.Len()
 	be.Copy(c.k[l].Slice(lo, hi), k)
 	be.Copy(c.v[l].Slice(lo, hi), v)
-	return c.k[l].Slice(0, hi), c.v[l].Slice(0, hi)
+	return c.k[l].Slice(first, hi), c.v[l].Slice(first, hi)
 }

@@ -53,3 +53,49 @@ func sessionMatches(t *testing.T, be backend.Backend, g *goldentest.Golden, w tr
 		t.Errorf("a full session took another token")
 	}
 }
+
+// Sequences that grow together are each what it is alone.
+func TestSessionsMatchGolden(t *testing.T) {
+	be := newBackend(t, 2)
+	for _, family := range goldentest.Passes {
+		t.Run(family, func(t *testing.T) {
+			g := goldentest.Open(t, family)
+			tr, w := transformer.New(be, g.Config), transformer.NewResident(transformer.NewStreamed(be, g.Weights))
+			const B, T = 3, 9
+			rows, V := make([][]int32, B), g.Config.VocabSize
+			together, alone := tr.NewSessions(w, B, T), make([]*transformer.Session, B)
+			defer together.Close()
+			for b := range B {
+				alone[b] = tr.NewSession(w, T)
+				defer alone[b].Close()
+				for i := range T {
+					rows[b] = append(rows[b], int32((7+b*31+i*i*11)%V))
+				}
+			}
+			got := make([]float32, B*V)
+			for lo, n := 0, 4; lo < T; lo, n = lo+n, 1 {
+				pieces := make([][]int32, B)
+				for b := range B {
+					pieces[b] = rows[b][lo : lo+n]
+				}
+				if err := together.AppendEach(t.Context(), pieces, got); err != nil {
+					t.Fatal(err)
+				}
+				for b := range B {
+					want, err := alone[b].Append(t.Context(), pieces[b])
+					if err != nil {
+						t.Fatal(err)
+					}
+					if d := goldentest.MaxAbs(got[b*V:(b+1)*V], want); !(d <= 1e-4) {
+						t.Errorf("position %d of sequence %d: logits differ by %g", lo+n-1, b, d)
+					}
+				}
+			}
+			for what, ids := range map[string][][]int32{"too many tokens": {{1}, {1}, {1}}, "two sequences": {{1}, {1}}, "unequal lengths": {{1}, {1}, {1, 2}}, "nothing": {{}, {}, {}}} {
+				if together.AppendEach(t.Context(), ids, got) == nil {
+					t.Errorf("%s: no error", what)
+				}
+			}
+		})
+	}
+}
