@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,52 +58,69 @@ func (o *pullOptions) run(ctx context.Context, g *globals, name string, stdout, 
 	if os.Getenv("HF_HUB_OFFLINE") == "1" {
 		return job.Usage(fmt.Errorf("HF_HUB_OFFLINE=1 forbids to ask the hub; unset it to pull"))
 	}
-	if !o.dataset || name != "papers" {
-		return o.pull(ctx, g, name, stdout, stderr)
+	if o.dataset && name == "papers" {
+		return o.papers(ctx, g, stdout, stderr)
 	}
+	pulled, err := o.pull(ctx, g, name, stdout, stderr)
+	if err == nil && g.JSON {
+		return printJSON(stdout, pulled)
+	}
+	return err
+}
+
+// papers fetches the data sets of the seven tasks. One that fails does not keep the others from coming.
+func (o *pullOptions) papers(ctx context.Context, g *globals, stdout, stderr io.Writer) error {
 	tasks, err := task.Load([]string{"papers"})
 	if err != nil {
 		return err
 	}
+	all, failed := []job.Pulled{}, []error{}
 	for _, dataset := range task.Datasets(tasks) {
-		if err := o.pull(ctx, g, dataset, stdout, stderr); err != nil {
+		pulled, err := o.pull(ctx, g, dataset, stdout, stderr)
+		switch {
+		case ctx.Err() != nil:
+			return err
+		case err != nil:
+			failed = append(failed, err)
+		default:
+			all = append(all, pulled)
+		}
+	}
+	if g.JSON {
+		if err := printJSON(stdout, all); err != nil {
 			return err
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
-// pull fetches one model or data set.
-func (o *pullOptions) pull(ctx context.Context, g *globals, name string, stdout, stderr io.Writer) error {
+// pull fetches one model or data set, or finds what there is to fetch, and says so in words.
+func (o *pullOptions) pull(ctx context.Context, g *globals, name string, stdout, stderr io.Writer) (job.Pulled, error) {
 	j, err := job.NewPull(ctx, job.PullOptions{Name: name, Dataset: o.dataset, Include: o.include, Endpoint: os.Getenv("HF_ENDPOINT"), Token: os.Getenv("HF_TOKEN"), Out: o.out})
 	if err != nil {
-		return err
+		return job.Pulled{}, err
 	}
 	plan := j.Plan()
 	if o.dryRun {
-		return printFiles(g, plan, stdout)
+		if !g.JSON {
+			printFiles(plan, stdout)
+		}
+		return plan.Pulled, nil
 	}
 	r, err := j.Execute(ctx, plan, newConsole(stderr))
 	switch {
 	case ctx.Err() != nil:
-		return interrupted{"the same command goes on from here"}
-	case err != nil:
-		return err
-	case g.JSON:
-		return printJSON(stdout, r)
+		return r, interrupted{"the same command goes on from here"}
+	case err == nil && !g.JSON:
+		fmt.Fprintf(stdout, "%s: %s at %s, %d files, %s\n", plan.Out, r.Repo, r.Commit, len(r.Files), job.Size(r.Bytes))
 	}
-	fmt.Fprintf(stdout, "%s: %s at %s, %d files, %s\n", plan.Out, r.Repo, r.Commit, len(r.Files), job.Size(r.Bytes))
-	return nil
+	return r, err
 }
 
-func printFiles(g *globals, p job.PullPlan, stdout io.Writer) error {
-	if g.JSON {
-		return printJSON(stdout, p.Pulled)
-	}
+func printFiles(p job.PullPlan, stdout io.Writer) {
 	rows := []string{fmt.Sprintf("%s\t%s", p.Repo, p.Commit)}
 	for _, f := range p.Sizes {
 		rows = append(rows, fmt.Sprintf("%s\t%s", f.Path, job.Size(f.Size)))
 	}
 	table(stdout, append(rows, "total\t"+job.Size(p.Bytes))...)
-	return nil
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+
+	"moreau/internal/job"
 )
 
 // serveDatasets is a hub of data sets, files by OWNER/NAME and path, that notes what it is asked for; HF_ENDPOINT points to it.
@@ -136,8 +138,8 @@ func TestPullDatasetFiles(t *testing.T) {
 	}
 }
 
-// papers are the data sets of the seven tasks.
-func TestPullPapers(t *testing.T) {
+// paperSets are the data sets of the seven tasks, with more than these read.
+func paperSets() map[string]map[string]string {
 	all := map[string]map[string]string{}
 	for _, name := range []string{"baber/piqa", "Rowan/hellaswag"} {
 		all[name] = map[string]string{"data/validation-00000-of-00001.parquet": "x", "data/train-00000-of-00001.parquet": "x"}
@@ -150,7 +152,11 @@ func TestPullPapers(t *testing.T) {
 			}
 		}
 	}
-	serveDatasets(t, all)
+	return all
+}
+
+func TestPullPapers(t *testing.T) {
+	serveDatasets(t, paperSets())
 	dir := t.TempDir()
 	must(t, "pull", "--dataset", "papers", "-o", dir)
 	found, _ := filepath.Glob(filepath.Join(dir, "*", "*", "*", "*.parquet"))
@@ -161,6 +167,34 @@ func TestPullPapers(t *testing.T) {
 	}
 	if got, want := fmt.Sprint(names), "[Rowan/hellaswag/data/validation allenai/ai2_arc/ARC-Challenge/test allenai/ai2_arc/ARC-Easy/test allenai/openbookqa/main/test allenai/winogrande/winogrande_xl/validation aps/super_glue/boolq/validation baber/piqa/data/validation]"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// In JSON papers are one document; one data set that fails keeps none of the others from coming.
+func TestPullPapersJSON(t *testing.T) {
+	all, dir := paperSets(), t.TempDir()
+	all["baber/piqa"], all["allenai/openbookqa"] = nil, map[string]string{"main/test-00000-of-00001.parquet": "WRONG record"}
+	serveDatasets(t, all)
+	pull := []string{"pull", "--dataset", "papers", "--json", "-o", dir}
+	repos := func(stdout string) (names []string) {
+		for _, p := range parsed[[]job.Pulled](t, stdout) {
+			names = append(names, p.Repo)
+		}
+		return names
+	}
+	refused(t, exitInput, []string{"baber/piqa@main", "access denied (gated)", "test-00000-of-00001.parquet", "another hash"}, pull...)
+	if got := repos(run(t.Context(), pull...).stdout); fmt.Sprint(got) != "[aps/super_glue Rowan/hellaswag allenai/winogrande allenai/ai2_arc]" {
+		t.Error(got)
+	}
+	if len(read(t, filepath.Join(dir, "allenai", "ai2_arc", "ARC-Easy", "test-00000-of-00001.parquet"))) != 1 {
+		t.Error("what comes behind the one that fails is not there")
+	}
+	serveDatasets(t, paperSets())
+	if got := repos(must(t, append(pull, "--dry-run")...).stdout); len(got) != 6 {
+		t.Error(got)
+	}
+	if got := repos(must(t, pull...).stdout); len(got) != 6 {
+		t.Error(got)
 	}
 }
 
