@@ -68,12 +68,30 @@ func TestWikiPages(t *testing.T) {
 	}
 }
 
-// The hub's lines of WikiText and PTB are joined as they are.
+// The hub's lines of WikiText and PTB, which it calls sentences, are joined as they are.
 func TestJoinRecords(t *testing.T) {
 	lines := `{"text": ""}` + "\n" + `{"text": " = A = \n"}` + "\n" + `{"text": ""}`
 	for _, name := range []string{"wikitext2", "ptb"} {
 		if got, err := Join(name, file(t, "a.jsonl", lines)); err != nil || got != "\n\n = A = \n\n\n" {
 			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	type row struct {
+		Sentence string `parquet:"sentence"`
+	}
+	ptb := filepath.Join(t.TempDir(), "test-00000-of-00001.parquet") // as the hub's ptb_text_only has it
+	if err := parquet.WriteFile(ptb, []row{{"no it was n't black monday"}, {"but <unk> N points"}}); err != nil {
+		t.Fatal(err)
+	}
+	sentences := file(t, "b.jsonl", `{"sentence": "no it was n't black monday"}`+"\n"+`{"sentence": "but <unk> N points"}`)
+	for _, path := range []string{ptb, sentences, file(t, "b.txt", " no it was n't black monday \n but <unk> N points \n")} {
+		if got, err := Join("ptb", path); err != nil || got != "no it was n't black monday\n\nbut <unk> N points" {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
+	}
+	for _, text := range []string{`{"body": "x"}`, `{"sentence": 7}`, `{"text": null}`, ""} {
+		if _, err := Join("ptb", file(t, "c.jsonl", text)); err == nil || !strings.Contains(err.Error(), "c.jsonl: ") || text != "" && !strings.Contains(err.Error(), `record 0 has neither a field "text" nor a "sentence"`) {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 	raw, err := Join("wikitext2", file(t, "a.raw", " \n = A = \n \n"))

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -32,8 +33,8 @@ func Perplexity(text string, tok tokenizer.Tokenizer, seqLen, max int) (Rows, er
 
 // Join reads an evaluation text the way the pruning papers join its rows. "wikitext2": lines with
 // their newline, blank ones as "", joined by an empty line. "ptb": stripped lines joined by an
-// empty line. Of records, which the hub has line by line, both are these as they are. Any other
-// name: the documents of ReadText joined by an empty line, a text file as it is.
+// empty line. Of records, which the hub has line by line as "text" or "sentence", both are these as they
+// are. Any other name: the documents of ReadText joined by an empty line, a text file as it is.
 func Join(name, path string) (string, error) {
 	switch name {
 	case "wikitext2":
@@ -52,7 +53,7 @@ func Join(name, path string) (string, error) {
 
 func joinLines(path string, row func(line string) string) (string, error) {
 	if ext := strings.ToLower(filepath.Ext(path)); recordReaders[ext] != nil && ext != ".raw" {
-		rows, err := readers[ext](path)
+		rows, err := lineFields(path)
 		return strings.Join(rows, separator), err
 	}
 	data, err := readFile(path)
@@ -67,4 +68,21 @@ func joinLines(path string, row func(line string) string) (string, error) {
 		rows[i] = row(line)
 	}
 	return strings.Join(rows, separator), nil
+}
+
+// lineFields are the lines that records hold: the hub's WikiText calls them text, its PTB sentence.
+func lineFields(path string) ([]string, error) {
+	records, err := ReadRecords(path)
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]string, len(records))
+	for i, r := range records {
+		line, ok := cmp.Or(r["text"], r["sentence"]).(string)
+		if !ok {
+			return nil, fmt.Errorf("%s: record %d has neither a field \"text\" nor a \"sentence\" of text", path, i)
+		}
+		lines[i] = line
+	}
+	return lines, nil
 }
