@@ -114,6 +114,50 @@ func TestWrongTasks(t *testing.T) {
 	refused(t, exitInput, []string{"bad.json", "unusable results"}, "compare", filepath.Join(data, "bad.json"))
 }
 
+// Records that a task cannot ask of are one line that names file, record and what is wrong, and nothing is written.
+func TestWrongRecords(t *testing.T) {
+	dir := t.TempDir()
+	joined := write(t, filepath.Join(dir, "joined.json"), `{"name": "joined", "metric": "acc", "context": "A cat", "delimiter": "", "choices": ["{{.a}}", "{{.b}}"], "gold": "0", "data": [{"file": "joined.jsonl"}]}`)
+	folder := filepath.Join(dir, "baber", "piqa")
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "r.json")
+	piqa, own := filepath.Join(folder, "validation.jsonl"), filepath.Join(dir, "joined.jsonl")
+	for _, c := range []struct{ task, file, text, words string }{
+		{"piqa", piqa, "", "no records in it"},
+		{"piqa", piqa, "[1]", "line 1: want a record"},
+		{"piqa", piqa, `{"goal": "a", "sol1": "b", "label": 1}`, `record 0: task piqa: choices: there is no field "sol2" (fields here: "goal", "label", "sol1")`},
+		{"piqa", piqa, `{"goal": "a", "sol1": "b", "sol2": "c"}`, `record 0: task piqa: gold: there is no field "label"`},
+		{"piqa", piqa, `{"goal": "a", "sol1": "b", "sol2": "c", "label": null}`, `gold: there is no field "label"`},
+		{"piqa", piqa, `{"goal": "a", "sol1": "b", "sol2": "c", "label": -1}`, `the right answer is "-1", want 0 to 1; are these records of a split whose answers are hidden?`},
+		{"piqa", piqa, `{"goal": "a", "sol1": "b", "sol2": "c", "label": ""}`, `the right answer is "", want 0 to 1`},
+		{"piqa", piqa, `{"goal": {"text": "a"}, "sol1": "b", "sol2": "c", "label": 1}`, `context: {{.goal}}: want text, there is an object`},
+		{joined, own, `{"a": "", "b": " sat"}`, `record 0: task joined: the choice "" has no tokens of its own`},
+		{joined, own, `{"a": " ran", "b": " sat"}` + "\n" + `{"a": " ran", "b": ""}`, `record 1: task joined: the choice "" has no tokens`},
+	} {
+		write(t, c.file, c.text)
+		refused(t, exitInput, []string{c.file, c.words}, "eval", stories, "--tasks", c.task, "--data", dir, "-o", out)
+	}
+	if err := os.Rename(piqa, filepath.Join(folder, "train.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, exitInput, []string{folder, `no file of the split "validation"`, "moreau pull --dataset baber/piqa -o " + dir}, "eval", stories, "--tasks", "piqa", "--data", dir, "-o", out)
+	only(t, dir, "baber", "joined.json", "joined.jsonl")
+}
+
+// An answer without text is asked as lm-evaluation-harness asks it, with the blank before it alone: acc may take it,
+// acc_norm, which divides by its length, never does.
+func TestEmptyAnswer(t *testing.T) {
+	dir := t.TempDir()
+	task := write(t, filepath.Join(dir, "ends.json"), `{"name": "ends", "metric": "acc", "context": "The cat sat on the mat.", "choices": ["{{.a}}", "{{.b}}"], "gold": "0", "data": [{"file": "ends.jsonl"}]}`)
+	write(t, filepath.Join(dir, "ends.jsonl"), `{"a": "", "b": "zebra logarithm"}`)
+	r := parsed[job.ModelReport](t, must(t, "eval", stories, "--tasks", task, "--data", dir, "--json").stdout)
+	if len(r.Tasks) != 1 || r.Tasks[0].Acc.Value != 1 || r.Tasks[0].AccNorm.Value != 0 {
+		t.Errorf("%+v", r.Tasks)
+	}
+}
+
 // An evaluation that is interrupted again and again goes on each time, to the same bytes.
 func TestInterruptedEval(t *testing.T) {
 	task, data := capitals(t)

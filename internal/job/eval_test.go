@@ -178,11 +178,8 @@ func TestLongQuestions(t *testing.T) {
 	if err != nil || p.Models[0].Tasks[0].Cut != 1 || r.Models[0].Tasks[0].Cut != 1 || len(h.notes) != 1 || !strings.Contains(h.notes[0], "1 of 2 questions") {
 		t.Errorf("%+v, %q, %v", p.Models[0].Tasks, h.notes, err)
 	}
-	for answer, words := range map[string]string{strings.Repeat("a cat ", 600): "the model reads 512 at most", "": ""} {
-		_, err := open("a", answer)
-		if words != "" && (!errors.Is(err, ErrInput) || !strings.Contains(err.Error(), words) || !strings.Contains(err.Error(), "record 0")) {
-			t.Errorf("%.20q: %v", answer, err)
-		}
+	if _, err = open("a", strings.Repeat("a cat ", 600)); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), "record 0") || !strings.Contains(err.Error(), "the model reads 512 at most") {
+		t.Error(err)
 	}
 }
 

@@ -114,14 +114,15 @@ func (p Prompt) gold(r dataset.Record, n int) (int, error) {
 }
 
 // run gives what a template prints of r, and what it hands to choice.
-func run(t *template.Template, r dataset.Record) (text string, choices []string, err error) {
+func run(t *template.Template, r dataset.Record) (printed string, choices []string, err error) {
 	t, err = t.Clone() // so that choice is this run's own
 	if err != nil {
 		return "", nil, err
 	}
-	t.Funcs(template.FuncMap{"choice": func(s string) string {
+	t.Funcs(template.FuncMap{"choice": func(v any) (string, error) {
+		s, err := text(v)
 		choices = append(choices, s)
-		return ""
+		return "", err
 	}})
 	var out strings.Builder
 	if err := t.Execute(&out, r); err != nil {

@@ -129,6 +129,12 @@ func TestWrongRecords(t *testing.T) {
 		{"winogrande", "winogrande/dev.jsonl", `{"sentence": "no gap", "option1": "a", "option2": "b", "answer": "1"}`, `there is no "_" in "no gap"`},
 		{"arc_easy", "ai2_arc/ARC-Easy/test.jsonl", `{"question": "q", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "C"}`, `right answer is "", want 0 to 1`},
 		{"arc_easy", "ai2_arc/ARC-Easy/test.jsonl", `{"question": "q", "choices": {"text": ["a"], "label": ["A"]}, "answerKey": "A"}`, "1 contexts and 1 choices"},
+		{"arc_easy", "ai2_arc/ARC-Easy/test.jsonl", `{"question": {"stem": "q"}, "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "A"}`, "context: {{.question}}: want text, there is an object"},
+		{"arc_easy", "ai2_arc/ARC-Easy/test.jsonl", `{"question": "q", "choices": {"text": ["a", null], "label": ["A", "B"]}, "answerKey": "A"}`, "choices: {{choice .}}: want text, there is null"},
+		{"arc_easy", "ai2_arc/ARC-Easy/test.jsonl", `{"question": "q", "choices": "x", "answerKey": "A"}`, `choices: there is no field "text" (fields here: "answerKey", "choices", "question")`},
+		{"arc_easy", "ai2_arc/ARC-Easy/test.jsonl", `{"question": "q", "choices": {"text": 1.5}, "answerKey": "A"}`, "choices: {{.choices.text}}: range can't iterate over 1.5"},
+		{"winogrande", "winogrande/dev.jsonl", `{"sentence": 1, "option1": "a", "option2": "b", "answer": "1"}`, "context: {{.sentence}}: want text (fields"},
+		{"winogrande", "winogrande/dev.jsonl", `{"sentence": "_ x", "option1": ["a"], "option2": "b", "answer": "1"}`, "context: {{.option1}}: want text, there is a list"},
 		{"hellaswag", "hellaswag/hellaswag_val_full.txt", "a\nb\n", "2 lines, want 6 a record"},
 	} {
 		dir := t.TempDir()

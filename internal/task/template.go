@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"text/template"
+	"text/template/parse"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,7 +17,8 @@ import (
 
 // functions are what templates may call beside Go's own. The text comes last, for pipes.
 var functions = template.FuncMap{
-	"choice":          func(string) string { return "" }, // replaced while a template of choices runs
+	"choice":          func(any) string { return "" }, // replaced while a template of choices runs
+	"text":            pipedText,                      // put behind all that is printed, see printTexts
 	"trim":            strings.TrimSpace,
 	"before":          func(sep, s string) (string, error) { b, _, err := cut(sep, s); return b, err },
 	"after":           func(sep, s string) (string, error) { _, a, err := cut(sep, s); return a, err },
@@ -25,6 +28,28 @@ var functions = template.FuncMap{
 	"capitalize":      capitalize,
 	"capitalizeAfter": capitalizeAfter,
 	"wikitext":        dataset.Detokenise,
+}
+
+// pipedText is the text of what a pipeline gives.
+func pipedText(pipe string, v any) (string, error) {
+	s, err := text(v)
+	if err != nil {
+		err = fmt.Errorf("{{%s}}: %w", pipe, err)
+	}
+	return s, err
+}
+
+// text is what a template prints of a value: lists and objects have no text.
+func text(v any) (string, error) {
+	switch v.(type) {
+	case nil:
+		return "", errors.New("want text, there is null")
+	case []any:
+		return "", errors.New("want text, there is a list")
+	case map[string]any:
+		return "", errors.New("want text, there is an object")
+	}
+	return fmt.Sprint(v), nil
 }
 
 // cut is s before and after the first sep, which must be there.
@@ -90,7 +115,7 @@ func (p *Prompt) compile() error {
 	var errs [3]error
 	c.contexts, errs[0] = parseAll("context", p.Contexts)
 	c.choices, errs[1] = parseAll("choices", p.Choices)
-	c.gold, errs[2] = parse("gold", p.Gold)
+	c.gold, errs[2] = parsed("gold", p.Gold)
 	p.compiled = c
 	return errors.Join(errs[:]...)
 }
@@ -98,15 +123,15 @@ func (p *Prompt) compile() error {
 func (p *Prompt) compileText() (err error) {
 	c := &compiled{}
 	var errs [2]error
-	c.text, errs[0] = parse("text", p.Text)
-	c.source, errs[1] = parse("source", cmp.Or(p.Source, p.Text))
+	c.text, errs[0] = parsed("text", p.Text)
+	c.source, errs[1] = parsed("source", cmp.Or(p.Source, p.Text))
 	p.compiled = c
 	return errors.Join(errs[:]...)
 }
 
 func parseAll(name string, texts Templates) (all []*template.Template, err error) {
 	for _, text := range texts {
-		t, err := parse(name, text)
+		t, err := parsed(name, text)
 		if err != nil {
 			return nil, err
 		}
@@ -115,19 +140,64 @@ func parseAll(name string, texts Templates) (all []*template.Template, err error
 	return all, nil
 }
 
-func parse(name, text string) (*template.Template, error) {
+func parsed(name, text string) (*template.Template, error) {
 	t, err := template.New(name).Option("missingkey=error").Funcs(functions).Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", name, reason(err))
 	}
+	printTexts(t.Root)
 	return t, nil
 }
+
+// printTexts lets all that a template prints go through text.
+func printTexts(n parse.Node) {
+	switch n := n.(type) {
+	case *parse.ListNode:
+		if n == nil { // there is no else
+			return
+		}
+		for _, inner := range n.Nodes {
+			printTexts(inner)
+		}
+	case *parse.ActionNode:
+		if len(n.Pipe.Decl) == 0 {
+			pipe := n.Pipe.String()
+			n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{NodeType: parse.NodeCommand, Pos: n.Pos,
+				Args: []parse.Node{parse.NewIdentifier("text").SetPos(n.Pos), &parse.StringNode{NodeType: parse.NodeString, Pos: n.Pos, Quoted: strconv.Quote(pipe), Text: pipe}}})
+		}
+	case *parse.IfNode:
+		printTexts(n.List)
+		printTexts(n.ElseList)
+	case *parse.RangeNode:
+		printTexts(n.List)
+		printTexts(n.ElseList)
+	case *parse.WithNode:
+		printTexts(n.List)
+		printTexts(n.ElseList)
+	}
+}
+
+// failed is where a template failed, and in which function, and why.
+var failed = regexp.MustCompile(`(?s)^.* at <(.*?)>: (?:error calling \w+: )?(.*)$`)
+
+// noField is why, where a field is missing or what should have it is none.
+var noField = regexp.MustCompile(`map has no entry for key "(.*)"|can't evaluate field (\w+) in type`)
 
 // reason is what went wrong in a template, in a reader's words.
 func reason(err error) string {
 	text := strings.TrimPrefix(err.Error(), "template: ")
-	if _, rest, ok := strings.Cut(text, "map has no entry for key "); ok {
-		return "there is no field " + rest
+	where := failed.FindStringSubmatch(text)
+	if where == nil {
+		return text
 	}
-	return text
+	if field := noField.FindStringSubmatch(where[2]); field != nil {
+		return fmt.Sprintf("there is no field %q", field[1]+field[2])
+	}
+	switch {
+	case strings.HasPrefix(where[1], "text "): // pipedText
+		return where[2]
+	case strings.Contains(where[2], "expected string"):
+		return fmt.Sprintf("{{%s}}: want text", where[1])
+	}
+	return fmt.Sprintf("{{%s}}: %s", where[1], where[2])
 }
