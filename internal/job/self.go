@@ -43,7 +43,7 @@ func newSelfRows(cfg *model.Config, tok tokenizer.Tokenizer, bos bool, seqLen in
 	if s.hidden = s.First != generate.Random && !bos; s.hidden {
 		s.Tokens++
 	}
-	const most = 512 << 20 // bytes of keys and values, in float32
+	const most = 256 << 20 // bytes of keys and values, in float32
 	s.Group = int(min(64, max(16, most/(2*cfg.KVBytes()*int64(s.Tokens))/16*16)))
 	return s
 }
