@@ -31,8 +31,9 @@ var quants = []struct {
 	{tensor.Q4_0, 2, false},
 }
 
-// ggmlQuantize is llama.cpp's ggml_quantize_chunk on one row, without importance matrix.
-func ggmlQuantize(t *testing.T) func(kind int32, d tensor.DType, x []float32) []byte {
+// ggmlQuantize is llama.cpp's ggml_quantize_chunk on rows of as many values as there is importance,
+// on one row without.
+func ggmlQuantize(t *testing.T) func(kind int32, d tensor.DType, x, importance []float32) []byte {
 	t.Helper()
 	needLlamaCpp(t)
 	libs, _ := filepath.Glob(filepath.Join(".cache", "llamacpp-*", "libggml-base.so"))
@@ -49,9 +50,13 @@ func ggmlQuantize(t *testing.T) func(kind int32, d tensor.DType, x []float32) []
 	}
 	var chunk func(kind int32, src, dst unsafe.Pointer, start, rows, perRow int64, weights unsafe.Pointer) uint64
 	purego.RegisterLibFunc(&chunk, lib, "ggml_quantize_chunk")
-	return func(kind int32, d tensor.DType, x []float32) []byte {
+	return func(kind int32, d tensor.DType, x, importance []float32) []byte {
 		out := make([]byte, len(x)/d.BlockSize()*d.BlockBytes())
-		if n := chunk(kind, unsafe.Pointer(&x[0]), unsafe.Pointer(&out[0]), 0, 1, int64(len(x)), nil); n != uint64(len(out)) {
+		rows, weights := 1, unsafe.Pointer(nil)
+		if importance != nil {
+			rows, weights = len(x)/len(importance), unsafe.Pointer(&importance[0])
+		}
+		if n := chunk(kind, unsafe.Pointer(&x[0]), unsafe.Pointer(&out[0]), 0, int64(rows), int64(len(x)/rows), weights); n != uint64(len(out)) {
 			t.Fatalf("%s: llama.cpp wrote %d bytes, want %d", d, n, len(out))
 		}
 		return out
@@ -67,7 +72,30 @@ func TestQuantizedBytes(t *testing.T) {
 	}{{"random", randomValues()}, {"edges", edgeValues()}, {"SmolLM2", smolValues(t)}} {
 		for _, q := range quants {
 			if len(c.x) > 0 {
-				compareBlocks(t, c.name, q.dtype, tensor.Encode(q.dtype, c.x), quantize(q.ggml, q.dtype, c.x))
+				compareBlocks(t, c.name, q.dtype, tensor.Encode(q.dtype, c.x), quantize(q.ggml, q.dtype, c.x, nil))
+			}
+		}
+	}
+}
+
+// So are those that are weighted with an importance matrix.
+func TestWeightedBytes(t *testing.T) {
+	quantize := ggmlQuantize(t)
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, c := range []struct {
+		name string
+		x    []float32
+		row  int
+	}{{"random", randomValues(), 1024}, {"edges", edgeValues(), 512}, {"SmolLM2", smolValues(t), 1536}} {
+		c.x = c.x[:len(c.x)/c.row*c.row]
+		importance := make([]float32, c.row)
+		for i := range importance {
+			importance[i] = float32(math.Exp(3 * r.NormFloat64()))
+		}
+		clear(importance[256:300])
+		for _, q := range quants {
+			if len(c.x) > 0 {
+				compareBlocks(t, c.name, q.dtype, tensor.EncodeWeighted(q.dtype, c.x, importance), quantize(q.ggml, q.dtype, c.x, importance))
 			}
 		}
 	}

@@ -16,21 +16,27 @@ func encodeQ4_K(dst []byte, src []float32) {
 		}
 		d, s := sixBits(&scales)
 		dmin, m := sixBits(&mins)
-		le.PutUint16(dst, d)
-		le.PutUint16(dst[2:], dmin)
-		packScaleMin((*[12]byte)(dst[4:]), &s, &m)
-		for j := range 8 {
-			if step := FromF16(d) * float32(s[j]); step != 0 {
-				least := float32(FromF16(dmin) * float32(m[j]))
-				for i, v := range src[32*j : 32*j+32] {
-					q[32*j+i] = uint8(min(max(nearest((v+least)/step), 0), 15))
-				}
+		putQ4_K(dst, src, &q, d, dmin, &s, &m)
+	}
+}
+
+// putQ4_K writes a block whose scales s·d and minima m·dmin are decided; q are the quants of sub-blocks
+// whose scale came out as 0.
+func putQ4_K(dst []byte, src []float32, q *[256]uint8, d, dmin uint16, s, m *[8]uint8) {
+	le.PutUint16(dst, d)
+	le.PutUint16(dst[2:], dmin)
+	packScaleMin((*[12]byte)(dst[4:]), s, m)
+	for j := range 8 {
+		if step := FromF16(d) * float32(s[j]); step != 0 {
+			least := float32(FromF16(dmin) * float32(m[j]))
+			for i, v := range src[32*j : 32*j+32] {
+				q[32*j+i] = uint8(min(max(nearest((v+least)/step), 0), 15))
 			}
 		}
-		for i := range 128 {
-			at := i/32*64 + i%32
-			dst[16+i] = q[at] | q[at+32]<<4
-		}
+	}
+	for i := range 128 {
+		at := i/32*64 + i%32
+		dst[16+i] = q[at] | q[at+32]<<4
 	}
 }
 
@@ -67,24 +73,30 @@ func encodeQ6_K(dst []byte, src []float32) {
 		for j := range scales {
 			scales[j] = searchScale((*[16]uint8)(q[16*j:]), (*[16]float32)(src[16*j:]))
 		}
-		far := farthest(scales[:])
-		if abs(far) < tiny {
-			continue // dst is zero
-		}
-		inv := -128 / far
-		d := ToF16(1 / inv)
-		le.PutUint16(dst[208:], d)
-		for j, v := range scales {
-			s := int8(min(127, nearest(float32(inv*v))))
-			dst[192+j] = byte(s)
-			if step := FromF16(d) * float32(s); step != 0 {
-				for i, v := range src[16*j : 16*j+16] {
-					q[16*j+i] = uint8(clamp32(nearest(v/step)) + 32)
-				}
+		putQ6_K(dst, src, &q, &scales)
+	}
+}
+
+// putQ6_K writes a block, which is zero, with the scales that its sub-blocks want; q are the quants of those
+// whose scale comes out as 0.
+func putQ6_K(dst []byte, src []float32, q *[256]uint8, scales *[16]float32) {
+	far := farthest(scales[:])
+	if abs(far) < tiny {
+		return // dst is zero
+	}
+	inv := -128 / far
+	d := ToF16(1 / inv)
+	le.PutUint16(dst[208:], d)
+	for j, v := range scales {
+		s := int8(min(127, nearest(float32(inv*v))))
+		dst[192+j] = byte(s)
+		if step := FromF16(d) * float32(s); step != 0 {
+			for i, v := range src[16*j : 16*j+16] {
+				q[16*j+i] = uint8(clamp32(nearest(v/step)) + 32)
 			}
 		}
-		packSixBits(dst, &q)
 	}
+	packSixBits(dst, q)
 }
 
 // packSixBits splits quants into low four and high two bits, as decodeQ6_K joins them.

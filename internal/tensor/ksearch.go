@@ -17,6 +17,12 @@ const tiny = 1e-15
 func searchLine(q *[32]uint8, x *[32]float32) (scale, minimum float32) {
 	var w [32]float32
 	weigh(&w, x)
+	return tryLines(q, x, &w, 21, 0.1, -1) // 14 to 16 multiples between the least value of the best line and the largest
+}
+
+// tryLines tries so many lines, the first with 15 + from multiples between the least value and the
+// largest, each other with step more.
+func tryLines(q *[32]uint8, x, w *[32]float32, tries int, step, from float32) (scale, minimum float32) {
 	var sumW, sumX float32
 	for i, v := range x {
 		sumW += w[i]
@@ -33,15 +39,15 @@ func searchLine(q *[32]uint8, x *[32]float32) (scale, minimum float32) {
 	inv := 15 / (hi - lo)
 	roundAll(q, x, lo, inv)
 	scale = 1 / inv
-	best := lineError(q, x, &w, scale, lo)
-	for step := range 21 { // 14 to 16 multiples between the least value of the best line and the largest
+	best := lineError(q, x, w, scale, lo)
+	for n := range tries {
 		var try [32]uint8
-		roundAll(&try, x, lo, (float32(0.1*float32(step))-1+15)/(hi-lo))
-		s, least, ok := fitLine(&try, x, &w, sumW, sumX)
+		roundAll(&try, x, lo, (float32(step*float32(n))+from+15)/(hi-lo))
+		s, least, ok := fitLine(&try, x, w, sumW, sumX)
 		if !ok {
 			continue
 		}
-		if e := lineError(&try, x, &w, s, least); e < best {
+		if e := lineError(&try, x, w, s, least); e < best {
 			*q, best, scale, lo = try, e, s, least
 		}
 	}
