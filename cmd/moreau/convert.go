@@ -13,7 +13,10 @@ import (
 // convertOptions are the flags of convert.
 type convertOptions struct{ out outFlags }
 
-func (o *convertOptions) AddFlags(cmd *cobra.Command) { o.out.AddFlags(cmd) }
+func (o *convertOptions) AddFlags(cmd *cobra.Command) {
+	o.out.AddFlags(cmd)
+	o.out.addImatrix(cmd)
+}
 
 func newConvertCommand(g *globals) *cobra.Command {
 	o := &convertOptions{}

@@ -52,7 +52,7 @@ func TestFlagsReachTheOptions(t *testing.T) {
 		"--memory", "1GiB", "--scratch", "s", "--state", "bf16", "--journal-every", "2s",
 		"--ratio", "20%", "--layer-ratio", "0.3", "--params", "5M", "--size", "2kB", "--align", "16", "--uniform", "--layers", "1..2", "--heads-only", "--mlp-only", "--selection", "global",
 		"--bos", "always", "--eval-ids", "e.json", "--ppl", "a=b.txt", "--ppl", "c=d=e.txt", "--protocol", "rolling", "--seq", "64", "--max-length", "96", "--chunks", "5",
-		"-o", "out", "--dtype", "bf16", "--shard-size", "3MB", "--force",
+		"-o", "out", "--dtype", "bf16", "--shard-size", "3MB", "--imatrix", "i.gguf", "--force",
 		"--scores", "s.json", "--plan", "p.json", "--force-scores", "--drop-layers", "3", "--save-scores", "t.json", "--save-plan", "q.json", "--dry-run", "--no-eval",
 		"--compensate", "refit", "--refit-rows", "6", "--damping", "0.5")
 	bf16 := tensor.BF16
@@ -63,7 +63,7 @@ func TestFlagsReachTheOptions(t *testing.T) {
 			StateOptions: job.StateOptions{Memory: 1 << 30, Scratch: "s", State: tensor.BF16, JournalEvery: 2 * time.Second}},
 		Budget: job.BudgetOptions{Ratio: 0.2, LayerRatio: 0.3, Params: 5e6, Size: 2000, Align: 16, Uniform: true, Layers: "1..2", HeadsOnly: true, MLPOnly: true, Selection: prune.Global},
 		Texts:  job.TextOptions{Files: []job.NamedFile{{Name: "a", Path: "b.txt"}, {Name: "c", Path: "d=e.txt"}}, IDs: "e.json", Protocol: "rolling", Seq: 64, MaxLength: 96, Chunks: 5, BOS: job.AlwaysBOS},
-		Out:    job.OutOptions{Path: "out", DType: &bf16, ShardBytes: 3e6, Force: true, Threads: 3},
+		Out:    job.OutOptions{Path: "out", DType: &bf16, ShardBytes: 3e6, Imatrix: "i.gguf", Force: true, Threads: 3},
 		Scores: "s.json", Plan: "p.json", AnyWeights: true, DropLayers: "3", SaveScores: "t.json", SavePlan: "q.json", PlanOnly: true, NoEval: true,
 		Program: "moreau " + version, Command: "command", Compensate: job.CompensateOptions{Method: "refit", Rows: 6, Damping: 0.5},
 	}
@@ -147,5 +147,11 @@ func TestFlagsOfOtherCommands(t *testing.T) {
 		if missing := set(t, c.add, strings.Fields(c.args)...); missing != nil || !reflect.DeepEqual(c.got, c.want) {
 			t.Errorf("%s: %+v, want %+v, without %v", c.args, c.got, c.want, missing)
 		}
+	}
+	weigh := &imatrixOptions{}
+	missing = set(t, weigh.AddFlags, strings.Fields("--calib a:2 --calib b --ids i --rows 4 --seq-len 5 --bos never -o o --force")...)
+	want := job.ImatrixOptions{Calib: job.CalibOptions{Text: "a:2,b", IDs: "i", Rows: 4, SeqLen: 5, BOS: job.NeverBOS}, Seed: 7, Out: "o", Force: true}
+	if got := weigh.options(&globals{Seed: 7}); missing != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("imatrix: %+v, want %+v, without %v", got, want, missing)
 	}
 }

@@ -17,6 +17,8 @@ type outFlags struct {
 	dtype dtypeFlag
 	shard string
 	force bool
+
+	imatrix string
 }
 
 func (o *outFlags) AddFlags(cmd *cobra.Command) {
@@ -27,6 +29,11 @@ func (o *outFlags) AddFlags(cmd *cobra.Command) {
 	f.BoolVar(&o.force, "force", false, "replace the output if it exists")
 }
 
+// addImatrix adds --imatrix, for commands that write weights that are there.
+func (o *outFlags) addImatrix(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.imatrix, "imatrix", "", "importance matrix of MODEL by which blocks of --dtype q* are chosen (moreau imatrix, llama-imatrix)")
+}
+
 func dtypeUsage(otherwise string) string {
 	return fmt.Sprintf("type of the weights written: %s; blocks of q* fit .gguf files alone (default: %s)", export.DTypeNames(), otherwise)
 }
@@ -34,7 +41,7 @@ func dtypeUsage(otherwise string) string {
 // options reads what the flags say.
 func (o *outFlags) options(g *globals) (job.OutOptions, error) {
 	shard, err := bytesFlag("shard-size", o.shard)
-	return job.OutOptions{Path: o.path, DType: o.dtype.dtype, ShardBytes: shard, Force: o.force, Threads: g.Threads}, err
+	return job.OutOptions{Path: o.path, DType: o.dtype.dtype, ShardBytes: shard, Imatrix: o.imatrix, Force: o.force, Threads: g.Threads}, err
 }
 
 // dtypeFlag parses --dtype.

@@ -25,6 +25,7 @@ var phases = map[job.Phase]struct {
 	job.PrunedPerplexity:   {"pruned perplexity on %s", noted("perplexity %.4f")},
 	job.RefittedPerplexity: {"refitted perplexity on %s", noted("perplexity %.4f")},
 	job.Drawing:            {"drawing the model's own text%s", noted("")},
+	job.Weighing:           {"weighing columns%s", noted("")},
 	job.Refitting:          {"refitting%s", noted("")},
 	job.MethodPerplexity:   {"perplexity (%s)", noted("perplexity %.4f")},
 	job.Answering:          {"answering %s", noted("%.4f right")},

@@ -31,6 +31,7 @@ type pruneOptions struct {
 func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	o.budget.AddFlags(cmd)
 	o.out.AddFlags(cmd)
+	o.out.addImatrix(cmd)
 	o.scoring.AddFlags(cmd)
 	o.texts.AddFlags(cmd, 64, "eval-ids")
 	bosFlag(cmd, &o.bos, autoRows+"; "+autoPapers)

@@ -20,7 +20,7 @@ type scoreOptions struct {
 
 func (o *scoreOptions) AddFlags(cmd *cobra.Command) {
 	o.scoring.AddFlags(cmd)
-	bosFlag(cmd, &o.scoring.run.Calib.BOS, autoRows)
+	bosFlag(cmd, &o.scoring.calib.BOS, autoRows)
 	f := cmd.Flags()
 	f.StringVar(&o.layers, "layers", "", "layers to score, A..B (default: all)")
 	f.StringVarP(&o.out, "out", "o", "", "scores file to write")

@@ -14,19 +14,16 @@ import (
 // scoringFlags choose a method, its settings and its memory; score and prune share them.
 type scoringFlags struct {
 	run    job.ScoringOptions
-	calib  []string
+	calib  calibFlags
 	memory string
 	state  string
 }
 
 func (o *scoringFlags) AddFlags(cmd *cobra.Command) {
 	o.run = job.DefaultScoring()
-	f, c, e := cmd.Flags(), &o.run.Calib, &o.run.Envelope
-	f.StringArrayVar(&o.calib, "calib", nil, "FILE[:WEIGHT],... calibration text: .txt, .jsonl, .json, .parquet, or builtin:shakespeare, builtin:stories, or self, what the model writes itself; of several files rows in proportion to the weights; repeatable (default: built in)")
-	f.StringVar(&c.IDs, "ids", "", "calibration rows as token ids instead of text: JSON [[1,2,...],...]")
-	f.IntVar(&c.Rows, "rows", c.Rows, "calibration rows a pass")
-	f.IntVar(&c.SeqLen, "seq-len", c.SeqLen, "tokens a calibration row")
-	f.BoolVar(&c.Fresh, "fresh-rows", false, "take the next rows at each step instead of the same ones")
+	o.calib.AddFlags(cmd, o.run.Calib)
+	f, e := cmd.Flags(), &o.run.Envelope
+	f.BoolVar(&o.calib.Fresh, "fresh-rows", false, "take the next rows at each step instead of the same ones")
 	f.StringVar(&o.run.Method, "method", o.run.Method, "importance: "+strings.Join(importance.MethodNames(), ", "))
 	f.StringVar(&o.run.Salience, "salience", o.run.Salience, "form of the Taylor term: element1, vector, element2, mix")
 	f.StringVar(&o.run.Unit, "attention-unit", o.run.Unit, "what attention loses: kv-group, a KV head with its query heads; query-head, the weakest query heads of every KV group, as many of each")
@@ -41,7 +38,30 @@ func (o *scoringFlags) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.run.Scratch, "scratch", "", "folder for a scratch file that holds the state instead of memory")
 	f.StringVar(&o.state, "state", "f32", "type of the state between uses, f32 or bf16; bf16 implies a scratch file, of half the size")
 	f.DurationVar(&o.run.JournalEvery, "journal-every", o.run.JournalEvery, "least time between saves of the state, from which the same command continues after a crash; 0 saves after every step")
+}
+
+// calibFlags say which rows a model is looked at on; scores, refits and importance matrices share them.
+type calibFlags struct {
+	job.CalibOptions
+	texts []string
+}
+
+// AddFlags adds the flags, with these defaults.
+func (o *calibFlags) AddFlags(cmd *cobra.Command, c job.CalibOptions) {
+	o.CalibOptions = c
+	f := cmd.Flags()
+	f.StringArrayVar(&o.texts, "calib", nil, "FILE[:WEIGHT],... calibration text: .txt, .jsonl, .json, .parquet, or builtin:shakespeare, builtin:stories, or self, what the model writes itself; of several files rows in proportion to the weights; repeatable (default: built in)")
+	f.StringVar(&o.IDs, "ids", "", "calibration rows as token ids instead of text: JSON [[1,2,...],...]")
+	f.IntVar(&o.Rows, "rows", c.Rows, "calibration rows a pass")
+	f.IntVar(&o.SeqLen, "seq-len", c.SeqLen, "tokens a calibration row")
 	onlyOne(cmd, "calib", "ids")
+}
+
+// options reads what the flags say.
+func (o *calibFlags) options() job.CalibOptions {
+	c := o.CalibOptions
+	c.Text = strings.Join(o.texts, ",")
+	return c
 }
 
 // bosFlag adds --bos.
@@ -65,7 +85,7 @@ func (o *scoringFlags) options(g *globals) (job.ScoringOptions, error) {
 	if !known {
 		return run, job.Usage(fmt.Errorf("--state %q: want f32 or bf16", o.state))
 	}
-	run.Seed, run.Calib.Text = g.Seed, strings.Join(o.calib, ",")
+	run.Seed, run.Calib = g.Seed, o.calib.options()
 	var err error
 	run.Memory, err = bytesFlag("memory", o.memory)
 	return run, err

@@ -19,6 +19,7 @@ type cast struct {
 	dtypes  map[string]tensor.DType
 	asked   *tensor.DType // nil: as stored
 	threads int
+	weigh   Importance
 }
 
 // newCast decides the type of every parameter and checks that all are there.
@@ -31,7 +32,7 @@ func newCast(m Model, o Options) (*cast, error) {
 	for _, info := range m.Weights.Tensors() {
 		stored[info.Name] = info
 	}
-	c := &cast{m.Weights, m.Config.Params(), m.Config.Stored(), map[string]tensor.DType{}, o.DType, o.Threads}
+	c := &cast{m.Weights, m.Config.Params(), m.Config.Stored(), map[string]tensor.DType{}, o.DType, o.Threads, o.Importance}
 	for _, p := range c.params {
 		info, ok := stored[p.Name]
 		if !ok || !slices.Equal(info.Shape, p.Shape()) {
@@ -40,6 +41,9 @@ func newCast(m Model, o Options) (*cast, error) {
 		if !info.DType.Float() && want == nil {
 			half := tensor.F16 // for all: where blocks were cut, parts of the model are F32 already
 			want = &half
+		}
+		if w := o.Importance[p.Name]; w != nil && len(w) != rowLength(p) {
+			return nil, fmt.Errorf("an importance matrix of another model: %d columns of %s, which has %d", len(w), p.Name, rowLength(p))
 		}
 		c.dtypes[p.Name] = info.DType
 	}

@@ -46,10 +46,14 @@ func (c *cast) param(name string) (tensor.Tensor, error) {
 		return t, err
 	}
 	out := make([]byte, size)
-	err = c.inParts(t.Len(), func(lo, hi int) error {
+	weights, step := c.weigh[name], part
+	if n := len(weights); n > 0 {
+		step = max(1, part/n) * n // whole rows
+	}
+	err = c.inParts(t.Len(), step, func(lo, hi int) error {
 		vals := make([]float32, hi-lo)
 		t.Decode(vals, lo)
-		data, err := encode(to, vals)
+		data, err := encode(to, vals, weights)
 		copy(out[lo/to.BlockSize()*to.BlockBytes():], data)
 		return err
 	})
@@ -62,9 +66,9 @@ func (c *cast) param(name string) (tensor.Tensor, error) {
 	return tensor.New(to, t.Shape, out), nil
 }
 
-// inParts calls do for the parts of n values on several threads; the error is
+// inParts calls do for parts of n values on several threads; the error is
 // that of the first part that has one, for every number of threads.
-func (c *cast) inParts(n int, do func(lo, hi int) error) error {
+func (c *cast) inParts(n, part int, do func(lo, hi int) error) error {
 	parts := (n + part - 1) / part
 	threads := c.threads
 	if threads <= 0 {
@@ -90,9 +94,14 @@ func (c *cast) inParts(n int, do func(lo, hi int) error) error {
 	return nil
 }
 
-// encode is tensor.Encode for values that d can hold.
-func encode(d tensor.DType, vals []float32) ([]byte, error) {
-	data := tensor.Encode(d, vals)
+// encode is tensor.Encode, or EncodeWeighted where there are weights, for values that d can hold.
+func encode(d tensor.DType, vals, weights []float32) ([]byte, error) {
+	var data []byte
+	if weights != nil {
+		data = tensor.EncodeWeighted(d, vals, weights)
+	} else {
+		data = tensor.Encode(d, vals)
+	}
 	var bad int
 	switch {
 	case d == tensor.F16:

@@ -38,8 +38,13 @@ type Options struct {
 	DType      *tensor.DType // one of DTypeNames; nil keeps what is stored, block types become F16
 	Threads    int           // that encode; 0: one a core
 	Force      bool          // replace an older file or model folder
+	Importance Importance    // of the columns that block types are chosen by; nil: all are alike
 	ShardBytes int64         // largest safetensors file of a folder, in bytes of data; 0: 5 GB
 }
+
+// Importance weighs errors of the columns of matrices, by parameter; one that is not there has columns
+// that are all alike.
+type Importance map[string][]float32
 
 // The formats a model is written in.
 const (

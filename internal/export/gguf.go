@@ -40,6 +40,16 @@ func asGGUF(c *model.Config) (*ggufFile, error) {
 	return f, nil
 }
 
+// GGUFTensors are the matrices and vectors of the GGUF file that a model of this configuration is
+// written as.
+func GGUFTensors(c *model.Config) ([]model.Stored, error) {
+	f, err := asGGUF(c)
+	if err != nil {
+		return nil, err
+	}
+	return f.StoredIn(f.name), nil
+}
+
 // planGGUF plans a file of the architecture that computes the model.
 func (p *Plan) planGGUF(m Model, weights *cast) error {
 	f, err := asGGUF(m.Config)

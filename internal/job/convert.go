@@ -26,6 +26,10 @@ func NewConvert(path string, o OutOptions) (*Convert, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.weigh, err = o.readImportance(m.Config); err != nil {
+		m.Close()
+		return nil, err
+	}
 	return &Convert{o, m}, nil
 }
 

@@ -21,8 +21,11 @@ type OutOptions struct {
 	Path       string        // a .gguf file, else a Hugging Face folder
 	DType      *tensor.DType // nil: as stored
 	ShardBytes int64         // most bytes of weights a file of a folder, 0: 5 GB
+	Imatrix    string        // importance matrix by which block types are chosen, "": none
 	Force      bool          // replace what is there
 	Threads    int           // that encode, 0: one a core
+
+	weigh export.Importance // what Imatrix says, of the model that is written
 }
 
 func isGGUF(path string) bool { return strings.EqualFold(filepath.Ext(path), ".gguf") }
@@ -34,6 +37,12 @@ func (o OutOptions) Check(model string) error {
 		return err
 	}
 	if err := distinct(model, o.Path); err != nil {
+		return err
+	}
+	if o.Imatrix != "" && (o.DType == nil || !o.DType.Quantized()) {
+		return Usage(fmt.Errorf("--imatrix %s: it chooses among blocks of a --dtype q*; ask for one, or leave it out", o.Imatrix))
+	}
+	if err := spared([]string{o.Imatrix}, o.Path); err != nil {
 		return err
 	}
 	if isGGUF(o.Path) {
@@ -49,7 +58,7 @@ func (o OutOptions) Check(model string) error {
 }
 
 func (o OutOptions) export() export.Options {
-	return export.Options{DType: o.DType, Threads: o.Threads, Force: o.Force, ShardBytes: o.ShardBytes}
+	return export.Options{DType: o.DType, Threads: o.Threads, Force: o.Force, ShardBytes: o.ShardBytes, Importance: o.weigh}
 }
 
 // plan plans where and how e is written; what has no place there is an output error.

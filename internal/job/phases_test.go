@@ -128,6 +128,17 @@ func phasedJobs(t *testing.T, dir string) []phased {
 			_, err = j.Execute(ctx, p, progress)
 			return err
 		}},
+		{"imatrix", []Phase{Weighing}, filepath.Join(dir, "i.gguf"), func(ctx context.Context, progress Progress) error {
+			o := DefaultImatrix()
+			o.Calib.Rows, o.Out = 20, filepath.Join(dir, "i.gguf")
+			j, err := NewImatrix(load.Builtin, be, o)
+			if err != nil {
+				return err
+			}
+			defer j.Close()
+			_, err = j.Execute(ctx, progress)
+			return err
+		}},
 		{"bench", []Phase{TimingStep, TimingOps}, "", func(ctx context.Context, progress Progress) error {
 			j, err := NewBench(be, nil, BenchOptions{Like: []string{load.Builtin}, Rows: 1, SeqLen: 8})
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"moreau/internal/backend"
+	"moreau/internal/export"
 	"moreau/internal/importance"
 	"moreau/internal/load"
 	"moreau/internal/output"
@@ -48,7 +49,8 @@ type Prune struct {
 	scores   importance.Scores
 	manifest importance.Manifest // of the scores, as far as they are known
 	texts    []text
-	refit    *refitting // nil: what is left is not repaired
+	refit    *refitting        // nil: what is left is not repaired
+	columns  export.Importance // of those of m; nil: none is known
 }
 
 // NewPrune opens a model and finds everything that can be wrong before long work begins,
@@ -94,7 +96,7 @@ func (o PruneOptions) checkOutputs(path string) error {
 	if err := distinct(path, o.Out.Path, o.SaveScores, o.SavePlan); err != nil {
 		return err
 	}
-	inputs := append(o.Texts.inputs(), o.Scores, o.Plan)
+	inputs := append(o.Texts.inputs(), o.Scores, o.Plan, o.Out.Imatrix)
 	inputs = append(inputs, o.Scoring.Calib.inputs()...)
 	if err := spared(inputs, o.Out.Path, o.SaveScores, o.SavePlan); err != nil {
 		return err

@@ -11,6 +11,9 @@ import (
 )
 
 func (j *Prune) prepare() (err error) {
+	if j.columns, err = j.o.Out.readImportance(j.m.Config); err != nil {
+		return err
+	}
 	if j.o.Plan != "" {
 		err = j.readPlan()
 	} else {

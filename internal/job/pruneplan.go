@@ -120,7 +120,13 @@ func (j *Prune) place(r *PruneReport, p *PrunePlan) error {
 	if err != nil {
 		return err
 	}
-	if p.Out, err = j.o.Out.plan(e); err != nil {
+	out := j.o.Out
+	if p.Decided {
+		if out.weigh, err = cutImportance(j.m.Config, j.columns, p.Stages); err != nil {
+			return err
+		}
+	}
+	if p.Out, err = out.plan(e); err != nil {
 		return err
 	}
 	p.BytesAfter = p.Out.Bytes

@@ -78,7 +78,7 @@ func (c Cut) Run(_ context.Context, m stage.Model) (stage.Model, error) {
 		return m, err
 	}
 	v := &view{Checkpoint: m.Weights, cut: c, params: map[string]model.Param{}}
-	for _, p := range c.along(m.Config).Params() {
+	for _, p := range c.Along(m.Config).Params() {
 		v.params[p.Name] = p
 	}
 	for _, info := range m.Weights.Tensors() {
@@ -91,8 +91,8 @@ func (c Cut) Run(_ context.Context, m stage.Model) (stage.Model, error) {
 	return stage.Model{Config: e.After, Raw: m.Raw, Weights: v}, nil
 }
 
-// along is cfg with the axes of its parameters along the units that c names.
-func (c Cut) along(cfg *model.Config) *model.Config {
+// Along is cfg with the axes of its parameters along the units that c names.
+func (c Cut) Along(cfg *model.Config) *model.Config {
 	along := *cfg
 	for d := range c {
 		if d.Kind != model.MLP {
