@@ -11,8 +11,11 @@ import (
 	"time"
 )
 
-// The memory that a plan says is the most that the process has: from 15 % above to 5 % below, and
-// as much again for what else a machine does to a small process.
+// slack is what threads and the runtime's garbage take more of a process on one machine than on another.
+const slack = 4 << 20
+
+// The memory that a plan says is the most that the process has: from 15 % above to 5 % below, as much
+// again for what else a machine does to a small process, and slack.
 func TestMemoryIsAsPlanned(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs the program")
@@ -35,10 +38,11 @@ func TestMemoryIsAsPlanned(t *testing.T) {
 			t.Fatal(err)
 		}
 		used := peak(t, exec.Command(program, args...))
-		for tries := 0; tries < 2 && float64(used) > 1.1*float64(said.RAM); tries++ { // garbage waits longer on a busy machine
+		most := 1.1*float64(said.RAM) + slack
+		for tries := 0; tries < 2 && float64(used) > most; tries++ { // garbage waits longer on a busy machine
 			used = min(used, peak(t, exec.Command(program, args...)))
 		}
-		if ratio := float64(used) / float64(said.RAM); ratio < 0.75 || ratio > 1.1 {
+		if ratio := float64(used) / float64(said.RAM); ratio < 0.75 || float64(used) > most {
 			t.Errorf("%v: %d bytes said, %d used: ratio %.2f", method, said.RAM, used, ratio)
 		} else {
 			t.Logf("%v: ratio %.3f", method, ratio)
