@@ -1,6 +1,6 @@
 // Package importance scores the prunable units of a model. The methods stand in one
 // table. Those of weights and gradients give each scalar a salience and share its
-// reduction over the coupled units; mask, wanda-sp and flap sum over activations instead.
+// reduction over the coupled units; mask, wanda-sp, flap and energy sum over activations instead.
 package importance
 
 import (
@@ -78,6 +78,8 @@ var Methods = []Method{
 		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = wandaSP }},
 	{Name: "flap", Doc: "variance of the activations · w², of columns of o and down (FLAP's WIFV); forward only", run: (*Run).statistics,
 		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = wifv }},
+	{Name: "energy", Doc: "mean square of the activations · w², of columns of o and down; forward only", run: (*Run).statistics,
+		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = energy }},
 	{Name: "smoothgrad", Doc: "|w·g| with g the mean gradient at noisy weights", run: (*Run).envelope,
 		Needs: envelopeNeeds, adjust: func(o *Options) { o.Moreau.Still, o.Moreau.Threshold = true, moreau.None }},
 	{Name: "moreau", Doc: "|w·d| with d the gradient of the loss's Moreau envelope (default)", run: (*Run).envelope,

@@ -39,6 +39,12 @@ var wifv = statistic{backend.SquareWeight, func(c column) float64 {
 	return c.weights * max(0, c.squares/c.tokens-mean*mean)
 }}
 
+// energy is E_t[x_tj²] · ||w_j||²: what the projection's outputs lose in mean square when the
+// column goes alone (the diagonal of OSSCAR's quadratic form, arXiv 2403.12983).
+var energy = statistic{backend.SquareWeight, func(c column) float64 {
+	return c.weights * c.squares / c.tokens
+}}
+
 // statistics scores a unit by the sum of what its columns of o or down count. It walks by
 // layers, so that rows are as many as their residual stream has room for.
 func (r *Run) statistics(ctx context.Context) (Scores, error) {

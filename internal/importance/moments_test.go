@@ -20,7 +20,7 @@ type goldenStatistics struct {
 	Layers []map[string]struct{ Heads, MLP []float64 } // by method; heads are query heads
 }
 
-// Scores of wanda-sp and flap are those of transformers, by KV group and by query head, of
+// Scores of wanda-sp, flap and energy are those of transformers, by KV group and by query head, of
 // rows of several lengths: padding never counts.
 func TestGoldenStatistics(t *testing.T) {
 	be := newBackend(t)
@@ -34,7 +34,7 @@ func TestGoldenStatistics(t *testing.T) {
 		if err := json.Unmarshal(data, &golden); err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"wanda-sp", "flap"} {
+		for _, name := range []string{"wanda-sp", "flap", "energy"} {
 			for _, cfg := range []*model.Config{g.Config, g.Config.ByQueryHead()} {
 				run := goldenRun(t, be, g, "element1")
 				run.Config = cfg
@@ -178,7 +178,7 @@ func weightOf(t *testing.T, run Run, p model.Param) []float32 {
 
 // They have no gradients of weights, so no form of w·g.
 func TestStatisticsRefuseSalience(t *testing.T) {
-	for _, name := range []string{"wanda-sp", "flap"} {
+	for _, name := range []string{"wanda-sp", "flap", "energy"} {
 		method, err := FindMethod(name)
 		if err != nil {
 			t.Fatal(err)

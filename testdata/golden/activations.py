@@ -1,4 +1,4 @@
-"""Scores of wanda-sp and flap by transformers, in float64: python activations.py FAMILY...
+"""Scores of wanda-sp, flap and energy by transformers, in float64: python activations.py FAMILY...
 
 Writes FAMILY/statistics.json: token rows of several lengths, each run alone, and for each
 layer the scores of its query heads ("heads", one a query head) and channels ("mlp").
@@ -11,10 +11,11 @@ ROWS = [[(7 * i + 3) % 97 for i in range(24)], [(11 * i + 5) % 89 for i in range
 
 
 def scores(values, weight):
-    """values [tokens, I] of all rows and weight [O, I]: a number for each column of both methods."""
+    """values [tokens, I] of all rows and weight [O, I]: a number for each column of each method."""
     norm = values.square().sum(0).sqrt()
     centred = values - values.mean(0)
-    return {"wanda-sp": weight.abs().mean(0) * norm, "flap": centred.square().mean(0) * weight.square().sum(0)}
+    return {"wanda-sp": weight.abs().mean(0) * norm, "flap": centred.square().mean(0) * weight.square().sum(0),
+            "energy": values.square().mean(0) * weight.square().sum(0)}
 
 
 for family in sys.argv[1:]:
