@@ -115,3 +115,24 @@ func BenchmarkStoredDots(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkStoredDecoders: weights a second of one thread, from and to the second-level cache.
+func BenchmarkStoredDecoders(b *testing.B) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for _, k := range vectorSets() {
+		for d := tensor.F32; d <= tensor.Q6_K; d++ {
+			decoder := k.storedDecoders[d]
+			if decoder == nil {
+				continue
+			}
+			const n = 8 * chunk
+			w, out := randomStored(random, d, 1, n), aligned(n)
+			b.Run(fmt.Sprintf("%s/%s", k.name, d), func(b *testing.B) {
+				for b.Loop() {
+					decoder(out, w.Data)
+				}
+				b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds()/1e9, "Gweights/s")
+			})
+		}
+	}
+}

@@ -89,6 +89,10 @@ var constants = map[string][]uint32{
 	"sixteen":       u(16),
 	"thirtyTwo":     u(32),
 	"fortyEight":    u(48),
+	"fifteens":      u(0x0f0f0f0f),
+	"fortyEights":   u(0x30303030),
+	"sixtyThrees":   u(0x3f3f3f3f),
+	"lowHigh":       {0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4},
 
 	// exp: Cephes' expf.
 	"expHigh": f(89),

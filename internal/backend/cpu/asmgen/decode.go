@@ -23,14 +23,14 @@ var storedDecoders = []kernel{
 	{name: "decodeQ4_1", args: decodeArgs, body: func(g *gen) {
 		g.nibbleTable(false)
 		g.decodeBlocks(32, 20, func() {
-			g.emit("%s", scale)
+			g.scale("(SI)")
 			g.decodeNibbles(4, 16, 0, false, "VMULPS V6, V8, V8\nVADDPS V7, V8, V8", "VMULPS V6, V9, V9\nVADDPS V7, V9, V9")
 		})
 	}},
 	{name: "decodeQ4_K", args: decodeArgs, frame: 64, body: func(g *gen) {
 		g.nibbleTable(false)
 		g.decodeBlocks(256, 144, func() {
-			g.emit("%s", sixBitScales)
+			g.sixBitScales(0)
 			for at := 0; at < 256; at += 64 {
 				g.emit("VBROADCASTSS %d(SP), V4\nVBROADCASTSS %d(SP), V5\nVBROADCASTSS %d(SP), V6\nVBROADCASTSS %d(SP), V7", at/8, at/8+4, 32+at/8, 36+at/8)
 				g.decodeNibbles(16+at/2, 32, at, false, "VMULPS V4, V8, V8\nVSUBPS V6, V8, V8", "VMULPS V5, V9, V9\nVSUBPS V7, V9, V9")
@@ -57,7 +57,7 @@ func (g *gen) decodeBlocks(values, bytes int, text func()) {
 // and behind them the high ones, by high in V9.
 func (g *gen) decodeNibbles(at, n, to int, signed bool, low, high string) {
 	for i := 0; i < n; i += g.lanes {
-		g.nibbles(at+i, signed)
+		g.nibbles(row(0, at+i), signed)
 		g.emit("%s\n%s\nVMOVUPS V8, %d(DI)\nVMOVUPS V9, %d(DI)", low, high, 4*(to+i), 4*(to+n+i))
 	}
 }

@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // isa is an instruction set.
 type isa struct {
@@ -51,16 +54,19 @@ func (s isa) blend(reg, rest string) string {
 }
 
 // fold combines the lanes of V0 by op (VADDPS, VMAXPS) into X0, using X1.
-func (s isa) fold(op string) string {
+func (s isa) fold(op string) string { return s.foldOf(op, 0, 1) }
+
+// foldOf combines the lanes of register v into its first, using register t.
+func (s isa) foldOf(op string, v, t int) string {
 	text := `
-	VEXTRACTF128 $1, Y0, X1
-	OP X1, X0, X0
-	VPERMILPS $0x4E, X0, X1
-	OP X1, X0, X0
-	VPERMILPS $0xB1, X0, X1
-	OP X1, X0, X0`
+	VEXTRACTF128 $1, Yv, Xt
+	OP Xt, Xv, Xv
+	VPERMILPS $0x4E, Xv, Xt
+	OP Xt, Xv, Xv
+	VPERMILPS $0xB1, Xv, Xt
+	OP Xt, Xv, Xv`
 	if s == avx512 {
-		text = "VEXTRACTF64X4 $1, Z0, Y1\nOP Y1, Y0, Y0" + text
+		text = "VEXTRACTF64X4 $1, Zv, Yt\nOP Yt, Yv, Yv" + text
 	}
-	return strings.ReplaceAll(text, "OP", op)
+	return strings.NewReplacer("OP", op, "v", fmt.Sprint(v), "t", fmt.Sprint(t)).Replace(text)
 }

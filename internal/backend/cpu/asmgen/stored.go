@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // storedDots multiply a vector with rows of a matrix in the type they are stored in: out[r]
 // = Σ x·w over row r, for len(out) rows of len(x) values one behind the other. Layouts are
@@ -18,9 +21,9 @@ var storedDots = []kernel{
 	{name: "dotsQ8_0", args: storedArgs, body: dotsQ8},
 	{name: "dotsQ4_0", args: storedArgs, body: dotsQ4},
 	{name: "dotsQ4_1", args: storedArgs, body: dotsQ4Least},
-	{name: "dotsQ4_K", args: storedArgs, frame: 64, body: dotsQ4K},
-	{name: "dotsQ5_K", args: storedArgs, frame: 64, body: dotsQ5K},
-	{name: "dotsQ6_K", args: storedArgs, frame: 64, body: dotsQ6K},
+	{name: "dotsQ4_K", args: storedArgs, frame: 64 * rowsAtOnce, body: dotsQ4K},
+	{name: "dotsQ5_K", args: storedArgs, frame: 64 * rowsAtOnce, body: dotsQ5K},
+	{name: "dotsQ6_K", args: storedArgs, frame: 64 * rowsAtOnce, body: dotsQ6K},
 }
 
 const storedArgs = "out, x []float32, w []byte"
@@ -82,40 +85,100 @@ func (g *gen) plain(bytes, i int, load string) {
 	g.emit("VFMADD231PS %d(DX), V%d, V%d", 4*at, 5+i, i)
 }
 
-// eachBlock runs text for each block of a row.
-func (g *gen) eachBlock(values, bytes int, text func()) {
-	g.eachRow(func() {
-		g.emit("block:")
-		text()
-		g.prefetch(bytes)
-		g.emit("ADDQ $%d, SI\nADDQ $%d, DX\nSUBQ $%d, R8\nJG block", bytes, 4*values, values)
-	})
+// rowsAtOnce is how many rows of blocks share the loads of x: the sums of one wait for each
+// other, those of several do not.
+const rowsAtOnce = 4
+
+// blockRows multiplies rows of blocks, several at once and then one at a time: text adds the
+// products of a block, of row r at g.row(r, 0), with x at DX to V(r) for r < rows. A row's sum
+// is the same either way.
+func (g *gen) blockRows(values, bytes int, text func(rows int)) {
+	g.emit(`
+		MOVQ {out_base}, DI
+		MOVQ {out_len}, CX
+		MOVQ {w_base}, SI
+		MOVQ {x_len}, R9
+		SHRQ $%d, R9
+		IMULQ $%d, R9
+		LEAQ (R9)(R9*2), R10
+		XORQ R11, R11
+		far:
+		LEAQ (R11)(R9*%d), R11
+		CMPQ R11, $%d
+		JLT far`, bits.Len(uint(values))-1, bytes, rowsAtOnce, ahead)
+	for _, rows := range []int{rowsAtOnce, 1} {
+		g.emit("rows%[1]d:\nSUBQ $%[1]d, CX\nJLT end%[1]d\nMOVQ {x_base}, DX\nMOVQ {x_len}, R8\nLEAQ (SI)(R11*1), R12", rows)
+		for r := range rows {
+			g.emit("VXORPS V%[1]d, V%[1]d, V%[1]d", r)
+		}
+		g.emit("block%d:", rows)
+		text(rows)
+		for r := range rows {
+			for at := 0; at < bytes; at += 64 {
+				g.emit("PREFETCHT0 %s", rowOf("R12", r, at))
+			}
+		}
+		g.emit("ADDQ $%[1]d, SI\nADDQ $%[1]d, R12\nADDQ $%[2]d, DX\nSUBQ $%[3]d, R8\nJG block%[4]d", bytes, 4*values, values, rows)
+		for r := range rows {
+			g.emit("%s\nVMOVSS X%d, %d(DI)", g.foldOf("VADDPS", r, 4), r, 4*r)
+		}
+		if rows > 1 {
+			g.emit("ADDQ R10, SI")
+		}
+		g.emit("ADDQ $%[1]d, DI\nJMP rows%[2]d\nend%[2]d:\nADDQ $%[2]d, CX", 4*rows, rows)
+	}
+	g.emit("VZEROUPPER\nRET")
+}
+
+// row is the address of byte at of the block at hand of row r.
+func row(r, at int) string { return rowOf("SI", r, at) }
+
+// rowOf is row from another pointer on: R9 bytes are a row, R10 three.
+func rowOf(pointer string, r, at int) string {
+	return fmt.Sprintf("%d(%s)", at, pointer) + []string{"", "(R9*1)", "(R9*2)", "(R10*1)"}[r]
+}
+
+// loadX brings n values of x from value at on to where x finds them: AVX-512 has registers for that, which
+// all rows use.
+func (g *gen) loadX(at, n int) {
+	for i := 0; i < n && g.isa == avx512; i += g.lanes {
+		g.emit("VMOVUPS %d(DX), %s", 4*(at+i), g.x(at+i))
+	}
+}
+
+// x is the vector of x from value at on.
+func (g *gen) x(at int) string {
+	if g.isa == avx512 {
+		return fmt.Sprint("V", 16+at/g.lanes%8)
+	}
+	return fmt.Sprintf("%d(DX)", 4*at)
 }
 
 // product adds quants times the x from value at on to sum, or makes it that.
 func (g *gen) product(quants string, at int, sum string, begin bool) {
 	if begin {
-		g.emit("VMULPS %d(DX), %s, %s", 4*at, quants, sum)
+		g.emit("VMULPS %s, %s, %s", g.x(at), quants, sum)
 		return
 	}
-	g.emit("VFMADD231PS %d(DX), %s, %s", 4*at, quants, sum)
+	g.emit("VFMADD231PS %s, %s, %s", g.x(at), quants, sum)
 }
 
-// scale is the half of a block that starts eight bytes or more, in every lane of V6, and the next one in V7.
-const scale = `
-	VCVTPH2PS (SI), X6
-	VMOVSHDUP X6, X7
-	VBROADCASTSS X6, V6
-	VBROADCASTSS X7, V7`
+// scale is the half at an address, which eight bytes or more follow, in every lane of V6, and the next one in V7.
+func (g *gen) scale(address string) {
+	g.emit("VCVTPH2PS %s, X6\nVMOVSHDUP X6, X7\nVBROADCASTSS X6, V6\nVBROADCASTSS X7, V7", address)
+}
 
 func dotsQ8(g *gen) {
-	g.eachBlock(32, 34, func() {
-		g.emit("VCVTPH2PS (SI), X6\nVBROADCASTSS X6, V6")
-		for at := 0; at < 32; at += g.lanes {
-			g.emit("VPMOVSXBD %d(SI), V8\nVCVTDQ2PS V8, V8", 2+at)
-			g.product("V8", at, "V4", at == 0)
+	g.blockRows(32, 34, func(rows int) {
+		g.loadX(0, 32)
+		for r := range rows {
+			g.emit("VCVTPH2PS %s, X6\nVBROADCASTSS X6, V6", row(r, 0))
+			for at := 0; at < 32; at += g.lanes {
+				g.emit("VPMOVSXBD %s, V8\nVCVTDQ2PS V8, V8", row(r, 2+at))
+				g.product("V8", at, "V4", at == 0)
+			}
+			g.emit("VFMADD231PS V6, V4, V%d", r)
 		}
-		g.emit("VFMADD231PS V6, V4, V0")
 	})
 }
 
@@ -131,24 +194,24 @@ func (g *gen) nibbleTable(signed bool) {
 	}
 }
 
-// nibbles makes V8 the low and V9 the high quants of the bytes there, as float32.
-func (g *gen) nibbles(at int, signed bool) {
-	g.emit("VPMOVZXBD %d(SI), V8", at)
+// nibbles makes V8 the low and V9 the high quants of the bytes at an address, as float32.
+func (g *gen) nibbles(address string, signed bool) {
+	g.emit("VPMOVZXBD %s, V8\nVPSRLD $4, V8, V9", address)
 	if g.isa == avx512 {
-		g.emit("VPSRLD $4, V8, V9\nVPERMPS V12, V8, V8\nVPERMPS V12, V9, V9")
+		g.emit("VPERMPS V12, V8, V8\nVPERMPS V12, V9, V9")
 		return
 	}
-	g.emit("VPSRLD $4, V8, V9\nVPAND V12, V8, V8")
+	g.emit("VPAND V12, V8, V8")
 	if signed {
 		g.emit("VPSUBD V13, V8, V8\nVPSUBD V13, V9, V9")
 	}
 	g.emit("VCVTDQ2PS V8, V8\nVCVTDQ2PS V9, V9")
 }
 
-// nibbleBlock makes V4 the lanes of Σ q·x over 32 values of a block whose quants are there.
-func (g *gen) nibbleBlock(at int, signed bool) {
+// nibbleBlock makes V4 the lanes of Σ q·x over 32 values of a block of row r whose quants are there.
+func (g *gen) nibbleBlock(r, at int, signed bool) {
 	for i := 0; i < 16; i += g.lanes {
-		g.nibbles(at+i, signed)
+		g.nibbles(row(r, at+i), signed)
 		g.product("V8", i, "V4", i == 0)
 		g.product("V9", 16+i, "V4", false)
 	}
@@ -156,27 +219,33 @@ func (g *gen) nibbleBlock(at int, signed bool) {
 
 func dotsQ4(g *gen) {
 	g.nibbleTable(true)
-	g.eachBlock(32, 18, func() {
-		g.emit("VCVTPH2PS (SI), X6\nVBROADCASTSS X6, V6")
-		g.nibbleBlock(2, true)
-		g.emit("VFMADD231PS V6, V4, V0")
+	g.blockRows(32, 18, func(rows int) {
+		g.loadX(0, 32)
+		for r := range rows {
+			g.emit("VCVTPH2PS %s, X6\nVBROADCASTSS X6, V6", row(r, 0))
+			g.nibbleBlock(r, 2, true)
+			g.emit("VFMADD231PS V6, V4, V%d", r)
+		}
 	})
 }
 
 func dotsQ4Least(g *gen) {
 	g.nibbleTable(false)
-	g.eachBlock(32, 20, func() {
-		g.emit("%s", scale)
-		g.nibbleBlock(4, false)
-		g.sumX(0)
-		g.emit("VFMADD231PS V6, V4, V0\nVFMADD231PS V7, V10, V1")
+	g.blockRows(32, 20, func(rows int) {
+		g.loadX(0, 32)
+		g.sumX(0, "V10")
+		for r := range rows {
+			g.scale(row(r, 0))
+			g.nibbleBlock(r, 4, false)
+			g.emit("VFMADD231PS V6, V4, V%[1]d\nVFMADD231PS V7, V10, V%[1]d", r)
+		}
 	})
 }
 
-// sumX makes V10 the lanes of Σ x over 32 values from there on.
-func (g *gen) sumX(at int) {
-	g.emit("VMOVUPS %d(DX), V10", 4*at)
+// sumX makes sum the lanes of Σ x over 32 values from there on.
+func (g *gen) sumX(at int, sum string) {
+	g.emit("VMOVUPS %s, %s", g.x(at), sum)
 	for i := g.lanes; i < 32; i += g.lanes {
-		g.emit("VADDPS %d(DX), V10, V10", 4*(at+i))
+		g.emit("VADDPS %s, %[2]s, %[2]s", g.x(at+i), sum)
 	}
 }

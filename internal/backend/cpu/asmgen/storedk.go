@@ -1,86 +1,82 @@
 package main
 
-// sixBitScales leaves the eight scales of a block of Q4_K or Q5_K, times d, at 0(SP) and the
-// eight minima, times dmin, at 32(SP): see tensor.scaleMin. Bits 6 and 7 of the first eight
-// bytes are bits 4 and 5 of the last four of each.
-const sixBitScales = `
-	MOVL 4(SI), R9
-	MOVL 8(SI), R10
-	MOVL 12(SI), R11
-	MOVL R9, AX
-	ANDL $0x3f3f3f3f, AX
-	MOVL R11, BX
-	ANDL $0x0f0f0f0f, BX
-	SHRL $2, R9
-	ANDL $0x30303030, R9
-	ORL R9, BX
-	SHLQ $32, BX
-	ORQ BX, AX
-	VMOVQ AX, X8
-	MOVL R10, AX
-	ANDL $0x3f3f3f3f, AX
-	SHRL $4, R11
-	ANDL $0x0f0f0f0f, R11
-	SHRL $2, R10
-	ANDL $0x30303030, R10
-	ORL R10, R11
-	SHLQ $32, R11
-	ORQ R11, AX
-	VMOVQ AX, X9
-	VPMOVZXBD X8, Y8
-	VPMOVZXBD X9, Y9
-	VCVTDQ2PS Y8, Y8
-	VCVTDQ2PS Y9, Y9
-	VCVTPH2PS (SI), X6
-	VMOVSHDUP X6, X7
-	VBROADCASTSS X6, Y6
-	VBROADCASTSS X7, Y7
-	VMULPS Y6, Y8, Y8
-	VMULPS Y7, Y9, Y9
-	VMOVUPS Y8, 0(SP)
-	VMOVUPS Y9, 32(SP)`
+import "fmt"
 
-// scaled adds V4 and V5, the lanes of Σ q·x over the two halves of 64 values from at on, with
-// their scales to V0 and V1, and Σ x with their minima to V2.
-func (g *gen) scaled(at int) {
-	for half, sum := range []string{"V4", "V5"} {
-		which := at/32 + half
-		g.sumX(at + 32*half)
-		g.emit("VBROADCASTSS %d(SP), V6\nVFMADD231PS V6, %s, V%d", 4*which, sum, half)
-		g.emit("VBROADCASTSS %d(SP), V7\nVFNMADD231PS V7, V10, V2", 32+4*which)
+// sixBitScales leaves the eight scales of the block of Q4_K or Q5_K at hand of row r, times d, at
+// scaleAt(r, 0) and behind them the eight minima, times dmin: see tensor.scaleMin. Bits 6 and 7 of
+// the first eight bytes are bits 4 and 5 of the last four of each.
+func (g *gen) sixBitScales(r int) {
+	g.emit(`
+		VMOVDQU %s, X4
+		VPSHUFD $0xAA, X4, X5
+		VPSRLVD [lowHigh], X5, X5
+		VPAND [fifteens], X5, X5
+		VPSRLD $2, X4, X6
+		VPAND [fortyEights], X6, X6
+		VPOR X6, X5, X5
+		VPAND [sixtyThrees], X4, X4
+		VPUNPCKLDQ X5, X4, X4
+		VCVTPH2PS %s, X6
+		VMOVSHDUP X6, X7`, row(r, 4), row(r, 0))
+	if g.isa == avx512 {
+		g.emit("VPMOVZXBD X4, Z4\nVCVTDQ2PS Z4, Z4\nVBROADCASTSS X6, Y6\nVBROADCASTSS X7, Y7\nVINSERTF64X4 $1, Y7, Z6, Z6\nVMULPS Z6, Z4, Z4\nVMOVUPS Z4, %s", scaleAt(r, 0))
+		return
+	}
+	for half, d := range []int{6, 7} {
+		g.emit("VPMOVZXBD X4, Y5\nVCVTDQ2PS Y5, Y5\nVBROADCASTSS X%[1]d, Y%[1]d\nVMULPS Y%[1]d, Y5, Y5\nVMOVUPS Y5, %[2]s", d, scaleAt(r, 8*half))
+		if half == 0 {
+			g.emit("VPSRLDQ $8, X4, X4")
+		}
 	}
 }
 
-func dotsQ4K(g *gen) {
-	g.nibbleTable(false)
-	g.eachBlock(256, 144, func() {
-		g.emit("%s", sixBitScales)
+// scaleAt is where scale i of the block of row r stands on the stack: number 16*r+i.
+func scaleAt(r, i int) string { return fmt.Sprintf("%d(SP)", 4*(16*r+i)) }
+
+// timesScale adds x times float32 number i on the stack to sum, or subtracts it, using V6.
+func (g *gen) timesScale(op, x string, i int, sum string) {
+	g.emit("VBROADCASTSS %d(SP), V6\n%s V6, %s, %s", 4*i, op, x, sum)
+}
+
+// scaledBlocks multiplies rows of blocks of 256 values with scales of six bits. Quants makes V8 the
+// vectors of quants at i of 32, and V9 those 32 values on, of the 64 values at.
+func (g *gen) scaledBlocks(bytes int, quants func(r, at, i int)) {
+	g.blockRows(256, bytes, func(rows int) {
+		for r := range rows {
+			g.sixBitScales(r)
+		}
 		for at := 0; at < 256; at += 64 {
-			for i := 0; i < 32; i += g.lanes {
-				g.nibbles(16+at/2+i, false)
-				g.product("V8", at+i, "V4", i == 0)
-				g.product("V9", at+32+i, "V5", i == 0)
+			g.loadX(at, 64)
+			g.sumX(at, "V10")
+			g.sumX(at+32, "V15")
+			for r := range rows {
+				for i := 0; i < 32; i += g.lanes {
+					quants(r, at, i)
+					g.product("V8", at+i, "V4", i == 0)
+					g.product("V9", at+32+i, "V5", i == 0)
+				}
+				sum := fmt.Sprint("V", r)
+				g.timesScale("VFMADD231PS", "V4", 16*r+at/32, sum)
+				g.timesScale("VFMADD231PS", "V5", 16*r+at/32+1, sum)
+				g.timesScale("VFNMADD231PS", "V10", 16*r+8+at/32, sum)
+				g.timesScale("VFNMADD231PS", "V15", 16*r+8+at/32+1, sum)
 			}
-			g.scaled(at)
 		}
 	})
 }
 
+func dotsQ4K(g *gen) {
+	g.nibbleTable(false)
+	g.scaledBlocks(144, func(r, at, i int) { g.nibbles(row(r, 16+at/2+i), false) })
+}
+
 func dotsQ5K(g *gen) {
 	g.emit("VMOVUPS [fifteen], V12\nVMOVUPS [sixteen], V13")
-	g.eachBlock(256, 176, func() {
-		g.emit("%s", sixBitScales)
-		for at := 0; at < 256; at += 64 {
-			for i := 0; i < 32; i += g.lanes {
-				g.emit("VPMOVZXBD %d(SI), V11\nVPMOVZXBD %d(SI), V8\nVPSRLD $4, V8, V9\nVANDPS V12, V8, V8", 16+i, 48+at/2+i)
-				g.bits("V8", 4-at/32, "V13")
-				g.bits("V9", 3-at/32, "V13")
-				g.emit("VCVTDQ2PS V8, V8\nVCVTDQ2PS V9, V9")
-				g.product("V8", at+i, "V4", i == 0)
-				g.product("V9", at+32+i, "V5", i == 0)
-			}
-			g.scaled(at)
-		}
+	g.scaledBlocks(176, func(r, at, i int) {
+		g.emit("VPMOVZXBD %s, V11\nVPMOVZXBD %s, V8\nVPSRLD $4, V8, V9\nVANDPS V12, V8, V8", row(r, 16+i), row(r, 48+at/2+i))
+		g.bits("V8", 4-at/32, "V13")
+		g.bits("V9", 3-at/32, "V13")
+		g.emit("VCVTDQ2PS V8, V8\nVCVTDQ2PS V9, V9")
 	})
 }
 
@@ -97,27 +93,32 @@ func (g *gen) bits(quants string, left int, mask string) {
 	g.emit("VANDPS %[2]s, V14, V14\nVORPS V14, %[1]s, %[1]s", quants, mask)
 }
 
-// dotsQ6K: the 16 scales, times d, are at 0(SP).
+// dotsQ6K: the 16 scales of a row, times d, are where scaleAt says.
 func dotsQ6K(g *gen) {
 	g.emit("VMOVUPS [fifteen], V12\nVMOVUPS [fortyEight], V13\nVMOVUPS [thirtyTwo], V15")
-	g.eachBlock(256, 210, func() {
-		g.emit("VPBROADCASTW 208(SI), X6\nVCVTPH2PS X6, X6\nVBROADCASTSS X6, V6")
-		for i := 0; i < 16; i += g.lanes {
-			g.emit("VPMOVSXBD %d(SI), V8\nVCVTDQ2PS V8, V8\nVMULPS V6, V8, V8\nVMOVUPS V8, %d(SP)", 192+i, 4*i)
+	g.blockRows(256, 210, func(rows int) {
+		for r := range rows {
+			g.emit("VPBROADCASTW %s, X6\nVCVTPH2PS X6, X6\nVBROADCASTSS X6, V6", row(r, 208))
+			for i := 0; i < 16; i += g.lanes {
+				g.emit("VPMOVSXBD %s, V8\nVCVTDQ2PS V8, V8\nVMULPS V6, V8, V8\nVMOVUPS V8, %s", row(r, 192+i), scaleAt(r, i))
+			}
 		}
 		for half := range 2 {
+			g.loadX(128*half, 128)
 			for i := 0; i < 32; i += g.lanes {
-				g.sixBits(half, i)
+				for r := range rows {
+					g.sixBits(r, half, i)
+				}
 			}
 		}
 	})
 }
 
-// sixBits adds the products of four vectors, 32 values apart, of a half of a block.
-func (g *gen) sixBits(half, i int) {
-	g.emit("VPMOVZXBD %d(SI), V11", 128+32*half+i)
+// sixBits adds the products of four vectors, 32 values apart, of a half of a block of row r.
+func (g *gen) sixBits(r, half, i int) {
+	g.emit("VPMOVZXBD %s, V11", row(r, 128+32*half+i))
 	for quarter, left := range []int{4, 2, 0, -2} {
-		g.emit("VPMOVZXBD %d(SI), V8", 64*half+32*(quarter%2)+i)
+		g.emit("VPMOVZXBD %s, V8", row(r, 64*half+32*(quarter%2)+i))
 		if quarter < 2 {
 			g.emit("VANDPS V12, V8, V8")
 		} else {
@@ -126,6 +127,6 @@ func (g *gen) sixBits(half, i int) {
 		g.bits("V8", left, "V13")
 		g.emit("VPSUBD V15, V8, V8\nVCVTDQ2PS V8, V8")
 		g.product("V8", 128*half+32*quarter+i, "V4", true)
-		g.emit("VBROADCASTSS %d(SP), V6\nVFMADD231PS V6, V4, V%d", 4*(8*half+2*quarter+i/16), quarter)
+		g.timesScale("VFMADD231PS", "V4", 16*r+8*half+2*quarter+i/16, fmt.Sprint("V", r))
 	}
 }
