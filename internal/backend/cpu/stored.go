@@ -56,6 +56,10 @@ const fewStoredRows = 8
 // storedAtOnce is about how many values are decoded at once where many rows are multiplied.
 const storedAtOnce = 4 << 20
 
+// storedTasks of products of few rows there are for each thread: several, so that none waits
+// long for another; not many, since nobody asks ahead for the first bytes of a task.
+const storedTasks = 4
+
 // linearStored is LinearForward with w as it is stored: few rows read it once, for more
 // some rows of it at a time are decoded.
 func (b *Backend) linearStored(out, x []float32, w *stored, N, I, O int) {
@@ -80,9 +84,13 @@ func (b *Backend) linearStored(out, x []float32, w *stored, N, I, O int) {
 func (b *Backend) linearStoredDots(out, x []float32, w *stored, N, I, O int) {
 	if dots := b.storedDots[w.DType]; dots != nil && !b.linear.rounds && I > 0 {
 		bytes := I / w.DType.BlockSize() * w.DType.BlockBytes()
-		b.spans(O, rowsOfDots(I), func(_ *worker, lo, hi int) {
-			for n := range N {
-				dots(out[n*O+lo:n*O+hi], x[n*I:(n+1)*I], w.Data[lo*bytes:hi*bytes])
+		few := roundUp(rowsOfDots(I), 4) // stay in the second-level cache for all rows of x
+		b.spans(O, max(1, ceilDiv(O, storedTasks*len(b.workers))), func(_ *worker, from, to int) {
+			for lo := from; lo < to; lo += few {
+				hi := min(to, lo+few)
+				for n := range N {
+					dots(out[n*O+lo:n*O+hi], x[n*I:(n+1)*I], w.Data[lo*bytes:hi*bytes])
+				}
 			}
 		})
 		return
