@@ -1,5 +1,9 @@
 package main
 
+// rowsAhead is how far before they are needed rows that lie apart are asked for: the machine by itself
+// asks for what follows a row.
+const rowsAhead = 8
+
 // dotRows makes each product as dot does, to the bit.
 var dotRows = kernel{
 	name: "dotRows", args: "out, x, rows []float32, stride int",
@@ -8,6 +12,7 @@ var dotRows = kernel{
 			load x V1
 			load rows V2
 			VFMADD231PS V1, V2, V0`
+		asked := sum + "\nPREFETCHT0 (R12)(AX*4)"
 		g.emit(`
 			MOVQ {out_base}, DI
 			MOVQ {out_len}, R10
@@ -23,8 +28,9 @@ var dotRows = kernel{
 			VXORPS V0, V0, V0
 			VXORPS V4, V4, V4
 			VXORPS V8, V8, V8
-			VXORPS V12, V12, V12`)
-		g.four(sum)
+			VXORPS V12, V12, V12
+			LEAQ (DX)(R11*%d), R12`, rowsAhead)
+		g.four(asked)
 		g.emit("VADDPS V4, V0, V0\nVADDPS V12, V8, V8\nVADDPS V8, V0, V0")
 		g.repeat(sum)
 		g.emit("%s", g.fold("VADDPS"))
@@ -76,6 +82,7 @@ func (g *gen) mixed(label string, n int, add func(i int)) {
 	}
 	g.emit("MOVQ {p_base}, DX\nMOVQ {p_len}, R9\nMOVQ SI, R10\nTESTQ R9, R9\nJZ %[1]sDone\n%[1]s:\nVBROADCASTSS (DX), V4", label)
 	for i := range n {
+		g.emit("PREFETCHT0 %d(R10)(R11*%d)", 4*g.lanes*i, rowsAhead)
 		add(i)
 	}
 	g.emit("ADDQ $4, DX\nADDQ R11, R10\nDECQ R9\nJNZ %[1]s\n%[1]sDone:", label)
