@@ -70,6 +70,7 @@ func TestBadIDs(t *testing.T) {
 	}
 	few := write(t, filepath.Join(t.TempDir(), "ids.json"), "[[1, 2], [3, 4]]")
 	refused(t, exitInput, []string{few, "2 rows, --fresh-rows needs 20; lower --rows or --steps"}, "score", golden("llama_mha"), "--ids", few, "--fresh-rows", "--rows", "2", "-o", few+"x")
+	refused(t, exitInput, []string{few, "2 rows; give the one"}, "generate", golden("llama_mha"), "--ids", few)
 	must(t, "eval", golden("llama_mha"), "--ids", write(t, few, "[[1, 2, 3], [4, 5], [6]]")) // ragged rows are fine
 }
 

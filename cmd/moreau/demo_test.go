@@ -2,9 +2,11 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"moreau/internal/export"
 	"moreau/internal/job"
 )
 
@@ -37,4 +39,15 @@ func TestDemoJSON(t *testing.T) {
 		t.Errorf("%d models: %v", len(r.Models), r.Models)
 	}
 	must(t, "inspect", r.Output)
+}
+
+// The change of each row is from the dense model, which is the first, to the row's.
+func TestDemoTable(t *testing.T) {
+	var b strings.Builder
+	printDemo(job.DemoReport{Rows: []job.DemoRow{{Method: "dense", Perplexity: 10}, {Method: "l2", Perplexity: 15}, {Method: "taylor", Perplexity: 12}}, Out: &export.Plan{}}, &b)
+	for row, want := range map[string]string{"dense": "+0.0 %", "l2": "+50.0 %", "taylor": "+20.0 %"} {
+		if !regexp.MustCompile(`(?m)^` + row + ` .* ` + regexp.QuoteMeta(want)).MatchString(b.String()) {
+			t.Errorf("%s: want %s\n%s", row, want, b.String())
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -92,7 +93,7 @@ func newPrune(t *testing.T, o PruneOptions) *Prune {
 		t.Fatal(err)
 	}
 	o.Scoring, o.NoEval = quick("l1"), true
-	o.Budget.Align, o.Budget.Selection = AutoAlign, prune.Local
+	o.Budget.Align, o.Budget.Selection = AutoAlign, cmp.Or(o.Budget.Selection, prune.Local)
 	j, err := NewPrune(load.Builtin, be, o)
 	if err != nil {
 		t.Fatal(err)
@@ -194,6 +195,33 @@ func TestErrorsOfWhatIsLeft(t *testing.T) {
 			Budget: BudgetOptions{Ratio: 0.97, Align: AutoAlign, Selection: prune.Local}})
 		if !errors.Is(err, prune.ErrBudget) || strings.Contains(err.Error(), "counted without those that are dropped") != says {
 			t.Errorf("dropped %q: %v", layers, err)
+		}
+	}
+}
+
+// A plan whose output is exactly --size fits: the same one is found again.
+func TestSizeExactly(t *testing.T) {
+	for _, selection := range []prune.Selection{prune.Local, prune.Global} {
+		for _, drop := range []string{"", "2"} {
+			plan := func(most int64) (p *prune.Plan, bytes int64) {
+				j := newPrune(t, PruneOptions{Budget: BudgetOptions{Size: most, Selection: selection}, DropLayers: drop, Out: OutOptions{Path: filepath.Join(t.TempDir(), "out.gguf")}})
+				bytes, err := j.outputBytes(j.sized)
+				if err != nil || bytes > most {
+					t.Fatalf("%s, %d bytes: %d are planned, %v", selection, most, bytes, err)
+				}
+				return j.sized, bytes
+			}
+			first, bytes := plan(800_000)
+			if drop != "" { // so does what is left after the drop, uncut
+				j := newPrune(t, PruneOptions{Budget: BudgetOptions{Size: 800_000}, DropLayers: drop, Out: OutOptions{Path: filepath.Join(t.TempDir(), "out.gguf")}})
+				whole, err := j.outputBytes(uncut(j.rest.Config))
+				if p, same := plan(whole); err != nil || same != whole {
+					t.Errorf("%s: %d parameters, %d of %d bytes; %v", selection, p.After.ParamCount(), same, whole, err)
+				}
+			}
+			if again, same := plan(bytes); same != bytes {
+				t.Errorf("%s, without %q: %d bytes of %d parameters fit into %d, of those that take %d are taken", selection, drop, bytes, first.After.ParamCount(), bytes, again.After.ParamCount())
+			}
 		}
 	}
 }

@@ -311,3 +311,18 @@ func TestWeightsOfTasks(t *testing.T) {
 		t.Errorf("%d bytes more than of streamed weights, which are %d of float32", more, 4*m.Config.ParamCount())
 	}
 }
+
+// Memory of tasks is that of the largest pass, whichever task has it.
+func TestMemoryOfTasks(t *testing.T) {
+	m := builtinModel(t)
+	small, large := encoded{texts: [][]transformer.Text{{{IDs: make([]int32, 9), From: 5}}}}, encoded{texts: [][]transformer.Text{{{IDs: make([]int32, 400), From: 5}}}}
+	want := (&subject{m: m, tasks: []encoded{large}}).taskRAM()
+	if (&subject{m: m, tasks: []encoded{small}}).taskRAM() >= want {
+		t.Fatal("400 tokens take no more than 9")
+	}
+	for _, tasks := range [][]encoded{{small, large}, {large, small}, {small, large, small}} {
+		if got := (&subject{m: m, tasks: tasks}).taskRAM(); got != want {
+			t.Errorf("%d tasks: %d bytes, want %d", len(tasks), got, want)
+		}
+	}
+}

@@ -196,3 +196,25 @@ func TestRoomForTheState(t *testing.T) {
 		}
 	}
 }
+
+// A folder is the same one however it is named, and another one elsewhere: so are the files of its state.
+func TestStateOfRelativeFolders(t *testing.T) {
+	scratch, names := t.TempDir(), map[string]bool{}
+	for range 2 {
+		dir := t.TempDir()
+		t.Chdir(dir)
+		file := func(out string) string {
+			s := newState(nil, 0)
+			s.toDisk(scratch, out, tensor.F32)
+			return s.Scratch
+		}
+		relative := file("s.json")
+		if other := file(filepath.Join(dir, "s.json")); other != relative {
+			t.Errorf("%s of a relative folder, %s of the same one", relative, other)
+		}
+		names[relative] = true
+	}
+	if len(names) != 2 {
+		t.Errorf("two folders share %v", names)
+	}
+}

@@ -83,3 +83,18 @@ func TestGGUFRope(t *testing.T) {
 		})
 	}
 }
+
+// Factors are a published scaling's within what float32 and a program's rounding change of it, and no further.
+func TestFactorsOfPublishedScalings(t *testing.T) {
+	for _, p := range published {
+		for off, want := range map[float64]string{0: "llama3", 3e-6: "llama3", -3e-6: "llama3", 3e-5: "factors", -3e-5: "factors"} {
+			for at := range 32 {
+				factors := Rope{5e5, &p}.Divisors(64)
+				factors[at] *= 1 + off
+				if got := recognise(5e5, 64, factors); got.Type != want || want == "llama3" && got.Factor != p.Factor {
+					t.Errorf("factor %g, %g off at %d: %+v, want %s", p.Factor, off, at, got, want)
+				}
+			}
+		}
+	}
+}

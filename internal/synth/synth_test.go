@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,6 +101,16 @@ func TestDrawsAreIndependent(t *testing.T) {
 	for lag := 1; lag <= 8; lag++ {
 		if r := correlation(gate, gate[lag:]); math.Abs(r) > 5/math.Sqrt(float64(len(gate))) {
 			t.Errorf("lag %d: correlation %g", lag, r)
+		}
+	}
+	seen := map[[4]float32]bool{} // what one random number makes comes once, in whatever chunk
+	for _, x := range [][]float32{gate, up} {
+		for four := range slices.Chunk(x, 4) {
+			if draws := [4]float32(four); seen[draws] {
+				t.Fatalf("%v is drawn twice", four)
+			} else {
+				seen[draws] = true
+			}
 		}
 	}
 	if r := correlation(gate, up); math.Abs(r) > 5/math.Sqrt(float64(len(gate))) {
