@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -152,10 +151,8 @@ func (o *evalOptions) run(ctx context.Context, g *globals, paths []string, stdou
 	plan := j.Plan()
 	r, err := j.Execute(ctx, plan, newConsole(stderr))
 	switch {
-	case err != nil && ctx.Err() != nil && there(plan.Journal):
-		return interrupted{"the same command continues from what is measured: " + plan.Journal}
 	case err != nil:
-		return err
+		return goesOn(ctx, err, plan.Journal)
 	case !g.JSON:
 		printEval(stdout, r)
 		return nil
@@ -163,10 +160,4 @@ func (o *evalOptions) run(ctx context.Context, g *globals, paths []string, stdou
 		return printJSON(stdout, r.Models[0])
 	}
 	return printJSON(stdout, r)
-}
-
-// there says whether a file is there.
-func there(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
+	"slices"
+	"strings"
 
 	"moreau/internal/checkpoint"
 	"moreau/internal/generate"
@@ -43,6 +46,21 @@ var errPath error = new(fs.PathError)
 type interrupted struct{ what string }
 
 func (i interrupted) Error() string { return "interrupted; " + i.what }
+
+// goesOn is err, or, of a run that was interrupted, what it has kept: those of the paths that are there.
+func goesOn(ctx context.Context, err error, paths ...string) error {
+	kept := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !there(path) })
+	if ctx.Err() == nil || len(kept) == 0 {
+		return err
+	}
+	return interrupted{"the same command goes on from what is kept: " + strings.Join(kept, ", ")}
+}
+
+// there says whether a file is there.
+func there(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
 
 func exitCode(ctx context.Context, err error) int {
 	switch {

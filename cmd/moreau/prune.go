@@ -124,7 +124,7 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 	defer j.Close()
 	plan, err := j.Plan(ctx)
 	if err != nil {
-		return err
+		return goesOn(ctx, err, j.Kept()...)
 	}
 	switch {
 	case o.dryRun && g.JSON:
@@ -137,7 +137,7 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 	}
 	r, err := j.Execute(ctx, plan, newConsole(stderr))
 	if err != nil {
-		return err
+		return goesOn(ctx, err, j.Kept()...)
 	}
 	if g.JSON {
 		return printJSON(stdout, pruneJSON{newPlanJSON(r.Plan), r.Before, r.Cut, r.After, options.Out.Path, r.WeightBytes})

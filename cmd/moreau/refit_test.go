@@ -127,3 +127,30 @@ func TestRefitOnOwnText(t *testing.T) {
 	refused(t, exitInput, []string{"self: not the text", "kernels"}, "prune", stories, "--no-eval", "--plan", at("b.gguf.json"), "-o", at("c.gguf"))
 	only(t, dir, "a.gguf", "a.gguf.json", "again.gguf", "b.gguf", "b.gguf.json")
 }
+
+// What an interrupted run has kept is said, and is there; the same command goes on from it and takes it away.
+func TestInterruptedRefitIsKept(t *testing.T) {
+	dir := t.TempDir()
+	kept := filepath.Join(dir, ".out.gguf.moreau-refit")
+	args := []string{"prune", stories, "--ratio", "20%", "--method", "l1", "--compensate", "refit", "--refit-rows", "16", "--seq-len", "32", "--no-eval", "-o", filepath.Join(dir, "out.gguf")}
+	said := false
+	for n := int64(0); ; n += 7 {
+		ctx := &countdown{Context: t.Context()}
+		ctx.left.Store(n)
+		r := run(ctx, args...)
+		if r.code == exitOK {
+			break
+		}
+		want := "interrupted; nothing half-written is left"
+		if _, err := os.Stat(kept); err == nil {
+			want, said = "interrupted; the same command goes on from what is kept: "+kept, true
+		}
+		if r.code != exitInterrupted || r.message != want {
+			t.Fatalf("stopped at check %d: exit code %d: %s, want %s", n, r.code, r.message, want)
+		}
+	}
+	if !said {
+		t.Error("no refit was interrupted")
+	}
+	only(t, dir, "out.gguf")
+}

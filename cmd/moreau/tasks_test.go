@@ -179,7 +179,7 @@ func TestInterruptedEval(t *testing.T) {
 		if r.code != exitInterrupted || n > 200 {
 			t.Fatalf("stopped at check %d: exit code %d: %s", n, r.code, r.message)
 		}
-		if there(filepath.Join(dir, ".r.json.moreau-answers")) != strings.Contains(r.message, "the same command continues") {
+		if there(filepath.Join(dir, ".r.json.moreau-answers")) != strings.Contains(r.message, "the same command goes on") {
 			t.Errorf("stopped at check %d: %s", n, r.message)
 		}
 	}

@@ -52,7 +52,7 @@ func (s *StatePlan) toDisk(dir, out string, dtype tensor.DType) {
 // crash had better go on without than stop: two states exist while one replaces the
 // other. A scratch file is its own second place.
 func (s *StatePlan) fit(out string, freeBytes func(dir string) (int64, bool)) error {
-	journal := filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".moreau-state")
+	journal := stateJournal(out)
 	if s.Scratch == "" {
 		free, known := freeBytes(filepath.Dir(out))
 		if !known || free > 2*s.Bytes {
@@ -62,6 +62,11 @@ func (s *StatePlan) fit(out string, freeBytes func(dir string) (int64, bool)) er
 	}
 	s.Journal = journal
 	return s.fitScratch(filepath.Dir(s.Scratch), freeBytes)
+}
+
+// stateJournal is what a run with a state continues from.
+func stateJournal(out string) string {
+	return filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".moreau-state")
 }
 
 func (s *StatePlan) fitScratch(dir string, freeBytes func(dir string) (int64, bool)) error {
