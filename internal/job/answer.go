@@ -3,7 +3,6 @@ package job
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"moreau/internal/backend"
 	"moreau/internal/eval"
@@ -16,9 +15,7 @@ import (
 func (s *subject) measure(ctx context.Context, be backend.Backend, number int, run *results.Run, journal *results.Journal, progress Progress) ([]Measured, error) {
 	tr, w := transformer.New(be, s.m.Config), transformer.NewStreamed(be, s.m.Weights)
 	var texts []Measured
-	if i := slices.IndexFunc(s.texts, func(t text) bool { return t.lacksBOS }); i >= 0 {
-		progress.Note(fmt.Sprintf("perplexity: %s, though the tokenizer adds one by itself; a model that cannot do without, such as Gemma, wants --bos always", s.texts[i].how()))
-	}
+	noteBOS(nil, s.texts, progress)
 	for i, t := range s.texts {
 		known := journal.Chunks(number, t.name)
 		keep := func(more []eval.Chunk) error {

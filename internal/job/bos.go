@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"slices"
 
 	"moreau/internal/dataset"
 	"moreau/internal/load"
@@ -58,6 +59,36 @@ func addsBOS(tok tokenizer.Tokenizer) bool { return tok.Vocab().AddBOS && tok.Vo
 func calibratesBehindBOS(m *load.Model, tok tokenizer.Tokenizer) bool {
 	return m.Path != load.Builtin && addsBOS(tok)
 }
+
+// lacks says that rows have no BOS though the vocabulary's tokenizer adds one by itself, and nobody said
+// that there should be none.
+func (b BOS) lacks(v *tokenizer.Vocab, rows dataset.Rows) bool {
+	return b == AutoBOS && v.AddBOS && v.BOS >= 0 && !slices.ContainsFunc(rows, func(ids []int32) bool { return len(ids) > 0 && int(ids[0]) == v.BOS })
+}
+
+// lacksInIDs is lacks of rows given as ids, which go without a tokenizer too.
+func (b BOS) lacksInIDs(m *load.Model, rows dataset.Rows) bool {
+	v, err := m.Vocab()
+	return err == nil && b.lacks(v, rows)
+}
+
+// noteBOS says where rows lack a BOS; calib is nil where there is none.
+func noteBOS(calib *calibration, texts []text, progress Progress) {
+	if calib != nil && calib.lacksBOS {
+		progress.Note("calibration: " + idsLackBOS)
+	}
+	i := slices.IndexFunc(texts, func(t text) bool { return t.lacksBOS })
+	switch {
+	case i < 0:
+	case texts[i].protocol.Name == "ids":
+		progress.Note("perplexity: " + idsLackBOS)
+	default:
+		progress.Note(fmt.Sprintf("perplexity: %s, though the tokenizer adds one by itself; a model that cannot do without, such as Gemma, wants --bos always", texts[i].how()))
+	}
+}
+
+// idsLackBOS is what is wrong with rows of ids that lack a BOS.
+const idsLackBOS = "no row of ids begins with BOS, though the tokenizer adds one by itself; a model that cannot do without, such as Gemma, wants it in the rows; --bos never leaves this line out"
 
 // rowsOf makes rows of seqLen tokens, of which BOS may be the first; cut makes rows of text.
 func rowsOf(tok tokenizer.Tokenizer, bos bool, seqLen int, cut func(tokens int) (dataset.Rows, error)) (dataset.Rows, error) {

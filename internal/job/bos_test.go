@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,6 +105,65 @@ func TestNoteOfMissingBOS(t *testing.T) {
 		j.Close()
 		if len(h.notes) != c.notes || c.notes > 0 && (!strings.Contains(h.notes[0], "rows of 64 tokens, no BOS added") || !strings.Contains(h.notes[0], "--bos always")) {
 			t.Errorf("%+v: notes %q", c.o, h.notes)
+		}
+	}
+}
+
+// The same of prune and score, and of rows given as ids where none begins with BOS.
+func TestNoteOfRowsWithoutBOS(t *testing.T) {
+	dir := t.TempDir()
+	bare, behind := filepath.Join(dir, "bare.json"), filepath.Join(dir, "behind.json")
+	put(t, bare, "[[5, 6, 7, 8], [9, 10, 11, 12]]")
+	put(t, behind, "[[5, 6, 7, 8], [1, 10, 11, 12]]")
+	scoring := func(method, ids string, bos BOS) ScoringOptions {
+		o := quick(method)
+		o.Calib.IDs, o.Calib.BOS = ids, bos
+		return o
+	}
+	const rows = "calibration: no row of ids begins with BOS"
+	for _, c := range []struct {
+		ids  string
+		bos  BOS
+		said []string
+	}{{bare, AutoBOS, []string{rows}}, {bare, NeverBOS, nil}, {behind, AutoBOS, nil}, {"", AutoBOS, nil}} {
+		j, err := NewScore(load.Builtin, mustCPU(t), ScoreOptions{Scoring: scoring("taylor", c.ids, c.bos), Out: filepath.Join(dir, "s.json"), Force: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		p, err := j.Plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &heard{}
+		if _, err := j.Execute(t.Context(), p, h); err != nil || !slices.EqualFunc(h.notes, c.said, strings.HasPrefix) {
+			t.Errorf("score %+v: notes %q, %v", c, h.notes, err)
+		}
+	}
+	cut := BudgetOptions{Ratio: 0.2, Align: AutoAlign, Selection: "local"}
+	for _, c := range []struct {
+		o    PruneOptions
+		said []string
+	}{
+		{PruneOptions{Scoring: quick("l1"), Texts: TextOptions{Seq: 64, Chunks: 1}}, []string{"perplexity: rows of 64 tokens, no BOS added"}},
+		{PruneOptions{Scoring: quick("l1"), Texts: TextOptions{Seq: 64, Chunks: 1, BOS: NeverBOS}}, nil},
+		{PruneOptions{Scoring: scoring("taylor", bare, AutoBOS), Texts: TextOptions{IDs: bare, Seq: 64}}, []string{rows, "perplexity: no row of ids"}},
+		{PruneOptions{Scoring: scoring("taylor", bare, AutoBOS), NoEval: true}, []string{rows}},
+		{PruneOptions{Scoring: scoring("l1", bare, AutoBOS), NoEval: true, Compensate: CompensateOptions{Method: Refitted, Damping: 0.01}}, []string{rows}},
+	} {
+		c.o.Budget, c.o.Out = cut, OutOptions{Path: filepath.Join(dir, "out.gguf"), Force: true}
+		j, err := NewPrune(load.Builtin, mustCPU(t), c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		p, err := j.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &heard{}
+		if _, err := j.Execute(t.Context(), p, h); err != nil || !slices.EqualFunc(h.notes, c.said, strings.HasPrefix) {
+			t.Errorf("prune: notes %q, want %q; %v", h.notes, c.said, err)
 		}
 	}
 }

@@ -33,6 +33,8 @@ type calibration struct {
 	per  int // rows a step
 	info importance.CalibInfo
 	self *selfRows // that draw is to complete, nil: none
+
+	lacksBOS bool // of rows given as ids
 }
 
 // load reads or draws the rows; steps is how many passes will ask for rows. Rows of the model's own
@@ -59,7 +61,7 @@ func (c *calibration) fromIDs(o CalibOptions, m *load.Model, _ uint64, need int)
 	if err != nil {
 		return err
 	}
-	c.info.Source = o.IDs
+	c.info.Source, c.lacksBOS = o.IDs, o.BOS.lacksInIDs(m, rows)
 	if !o.Fresh {
 		c.rows, c.per = rows, len(rows)
 		return nil

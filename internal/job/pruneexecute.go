@@ -13,6 +13,7 @@ func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (Pr
 	defer bound(p.memory())()
 	output.Clean(j.o.Out.Path)
 	r := PruneReport{Plan: p, Source: j.source, WeightBytes: weightBytes(j.m)}
+	noteBOS(j.calibration(), j.texts, progress)
 	var err error
 	if r.Plan.Weights, err = j.weigh(ctx, progress); err != nil {
 		return r, err
@@ -46,6 +47,17 @@ func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (Pr
 	}
 	os.Remove(selfStore(j.o.Out.Path))
 	return r, nil
+}
+
+// calibration is the rows of the scores, or else of the refit; nil where there are none.
+func (j *Prune) calibration() *calibration {
+	switch {
+	case j.scoring != nil && j.scoring.calib != nil:
+		return j.scoring.calib
+	case j.refit != nil:
+		return j.refit.calib
+	}
+	return nil
 }
 
 // measureCut measures the model as the plan has changed it so far.

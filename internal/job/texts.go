@@ -55,7 +55,7 @@ func (o TextOptions) load(m *load.Model, instead string) ([]text, error) {
 	}
 	if o.IDs != "" {
 		rows, err := predictable(o.IDs, m.Config)
-		return []text{{name: o.IDs, protocol: dataset.Protocol{Name: "ids"}, rows: rows}}, err
+		return []text{{name: o.IDs, protocol: dataset.Protocol{Name: "ids"}, rows: rows, lacksBOS: o.BOS.lacksInIDs(m, rows)}}, err
 	}
 	tok, err := textTokenizer(m, instead)
 	if err != nil {
@@ -74,7 +74,7 @@ func (o TextOptions) load(m *load.Model, instead string) ([]text, error) {
 		if slices.ContainsFunc(files[:i], func(g NamedFile) bool { return g.Name == f.Name }) {
 			return nil, Usage(fmt.Errorf("--ppl %s is given twice; give each text a name of its own", f.Name))
 		}
-		t := text{name: f.Name, protocol: protocol, bos: bos, lacksBOS: o.BOS == AutoBOS && addsBOS(tok) && !bos}
+		t := text{name: f.Name, protocol: protocol, bos: bos}
 		read := t.cut
 		if protocol.Rolling {
 			read = t.roll
@@ -82,6 +82,7 @@ func (o TextOptions) load(m *load.Model, instead string) ([]text, error) {
 		if err := read(f, m.Config, tok, o); err != nil {
 			return nil, err
 		}
+		t.lacksBOS = o.BOS.lacks(tok.Vocab(), t.rows)
 		texts = append(texts, t)
 	}
 	return texts, nil
