@@ -211,3 +211,16 @@ func TestGenerationBytes(t *testing.T) {
 		w.Free()
 	}
 }
+
+// A prompt takes memory for keys and values, those of the layer at work packed again (a half here, and padded), and for no other rows than go through the model at once.
+func TestLongPromptsTakeKeysAndValues(t *testing.T) {
+	g := goldentest.Open(t, "llama_mha")
+	perToken := 0
+	for _, l := range g.Config.Layers {
+		perToken += 4 * 2 * l.KVHeads * g.Config.HeadDim
+	}
+	short, long := transformer.GenerationBytes(g.Config, g.Weights, 1, 512, 1), transformer.GenerationBytes(g.Config, g.Weights, 1, 4096, 1)
+	if ratio := float64(long-short) / float64((4096-512)*perToken); ratio > 2.5 {
+		t.Errorf("%d bytes of 512 tokens, %d of 4096: %.2f times keys and values", short, long, ratio)
+	}
+}

@@ -54,8 +54,12 @@ func (s *Session) Append(ctx context.Context, ids []int32) ([]float32, error) {
 	return logits, s.AppendEach(ctx, [][]int32{ids}, logits)
 }
 
+// partRows is how many rows of a prompt go through the model at once: enough for products at full speed,
+// and a long prompt takes no more memory than that besides its keys and values.
+const partRows = 512
+
 // AppendEach runs ids of every sequence, as many of each, after what came before, and fills logits
-// [sequences, V] with those of the last ones.
+// [sequences, V] with those of the last ones. What comes before them is left as it was where that fails.
 func (s *Session) AppendEach(ctx context.Context, ids [][]int32, logits []float32) error {
 	b, err := NewBatch(ids)
 	if err != nil {
@@ -67,20 +71,45 @@ func (s *Session) AppendEach(ctx context.Context, ids [][]int32, logits []float3
 	case s.cache.used+b.T > s.cache.capacity:
 		return fmt.Errorf("the session holds %d tokens, %d are too many", s.cache.capacity, s.cache.used+b.T)
 	}
+	before := s.cache.used
+	parts := min(b.T, (b.B*b.T+partRows-1)/partRows) // about equal, so that none has so few rows that a backend would sum in another order
+	for i := range parts {
+		part := make([][]int32, b.B)
+		for r, row := range ids {
+			part[r] = row[b.T*i/parts : b.T*(i+1)/parts]
+		}
+		var last []float32
+		if i == parts-1 {
+			last = logits
+		}
+		if err := s.run(ctx, part, last); err != nil {
+			s.Keep(before)
+			return err
+		}
+	}
+	return nil
+}
+
+// run takes ids into the cache and fills logits, unless nil.
+func (s *Session) run(ctx context.Context, ids [][]int32, logits []float32) error {
+	b, err := NewBatch(ids)
+	if err != nil {
+		return err
+	}
 	p := s.t.newPass(b, s.cache.capacity, s.w, Watch{})
 	defer p.free()
 	p.cache = s.cache
-	if err = p.end(p.lastLogits(ctx, logits)); err == nil {
+	if err = p.forward(ctx); err == nil && logits != nil {
+		err = p.lastLogits(ctx, logits)
+	}
+	if err = p.end(err); err == nil {
 		s.cache.used += b.T
 	}
 	return err
 }
 
-// lastLogits fills logits [B, V] with those of the last position of each sequence.
+// lastLogits fills logits [B, V] with those of the last position of each sequence, after forward.
 func (p *pass) lastLogits(ctx context.Context, logits []float32) error {
-	if err := p.forward(ctx); err != nil {
-		return err
-	}
 	p.keepLastRows()
 	V := p.cfg.VocabSize
 	return p.eachLogits(ctx, func(rows backend.Buffer, lo, hi int) error {

@@ -2,6 +2,7 @@ package transformer_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"moreau/internal/backend"
@@ -51,6 +52,50 @@ func sessionMatches(t *testing.T, be backend.Backend, g *goldentest.Golden, w tr
 	}
 	if _, err := s.Append(context.Background(), []int32{1}); err == nil {
 		t.Errorf("a full session took another token")
+	}
+}
+
+// ends is a context that ends after some looks at it.
+type ends struct {
+	context.Context
+	after int
+}
+
+func (e *ends) Err() error {
+	if e.after--; e.after < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A prompt that goes through the model in parts has the logits of one that goes through whole, and fails whole.
+func TestLongPrompt(t *testing.T) {
+	be, g := newBackend(t, 2), goldentest.Open(t, "llama_yarn")
+	tr, w := transformer.New(be, g.Config), transformer.NewResident(transformer.NewStreamed(be, g.Weights))
+	const T = 1100
+	ids := make([]int32, T)
+	for i := range ids {
+		ids[i] = int32((7 + i*i*11) % g.Config.VocabSize)
+	}
+	whole, err := transformer.NewBatch([][]int32{ids})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []float32
+	if err := tr.Logits(t.Context(), whole, w, func(rows []float32) error {
+		want = append(want[:0], rows[len(rows)-g.Config.VocabSize:]...)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s := tr.NewSession(w, T)
+	defer s.Close()
+	if _, err := s.Append(&ends{t.Context(), len(g.Config.Layers) + 1}, ids); !errors.Is(err, context.Canceled) {
+		t.Errorf("the second part: %v", err)
+	}
+	got, err := s.Append(t.Context(), ids)
+	if d := goldentest.MaxAbs(got, want); err != nil || !(d <= 1e-6) {
+		t.Errorf("%v: logits differ by %g", err, d)
 	}
 }
 
