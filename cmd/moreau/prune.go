@@ -50,8 +50,12 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop")
 	f.BoolVar(&o.noEval, "no-eval", false, "do not measure perplexity before and after")
 	onlyOne(cmd, "scores", "save-scores") // what was read is not written again
+	for _, scoring := range []string{"method", "salience", "fresh-rows", "rows", "steps", "avg", "std", "absolute-noise", "lr", "rho", "eta", "memory", "scratch", "state", "journal-every"} {
+		onlyOne(cmd, "scores", scoring) // which calibration text a refit reads, and whether it cuts KV groups, is said besides
+		onlyOne(cmd, "plan", scoring)
+	}
 	for _, decided := range []string{"scores", "save-scores", "drop-layers", "ratio", "layer-ratio", "params", "size", "align", "uniform", "layers",
-		"heads-only", "mlp-only", "selection", "method", "attention-unit", "compensate", "refit-rows", "damping"} {
+		"heads-only", "mlp-only", "selection", "attention-unit", "calib", "ids", "seq-len", "compensate", "refit-rows", "damping"} {
 		onlyOne(cmd, "plan", decided)
 	}
 }

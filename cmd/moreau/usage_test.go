@@ -145,12 +145,12 @@ func TestEachPartOfARefusal(t *testing.T) {
 
 // Flags of which one alone may be given: every two of each group.
 func TestFlagsThatExcludeEachOther(t *testing.T) {
-	value := map[string]string{"ratio": "20%", "layer-ratio": "20%", "params": "5M", "size": "1MB", "layers": "1..2", "selection": "global", "ppl": "a=b", "seq": "9", "protocol": "rolling", "align": "8"}
+	value := map[string]string{"ratio": "20%", "layer-ratio": "20%", "params": "5M", "size": "1MB", "layers": "1..2", "selection": "global", "ppl": "a=b", "seq": "9", "protocol": "rolling", "align": "8", "rows": "4", "seq-len": "9", "steps": "3", "avg": "2", "std": "0.1", "lr": "0.1", "rho": "0.2", "eta": "0.1", "memory": "1GiB", "state": "bf16", "journal-every": "2s"}
 	given := func(flag string) string {
 		switch v, ok := value[flag]; {
 		case ok:
 			return "--" + flag + "=" + v
-		case slices.Contains([]string{"uniform", "heads-only", "mlp-only", "chat"}, flag):
+		case slices.Contains([]string{"uniform", "heads-only", "mlp-only", "chat", "fresh-rows", "absolute-noise"}, flag):
 			return "--" + flag
 		}
 		return "--" + flag + "=x"
@@ -159,7 +159,9 @@ func TestFlagsThatExcludeEachOther(t *testing.T) {
 		"prune ratio layer-ratio params size", "prune uniform layers", "prune uniform selection", "prune heads-only mlp-only", "prune calib ids", "prune ppl eval-ids",
 		"prune protocol seq", "prune protocol eval-ids", "prune scores save-scores", "prune plan ratio", "prune plan layer-ratio", "prune plan params", "prune plan size", "prune plan scores",
 		"prune plan save-scores", "prune plan drop-layers", "prune plan align", "prune plan uniform", "prune plan layers", "prune plan heads-only", "prune plan mlp-only", "prune plan selection",
-		"prune plan method", "prune plan attention-unit",
+		"prune plan method", "prune plan attention-unit", "prune plan calib", "prune plan ids", "prune plan seq-len", "prune plan steps", "prune plan memory", "prune plan fresh-rows",
+		"prune scores method", "prune scores salience", "prune scores fresh-rows", "prune scores rows", "prune scores steps", "prune scores avg", "prune scores std", "prune scores absolute-noise",
+		"prune scores lr", "prune scores rho", "prune scores eta", "prune scores memory", "prune scores scratch", "prune scores state", "prune scores journal-every",
 		"eval ppl ids", "eval protocol seq", "eval protocol ids", "generate prompt ids", "generate chat ids", "score calib ids",
 	} {
 		words := strings.Fields(group)
@@ -238,7 +240,7 @@ func TestOutputFolderHoldsItsSources(t *testing.T) {
 	prune := []string{"prune", stories, "--ratio", "10%", "--method", "l1", "--no-eval", "--force", "-o", out}
 	refused(t, exitOutput, []string{inside, "lies in", out}, "convert", inside, "-o", out, "--force")
 	refused(t, exitOutput, []string{"m.gguf", "lies in", out}, "convert", filepath.Join(link, "m.gguf"), "-o", out, "--force")
-	refused(t, exitOutput, []string{scores, "lies in"}, append(prune, "--scores", scores)...)
+	refused(t, exitOutput, []string{scores, "lies in"}, "prune", stories, "--ratio", "10%", "--no-eval", "--force", "-o", out, "--scores", scores)
 	refused(t, exitOutput, []string{"new.json", "lies in"}, append(prune, "--save-scores", filepath.Join(out, "new.json"))...)
 	for _, path := range []string{inside, scores} {
 		if len(read(t, path)) < 100 {
