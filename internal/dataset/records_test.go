@@ -1,6 +1,8 @@
 package dataset
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -34,6 +36,15 @@ func TestReadRecords(t *testing.T) {
 		got, err := ReadRecords(path)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v, %v, want %v", path, got, err, want)
+		}
+	}
+}
+
+// A file that cannot be read is an error, whatever it would hold.
+func TestUnreadableFiles(t *testing.T) {
+	for _, name := range []string{"x.json", "x.jsonl", "x.txt", "x.parquet"} {
+		if docs, err := ReadText(filepath.Join(t.TempDir(), name)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %q, %v", name, docs, err)
 		}
 	}
 }

@@ -111,3 +111,15 @@ func TestMostThatCanGo(t *testing.T) {
 		t.Errorf("one more: %v", err)
 	}
 }
+
+// What stays is a multiple; of a layer that has less than that left, one multiple stays, or all of it.
+func TestAlignedToTheLimit(t *testing.T) {
+	for _, tt := range []struct{ units, align, n, want int }{
+		{64, 32, 0, 0}, {64, 32, 1, 32}, {64, 32, 32, 32}, {64, 32, 33, 32}, {64, 32, 63, 32},
+		{40, 32, 1, 8}, {40, 32, 8, 8}, {40, 32, 9, 8}, {32, 32, 1, 0}, {31, 32, 1, 0}, {31, 0, 30, 30}, {31, 0, 31, 30},
+	} {
+		if got := (Budget{Align: tt.align}).aligned(model.Dim{Kind: model.MLP, Units: tt.units, Groups: 1}, tt.n); got != tt.want {
+			t.Errorf("%+v: %d", tt, got)
+		}
+	}
+}

@@ -263,3 +263,11 @@ func TestRefitOfNothing(t *testing.T) {
 		t.Error("no token is held out, and nothing is said")
 	}
 }
+
+// Memory of solving by hand: 10 inputs, of which 4 go, and 3 outputs.
+func TestSolvingMemory(t *testing.T) {
+	const moments, damped, crossed, solution, weights, heldOut = 2 * 8 * 10 * 10, 8 * 2 * 6 * 6, 8 * 2 * 6 * 4, 4 * 6 * 4, 5 * 4 * 3 * 10, 2 * 4 * 10 * 10
+	if got, want := solvingBytes(3, 10, 4), int64(moments+damped+crossed+solution+weights+heldOut); got != want {
+		t.Errorf("%d bytes, want %d", got, want)
+	}
+}

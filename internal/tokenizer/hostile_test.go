@@ -204,3 +204,15 @@ func FuzzModel(f *testing.F) {
 		exercise(t, v, err)
 	})
 }
+
+// Some writers say that there is no such token by the largest uint32.
+func TestGGUFSaysNone(t *testing.T) {
+	kv := map[string]any{}
+	for _, e := range mustGGUF(t, small()) {
+		kv[e.Key] = e.Value
+	}
+	kv[ggml+"eos_token_id"] = uint32(1<<32 - 1)
+	if v, err := FromGGUF(kv); err != nil || v.EOS != -1 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}

@@ -133,3 +133,21 @@ func TestEveryCallFails(t *testing.T) {
 		}
 	}
 }
+
+// Logits of more rows than exist at once come block by block, each row once.
+func TestLogitsInBlocks(t *testing.T) {
+	cfg := *goldentest.Open(t, "llama_gqa_rope3").Config
+	cfg.VocabSize = 16 << 20 / 4 / 2 // of two rows a block
+	b, err := transformer.NewBatch([][]int32{{1, 2, 3, 4, 5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	be, scalars := dry.New(), 0
+	err = transformer.New(be, &cfg).Logits(context.Background(), b, transformer.NewDry(be, checkpoint.Memory{}), func(rows []float32) error {
+		scalars += len(rows)
+		return nil
+	})
+	if err != nil || scalars != 5*cfg.VocabSize {
+		t.Errorf("%d scalars, want 5 rows of %d; %v", scalars, cfg.VocabSize, err)
+	}
+}
