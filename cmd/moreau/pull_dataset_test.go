@@ -124,6 +124,10 @@ func TestPullDatasetFiles(t *testing.T) {
 	asked := serveDatasets(t, map[string]map[string]string{"o/n": files})
 	dir := t.TempDir()
 	at := filepath.Join(dir, "o", "n")
+	if err := os.MkdirAll(at, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(at, "..moreau-pull.json.moreau-tmp-0123456789ab"), "{") // of a pull that was killed as it began
 	must(t, "pull", "--dataset", "o/n", "-o", dir)
 	only(t, at, ".moreau-pull.json", "LICENSE", "a", "b")
 	must(t, "pull", "--dataset", "o/n", "--include", "*.t?t", "-o", dir)

@@ -129,6 +129,7 @@ func (p *Pulled) claim(dir string) error {
 		}
 		return p.room(dir)
 	}
+	output.Clean(mark) // a pull that was killed as it began
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return Output(fmt.Errorf("%s is no folder of a pull and not empty; pull to another folder", dir))
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
