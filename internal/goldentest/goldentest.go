@@ -225,3 +225,33 @@ func (u *Unreadable) Read(name string) (tensor.Tensor, error) {
 
 // Reached says whether the read that fails was asked for.
 func (u *Unreadable) Reached() bool { return u.reads.Load() > u.Good }
+
+// FailingWeights is a weight source of which one call fails, that after so many good ones (Good is
+// -1 then, and less if more are made), and which counts what it has lent.
+type FailingWeights struct {
+	transformer.WeightSource
+	Good, Lent int
+}
+
+// Fail is a call: ErrUnreadable where it is the one that fails.
+func (f *FailingWeights) Fail() error {
+	if f.Good--; f.Good == -1 {
+		return ErrUnreadable
+	}
+	return nil
+}
+
+// Weight implements transformer.WeightSource.
+func (f *FailingWeights) Weight(p model.Param) (backend.Buffer, error) {
+	if err := f.Fail(); err != nil {
+		return nil, err
+	}
+	f.Lent++
+	return f.WeightSource.Weight(p)
+}
+
+// Release implements transformer.WeightSource.
+func (f *FailingWeights) Release(p model.Param, b backend.Buffer) {
+	f.Lent--
+	f.WeightSource.Release(p, b)
+}

@@ -5,41 +5,11 @@ import (
 	"errors"
 	"testing"
 
-	"moreau/internal/backend"
 	"moreau/internal/backend/dry"
 	"moreau/internal/checkpoint"
 	"moreau/internal/goldentest"
-	"moreau/internal/model"
 	"moreau/internal/transformer"
 )
-
-// unreadable is a weight source whose call number good fails, the first counted as 0.
-type unreadable struct {
-	transformer.WeightSource
-	good, lent int
-}
-
-var errUnreadable = errors.New("unreadable")
-
-func (u *unreadable) fails() error {
-	if u.good--; u.good == -1 {
-		return errUnreadable
-	}
-	return nil
-}
-
-func (u *unreadable) Weight(p model.Param) (backend.Buffer, error) {
-	if err := u.fails(); err != nil {
-		return nil, err
-	}
-	u.lent++
-	return u.WeightSource.Weight(p)
-}
-
-func (u *unreadable) Release(p model.Param, b backend.Buffer) {
-	u.lent--
-	u.WeightSource.Release(p, b)
-}
 
 // Whatever weight or batch of a scoring run cannot be read, the error comes back, no more is
 // read, and everything is given back.
@@ -50,14 +20,14 @@ func TestMethodsFailWithTheWeights(t *testing.T) {
 			if method.Check(Options{Salience: salience}) != nil {
 				continue
 			}
-			try := func(good int) (*unreadable, int64, error) {
+			try := func(good int) (*goldentest.FailingWeights, int64, error) {
 				be := dry.New()
 				run := goldenRun(t, be, g, salience)
 				run.Options.Moreau.Noise, run.Options.Moreau.Steps = nil, 2
-				w := &unreadable{WeightSource: transformer.NewDry(be, checkpoint.Memory{}), good: good}
+				w := &goldentest.FailingWeights{WeightSource: transformer.NewDry(be, checkpoint.Memory{}), Good: good}
 				batch := run.Batch
 				run.Weights, run.Batch = w, func(step int) (transformer.Batch, error) {
-					if err := w.fails(); err != nil {
+					if err := w.Fail(); err != nil {
 						return transformer.Batch{}, err
 					}
 					return batch(step)
@@ -68,17 +38,17 @@ func TestMethodsFailWithTheWeights(t *testing.T) {
 			_, tables, _ := try(-1) // of positions, which stay
 			for good := 0; ; good++ {
 				w, live, err := try(good)
-				if w.lent != 0 || live > tables {
-					t.Fatalf("%s, %s: call %d fails: %d weights and %d bytes are not given back", method.Name, salience, good, w.lent, live-tables)
+				if w.Lent != 0 || live > tables {
+					t.Fatalf("%s, %s: call %d fails: %d weights and %d bytes are not given back", method.Name, salience, good, w.Lent, live-tables)
 				}
-				if w.good >= 0 { // it was not reached
+				if w.Good >= 0 { // it was not reached
 					if err != nil || method.Name != "random" && good < 10 {
 						t.Errorf("%s, %s: %v after %d calls", method.Name, salience, err, good)
 					}
 					break
 				}
-				if !errors.Is(err, errUnreadable) || w.good != -1 {
-					t.Fatalf("%s, %s: call %d fails, and %d more are made: %v", method.Name, salience, good, -1-w.good, err)
+				if !errors.Is(err, goldentest.ErrUnreadable) || w.Good != -1 {
+					t.Fatalf("%s, %s: call %d fails, and %d more are made: %v", method.Name, salience, good, -1-w.Good, err)
 				}
 			}
 		}

@@ -13,38 +13,16 @@ import (
 	"moreau/internal/transformer"
 )
 
-// faulty is a weight source, a sink and a tap of which one call fails, and which counts what it lent.
+// faulty is a weight source, a sink and a tap of which one call fails.
 type faulty struct {
-	transformer.WeightSource
-	good  int // calls before the one that fails
+	goldentest.FailingWeights
 	tapAs transformer.Sight
-	lent  int
-}
-
-func (f *faulty) fails() error {
-	if f.good--; f.good == -1 {
-		return errRefused
-	}
-	return nil
-}
-
-func (f *faulty) Weight(p model.Param) (backend.Buffer, error) {
-	if err := f.fails(); err != nil {
-		return nil, err
-	}
-	f.lent++
-	return f.WeightSource.Weight(p)
-}
-
-func (f *faulty) Release(p model.Param, b backend.Buffer) {
-	f.lent--
-	f.WeightSource.Release(p, b)
 }
 
 func (f *faulty) Wants(model.Param) bool                       { return true }
-func (f *faulty) Grad(model.Param, backend.Buffer) error       { return f.fails() }
+func (f *faulty) Grad(model.Param, backend.Buffer) error       { return f.Fail() }
 func (f *faulty) Sees(int, transformer.Site) transformer.Sight { return f.tapAs }
-func (f *faulty) See(transformer.Seen) error                   { return f.fails() }
+func (f *faulty) See(transformer.Seen) error                   { return f.Fail() }
 
 // Whatever call of a pass fails, its error comes back, nothing more is asked, and all that was
 // taken, memory and weights, is given back.
@@ -77,7 +55,7 @@ func TestEveryCallFails(t *testing.T) {
 				return err
 			},
 			"Logits": func(tr *transformer.Transformer, f *faulty) error {
-				return tr.Logits(ctx, b, f, func([]float32) error { return f.fails() })
+				return tr.Logits(ctx, b, f, func([]float32) error { return f.Fail() })
 			},
 			"Score": func(tr *transformer.Transformer, f *faulty) error {
 				_, err := tr.Score(ctx, [][]transformer.Text{{{IDs: ids, From: 3}, {IDs: ids[:4], From: 3}}}, f)
@@ -110,24 +88,24 @@ func TestEveryCallFails(t *testing.T) {
 		} {
 			try := func(good int) (*faulty, int64, error) {
 				be := dry.New()
-				f := &faulty{WeightSource: transformer.NewDry(be, checkpoint.Memory{}), good: good}
+				f := &faulty{FailingWeights: goldentest.FailingWeights{WeightSource: transformer.NewDry(be, checkpoint.Memory{}), Good: good}}
 				err := run(transformer.New(be, g.Config), f)
 				return f, be.Live(), err
 			}
 			_, tables, _ := try(-1) // of positions, which stay
 			for good := 0; ; good++ {
 				f, live, err := try(good)
-				if f.lent != 0 || live > tables {
-					t.Fatalf("%s, %s: call %d fails: %d weights and %d bytes are not given back", family, what, good, f.lent, live-tables)
+				if f.Lent != 0 || live > tables {
+					t.Fatalf("%s, %s: call %d fails: %d weights and %d bytes are not given back", family, what, good, f.Lent, live-tables)
 				}
-				if f.good >= 0 { // it was not reached
+				if f.Good >= 0 { // it was not reached
 					if err != nil || good < 10 {
 						t.Errorf("%s, %s: %v after %d calls", family, what, err, good)
 					}
 					break
 				}
-				if !errors.Is(err, errRefused) || f.good != -1 {
-					t.Fatalf("%s, %s: call %d fails, and %d more are made: %v", family, what, good, -1-f.good, err)
+				if !errors.Is(err, goldentest.ErrUnreadable) || f.Good != -1 {
+					t.Fatalf("%s, %s: call %d fails, and %d more are made: %v", family, what, good, -1-f.Good, err)
 				}
 			}
 		}
