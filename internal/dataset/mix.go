@@ -31,7 +31,7 @@ func ParseMix(s string) (m Mix, err error) {
 		source, weight := splitWeight(item)
 		switch {
 		case source == "":
-			return nil, fmt.Errorf("%q: a source without a name; want FILE[:WEIGHT],...", s)
+			return nil, fmt.Errorf("%q: a source without a name; want FILE[:WEIGHT], several separated by commas", s)
 		case !(weight >= leastWeight && weight <= mostWeight):
 			return nil, fmt.Errorf("%s: want a weight of %g to %g", item, leastWeight, mostWeight)
 		case slices.ContainsFunc(m, func(other Share) bool { return other.Source == source }):
