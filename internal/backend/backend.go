@@ -142,6 +142,13 @@ type Decoder interface {
 	// scale · (exp(logits - lse) - onehot(targets)), with the RowLSE of all blocks; rows
 	// without a target become 0.
 	CrossEntropyBackward(logits Buffer, rows Sums, targets []int32, N, from, V int, scale float32)
+
+	// Divergence takes the logits[N,V] of the vocabulary entries from..from+V, and another model's
+	// of the same, into what rows[N,DivergenceSums] know of each row; the first block has from = 0
+	// and begins anew. After the last, the Kullback-Leibler divergence of row n, of the other
+	// model's prediction from this one, KL(other || this) in nats, is its DivergenceMean less its
+	// DivergenceOfLSE plus its DivergenceLSE. Rows with targets[n] < 0 are left alone.
+	Divergence(rows Sums, logits, other Buffer, targets []int32, N, from, V int)
 }
 
 // AttentionShape are the sizes of one attention: q[B,T,H,D], k and v[B,S,K,D].

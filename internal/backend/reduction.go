@@ -16,6 +16,14 @@ const (
 	RowSums
 )
 
+// What a row of Divergence's sums [N,DivergenceSums] holds.
+const (
+	DivergenceLSE   = iota // log-sum-exp of the logits so far
+	DivergenceOfLSE        // of the other's
+	DivergenceMean         // mean of the other's logits less these, under the other's probabilities
+	DivergenceSums
+)
+
 // Reduction has the ops whose results are sums in float64. They add to their sums.
 type Reduction interface {
 	// NewSums allocates n sums, all zero.

@@ -177,3 +177,49 @@ func (p *pass) finalNormBackward(dh, rstd backend.Buffer) error {
 	}
 	return p.sink.Grad(norm, dw)
 }
+
+// divergences are KL(p || q), in nats a predicted token, of the predictions q of all passes over p's batch but the first, which is p's own.
+func (p *pass) divergences(ctx context.Context, of []*pass, weights WeightSource) ([]float64, error) {
+	h, rows := make([]backend.Buffer, len(of)), make([]backend.Sums, len(of))
+	defer func() { p.release(h...) }()
+	for i, q := range of {
+		q.weights = weights
+		normed, rstd, err := q.normed()
+		p.release(rstd)
+		if h[i] = normed; err != nil {
+			return nil, err
+		}
+		rows[i] = p.be.NewSums(p.b.Rows() * backend.DivergenceSums)
+		defer p.be.FreeSums(rows[i])
+	}
+	err := p.with(p.head(), func(w backend.Buffer) error {
+		return p.eachBlock(ctx, func(_, from, to int) {
+			own := p.logits(h[0], w, from, to)
+			for i := range h[1:] {
+				logits := p.logits(h[i+1], w, from, to)
+				p.be.Divergence(rows[i+1], logits, own, p.b.targets, p.b.Rows(), from, to-from)
+				p.release(logits)
+			}
+			p.release(own)
+		})
+	})
+	var kl []float64
+	for _, r := range rows[1:] {
+		kl = append(kl, p.divergence(r))
+	}
+	return kl, err
+}
+
+// divergence reads rows.
+func (p *pass) divergence(rows backend.Sums) float64 {
+	host := make([]float64, rows.Len())
+	p.be.ReadSums(host, rows)
+	var sum, tokens float64
+	for n, target := range p.b.targets {
+		if target >= 0 {
+			r := host[n*backend.DivergenceSums:]
+			sum, tokens = sum+r[backend.DivergenceMean]-r[backend.DivergenceOfLSE]+r[backend.DivergenceLSE], tokens+1
+		}
+	}
+	return sum / tokens
+}

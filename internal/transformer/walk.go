@@ -2,7 +2,9 @@ package transformer
 
 import (
 	"context"
+	"slices"
 
+	"moreau/internal/backend"
 	"moreau/internal/model"
 )
 
@@ -17,11 +19,19 @@ import (
 // Instead of Run, Attend and then MLP run the halves of a layer; a half run again, under other
 // weights, gives other values to what comes next, until the next half has run. Two residual
 // streams of all parts are kept. Taps see what they do in a pass over each part, forward.
+//
+// Branch makes further parts, of models that differ in one half of a layer; Divergences says how far they are
+// in the end from the one that they were branched from. Taps do not see them.
 type Walk struct {
-	t     *Transformer
-	layer int     // -1 before the first
-	parts []*pass // each with the stream that enters the layer; behind MLP, that which leaves it
+	t        *Transformer
+	layer    int     // -1 before the first
+	half     int     // of the layer that ran last: 0, what attention adds, or 1
+	parts    []*pass // each with the stream that enters the layer; behind MLP, that which leaves it
+	branches []branch
 }
+
+// branch is a part that came of another.
+type branch struct{ pass, from *pass }
 
 // Walk embeds the parts; the walk stands before the first layer.
 func (t *Transformer) Walk(ctx context.Context, parts []Batch, w WeightSource) (*Walk, error) {
@@ -39,7 +49,7 @@ func (t *Transformer) Walk(ctx context.Context, parts []Batch, w WeightSource) (
 // Next goes to the next layer, which what left the last one enters; false: there is none.
 func (wk *Walk) Next() bool {
 	wk.layer++
-	for _, p := range wk.parts {
+	for _, p := range wk.all() {
 		p.release(p.mid)
 		p.mid = nil
 	}
@@ -59,42 +69,118 @@ func (wk *Walk) Run(ctx context.Context, w WeightSource, tap Tap) error {
 
 // Attend runs the layer up to what attention adds to the residual stream.
 func (wk *Walk) Attend(ctx context.Context, w WeightSource, tap Tap) error {
-	return wk.half(ctx, w, tap, attentionRoles, wk.t.layerParamsOf(wk.layer, ^attentionRoles), func(p *pass, lw *layerWeights, a *layerActs) {
-		a.x, a.xmid = p.stream[0], nil
-		p.attentionForward(wk.layer, lw, a)
-		p.release(p.mid)
-		p.mid = a.xmid
-	})
+	wk.half = attentionHalf
+	return wk.run(ctx, w, tap, wk.t.layerParamsOf(wk.layer, ^attentionRoles))
 }
 
 // MLP runs the rest of the layer; then Attend cannot run again.
 func (wk *Walk) MLP(ctx context.Context, w WeightSource, tap Tap) error {
-	err := wk.half(ctx, w, tap, ^attentionRoles, wk.parts[0].after(wk.layer), func(p *pass, lw *layerWeights, a *layerActs) {
-		p.mlpForward(wk.layer, lw, a, p.stream[0])
-	})
+	wk.half = mlpHalf
+	err := wk.run(ctx, w, tap, wk.parts[0].after(wk.layer))
 	if err == nil {
 		wk.parts[0].layerDone()
 	}
 	return err
 }
 
-// half runs a half of the layer on every part, with the weights of these roles.
-func (wk *Walk) half(ctx context.Context, w WeightSource, tap Tap, roles model.Roles, next []model.Param, run func(p *pass, lw *layerWeights, a *layerActs)) error {
+// Stream is the residual stream [N, C] of a part, behind the half of the layer that ran last; a tap
+// may ask for that of the part it sees.
+func (wk *Walk) Stream(part int) backend.Buffer {
+	if wk.half == attentionHalf {
+		return wk.parts[part].mid
+	}
+	return wk.parts[part].stream[0]
+}
+
+// The halves of a layer.
+const (
+	attentionHalf = iota
+	mlpHalf
+)
+
+// run runs the walk's half of the layer on every part.
+func (wk *Walk) run(ctx context.Context, w WeightSource, tap Tap, next []model.Param) error {
 	announce(w, next)
-	return wk.each(ctx, w, tap, func(p *pass) error {
-		lw, err := p.loadParams(wk.t.layerParamsOf(wk.layer, roles), nil)
-		if err != nil {
-			return err
+	return wk.on(ctx, wk.all(), w, tap, func(p *pass) error { return p.half(wk.layer, wk.half) })
+}
+
+// half runs a half of layer l on the stream.
+func (p *pass) half(l, half int) error {
+	roles := attentionRoles
+	if half == mlpHalf {
+		roles = ^attentionRoles
+	}
+	lw, err := p.loadParams(p.layerParamsOf(l, roles), nil)
+	if err != nil {
+		return err
+	}
+	defer p.releaseLayer(lw)
+	a := &layerActs{xmid: p.mid}
+	defer func() {
+		a.xmid = nil // which the pass keeps
+		p.releaseActs(a)
+	}()
+	if half == mlpHalf {
+		p.mlpForward(l, lw, a, p.stream[0])
+	} else {
+		a.x, a.xmid = p.stream[0], nil
+		p.attentionForward(l, lw, a)
+		p.release(p.mid)
+		p.mid = a.xmid
+	}
+	return p.showLayer(l, a)
+}
+
+// Branch makes another part of one, by running the half that ran last under weights of its own; from there on it
+// goes with the others. That half cannot run again then.
+func (wk *Walk) Branch(ctx context.Context, part int, w WeightSource) error {
+	from := wk.parts[part]
+	p := wk.t.newPass(from.b, from.b.T, w, Watch{})
+	wk.branches = append(wk.branches, branch{p, from})
+	copied := func(b backend.Buffer) backend.Buffer {
+		c := p.new(b.Len())
+		p.be.Copy(c, b)
+		return c
+	}
+	p.stream, p.mid = []backend.Buffer{copied(from.stream[0])}, copied(from.mid)
+	return wk.on(ctx, []*pass{p}, w, nil, func(p *pass) error { return p.half(wk.layer, wk.half) })
+}
+
+// Divergences are, of each branch, the Kullback-Leibler divergence of what the part that it was branched from predicts
+// from what it predicts, KL(part || branch), in nats a predicted token. They are asked for behind the last layer.
+func (wk *Walk) Divergences(ctx context.Context, w WeightSource) ([]float64, error) {
+	all := make([]float64, len(wk.branches))
+	held := NewResident(w)
+	defer held.Free()
+	for _, from := range wk.parts {
+		of := []*pass{from}
+		var at []int
+		for i, b := range wk.branches {
+			if b.from == from {
+				of, at = append(of, b.pass), append(at, i)
+			}
 		}
-		defer p.releaseLayer(lw)
-		a := &layerActs{xmid: p.mid}
-		defer func() {
-			a.xmid = nil // which the pass keeps
-			p.releaseActs(a)
-		}()
-		run(p, lw, a)
-		return p.showLayer(wk.layer, a)
-	})
+		if at == nil {
+			continue
+		}
+		kl, err := from.divergences(ctx, of, withOffset(from.be, from.cfg, held))
+		if err := from.end(err); err != nil {
+			return nil, err
+		}
+		for i, v := range kl {
+			all[at[i]] = v
+		}
+	}
+	return all, nil
+}
+
+// all are the parts and the branches.
+func (wk *Walk) all() []*pass {
+	all := slices.Clone(wk.parts)
+	for _, b := range wk.branches {
+		all = append(all, b.pass)
+	}
+	return all
 }
 
 // Predict says of each position of each part what a pass does. It is called behind the last layer.
@@ -112,18 +198,26 @@ func (wk *Walk) Predict(ctx context.Context, w WeightSource, tap Tap) (all []Pre
 
 // Close frees what the walk keeps.
 func (wk *Walk) Close() {
-	for _, p := range wk.parts {
+	for _, p := range wk.all() {
 		p.free()
 	}
 }
 
 // each runs f on every part, under weights that are asked for once.
 func (wk *Walk) each(ctx context.Context, w WeightSource, tap Tap, f func(p *pass) error) error {
+	return wk.on(ctx, wk.parts, w, tap, f)
+}
+
+// on runs f on passes, those of branches without the tap.
+func (wk *Walk) on(ctx context.Context, passes []*pass, w WeightSource, tap Tap, f func(p *pass) error) error {
 	held := NewResident(w)
 	defer held.Free()
-	for _, p := range wk.parts {
+	for i, p := range passes {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if i == len(wk.parts) {
+			tap = nil
 		}
 		p.growTables(p.b.T)
 		p.weights, p.tap = withOffset(p.be, p.cfg, held), tap

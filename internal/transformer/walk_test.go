@@ -3,6 +3,7 @@ package transformer_test
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"testing"
 
@@ -272,4 +273,99 @@ func TestParts(t *testing.T) {
 	if want := [][2]int{{1, 10}, {3, 3}, {1, 1}}; !slices.Equal(got, want) || targets != b.Targets() || !slices.Equal(lengths, b.Lengths()) {
 		t.Errorf("parts %v with %d targets and lengths %v, want %v with %d and %v", got, targets, lengths, want, b.Targets(), b.Lengths())
 	}
+}
+
+// A branch is the model that differs in one half of one layer, in its predictions' distance from the others' too:
+// that of the logits of whole passes, in float64. What the others predict stays as it was.
+func TestBranches(t *testing.T) {
+	be, ctx := newBackend(t, 2), context.Background()
+	for _, family := range goldentest.Passes {
+		g := goldentest.Open(t, family)
+		parts := fiveRows(t, g).Parts(20)
+		plain := transformer.NewStreamed(be, g.Weights)
+		under := func(kind model.Kind) transformer.WeightSource {
+			return &scaledUnit{WeightSource: plain, be: be, dim: g.Config.Dim(1, kind), unit: 0, factor: 0.5}
+		}
+		walk, err := transformer.New(be, g.Config).Walk(ctx, parts, plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		branch := func(kind model.Kind) {
+			for i := range parts {
+				if err := walk.Branch(ctx, i, under(kind)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		seen := newWatchers(t, be, len(parts))
+		for walk.Next() {
+			if err := walk.Attend(ctx, plain, seen); err != nil {
+				t.Fatal(err)
+			}
+			if walk.Layer() == 1 {
+				branch(model.Heads)
+			}
+			if err := walk.MLP(ctx, plain, seen); err != nil {
+				t.Fatal(err)
+			}
+			if walk.Layer() == 1 {
+				branch(model.MLP)
+			}
+		}
+		got, err := walk.Divergences(ctx, plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := walk.Predict(ctx, plain, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		walk.Close()
+		for i, b := range parts {
+			if want, err := transformer.New(be, g.Config).NLL(ctx, b, plain); err != nil || !slices.Equal(p[i].NLL, want) {
+				t.Errorf("%s, part %d: predictions beside branches differ, %v", family, i, err)
+			}
+			dense := logits(t, be, g.Config, b, plain)
+			for k, kind := range []model.Kind{model.Heads, model.MLP} {
+				want := divergence(b, dense, logits(t, be, g.Config, b, under(kind)))
+				if v := got[k*len(parts)+i]; math.Abs(v-want) > 1e-5*(0.01+want) || want == 0 {
+					t.Errorf("%s, part %d, %v: KL %g, want %g", family, i, kind, v, want)
+				}
+			}
+		}
+	}
+}
+
+func logits(t *testing.T, be backend.Backend, cfg *model.Config, b transformer.Batch, w transformer.WeightSource) (all []float32) {
+	t.Helper()
+	if err := transformer.New(be, cfg).Logits(context.Background(), b, w, func(rows []float32) error {
+		all = append(all, rows...)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// divergence is KL(p || q) of a batch's predictions, in nats a predicted token.
+func divergence(b transformer.Batch, p, q []float32) (mean float64) {
+	V := len(p) / (b.B * b.T)
+	lse := func(x []float32) float64 {
+		var sum float64
+		for _, v := range x {
+			sum += math.Exp(float64(v))
+		}
+		return math.Log(sum)
+	}
+	row := 0
+	for s, n := range b.Lengths() {
+		for row = s * b.T; row < s*b.T+n-1; row++ {
+			x, y := p[row*V:(row+1)*V], q[row*V:(row+1)*V]
+			a, c := lse(x), lse(y)
+			for i, v := range x {
+				mean += math.Exp(float64(v)-a) * (float64(v) - a - float64(y[i]) + c) / float64(b.Targets())
+			}
+		}
+	}
+	return mean
 }

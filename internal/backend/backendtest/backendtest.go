@@ -55,7 +55,7 @@ func run(t *testing.T, be backend.Backend, held func(float64) float64) {
 		{"Embedding", embedding}, {"Linear", linear}, {"Bias", bias}, {"RMSNorm", rmsNorm}, {"RoPE", rope},
 		{"Attention", attention}, {"AttentionCache", attentionCache}, {"SwiGLU", swiGLU},
 		{"GeGLU", geGLU}, {"SoftCap", softCap},
-		{"CrossEntropy", crossEntropy}, {"CrossEntropyLarge", crossEntropyLarge}, {"NotFinite", notFinite},
+		{"CrossEntropy", crossEntropy}, {"CrossEntropyLarge", crossEntropyLarge}, {"Divergence", divergence}, {"NotFinite", notFinite},
 		{"Normal", normal}, {"NormalPrefix", normalPrefix}, {"Perturb", perturb}, {"Axpby", axpby}, {"AddSquares", addSquares}, {"AdamW", adamW}, {"Units", units},
 		{"UnitSaliences", unitSaliences},
 		{"ColumnMoments", columnMoments}, {"Sync", synced},

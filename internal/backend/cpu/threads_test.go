@@ -98,7 +98,9 @@ func everyOp(be *Backend) (results [][]float32) {
 	rows := be.NewSums(N * backend.RowSums)
 	be.CrossEntropyForward(rows, out, ids, N, 0, O)
 	be.CrossEntropyBackward(out, rows, ids, N, 0, O, 0.5)
-	all := []backend.Sums{rows}
+	differ := be.NewSums(N * backend.DivergenceSums)
+	be.Divergence(differ, out, draw(N*O), ids, N, 0, O)
+	all := []backend.Sums{rows, differ}
 	reduce := func(n int) backend.Sums {
 		all = append(all, be.NewSums(n))
 		return all[len(all)-1]

@@ -4,8 +4,6 @@
 package dry
 
 import (
-	"math/bits"
-
 	"moreau/internal/backend"
 	"moreau/internal/tensor"
 )
@@ -138,7 +136,6 @@ const (
 
 	fewStoredRows = 8
 	storedAtOnce  = 4 << 20 // values of a stored matrix that are decoded at once
-	packedAtOnce  = 1 << 20 // keys of attention, and values, that are packed at once
 )
 
 // pack grows the memory of packed blocks as a product of m rows, n columns and common
@@ -156,14 +153,10 @@ const panel = 32
 
 func padded(rows int) int { return (rows + panel - 1) / panel * panel }
 
-// AttentionForward works in packed keys and, with their positions side by side, values, of some heads.
+// AttentionForward works in packed keys and, with their positions side by side, values.
 func (b *Backend) AttentionForward(_, _, _, _, _ backend.Buffer, s backend.AttentionShape) {
-	heads := min(s.B*s.K, max(1, packedAtOnce/max(1, s.S*padded(s.D))))
-	keys, values := heads*padded(s.S)*s.D, heads*padded(s.D)*s.S
-	if s.T < s.S {
-		keys, values = 1<<bits.Len(uint(keys-1)), 1<<bits.Len(uint(values-1))
-	}
-	b.work(keys, values)
+	heads := s.B * s.K
+	b.work(heads*padded(s.S)*s.D, heads*padded(s.D)*s.S)
 }
 
 // AttentionBackward works in packed keys, both ways, and values, and in gradients of keys
@@ -210,14 +203,15 @@ func (b *Backend) SoftCapBackward(_, _ backend.Buffer, _ float32)               
 func (b *Backend) CrossEntropyForward(backend.Sums, backend.Buffer, []int32, int, int, int) {}
 func (b *Backend) CrossEntropyBackward(backend.Buffer, backend.Sums, []int32, int, int, int, float32) {
 }
-func (b *Backend) Normal(backend.Buffer, uint64, uint64)                                {}
-func (b *Backend) Perturb(_, _, _, _ backend.Buffer, _ float32, _ bool)                 {}
-func (b *Backend) Axpby(_ backend.Buffer, _ float32, _ backend.Buffer, _ float32)       {}
-func (b *Backend) AddSquares(_ backend.Buffer, _ float32, _ backend.Buffer)             {}
-func (b *Backend) UnitScale(backend.Buffer, []float32, backend.Units)                   {}
-func (b *Backend) AdamW(_, _, _, _ backend.Buffer, _ backend.AdamWStep)                 {}
-func (b *Backend) UnitSumSquares(backend.Sums, backend.Buffer, backend.Units)           {}
-func (b *Backend) UnitDots(backend.Sums, backend.Buffer, backend.Buffer, backend.Units) {}
+func (b *Backend) Divergence(backend.Sums, backend.Buffer, backend.Buffer, []int32, int, int, int) {}
+func (b *Backend) Normal(backend.Buffer, uint64, uint64)                                           {}
+func (b *Backend) Perturb(_, _, _, _ backend.Buffer, _ float32, _ bool)                            {}
+func (b *Backend) Axpby(_ backend.Buffer, _ float32, _ backend.Buffer, _ float32)                  {}
+func (b *Backend) AddSquares(_ backend.Buffer, _ float32, _ backend.Buffer)                        {}
+func (b *Backend) UnitScale(backend.Buffer, []float32, backend.Units)                              {}
+func (b *Backend) AdamW(_, _, _, _ backend.Buffer, _ backend.AdamWStep)                            {}
+func (b *Backend) UnitSumSquares(backend.Sums, backend.Buffer, backend.Units)                      {}
+func (b *Backend) UnitDots(backend.Sums, backend.Buffer, backend.Buffer, backend.Units)            {}
 func (b *Backend) UnitSaliences(backend.Sums, backend.Salience, backend.Buffer, backend.Buffer, backend.Buffer, backend.Units) {
 }
 func (b *Backend) ColumnMoments(_, _ backend.Sums, _ backend.Buffer, _ []int, _, _ int) {}

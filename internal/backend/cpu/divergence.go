@@ -1,0 +1,45 @@
+package cpu
+
+import (
+	"math"
+
+	"moreau/internal/backend"
+)
+
+// Divergence adds the vocabulary entries from..from+V to what is known of the N rows;
+// those without a target are left alone.
+func (b *Backend) Divergence(rows backend.Sums, logits, other backend.Buffer, targets []int32, N, from, V int) {
+	xs, ys := first(logits, N*V, "Divergence logits"), first(other, N*V, "Divergence of logits")
+	known := sums64(rows, N*backend.DivergenceSums, "Divergence rows")
+	b.each(N, func(w *worker, n int) {
+		if targets[n] < 0 {
+			return
+		}
+		x, y, r := xs[n*V:(n+1)*V], ys[n*V:(n+1)*V], known[n*backend.DivergenceSums:][:backend.DivergenceSums]
+		if from == 0 {
+			r[backend.DivergenceLSE], r[backend.DivergenceOfLSE], r[backend.DivergenceMean] = math.Inf(-1), math.Inf(-1), 0
+		}
+		r[backend.DivergenceLSE] = logAddExp(r[backend.DivergenceLSE], b.logSumExp(w, x, b.maximum(x)))
+		lse, mean := b.meanLess(w, x, y)
+		before := r[backend.DivergenceOfLSE]
+		both := logAddExp(before, lse)
+		r[backend.DivergenceMean] = r[backend.DivergenceMean]*math.Exp(before-both) + mean*math.Exp(lse-both)
+		r[backend.DivergenceOfLSE] = both
+	})
+}
+
+// meanLess is the log-sum-exp of y, and the mean of y - x under the softmax of y; it adds in
+// float64 from one chunk to the next.
+func (b *Backend) meanLess(w *worker, x, y []float32) (lse, mean float64) {
+	scratch, top := w.scratch(2*chunk), b.maximum(y)
+	var sum, dot float64
+	for lo := 0; lo < len(y); lo += chunk {
+		hi := min(len(y), lo+chunk)
+		weights, less := scratch[:hi-lo], scratch[chunk:][:hi-lo]
+		sum += float64(b.exp(weights, y[lo:hi], 1, top, 1))
+		copy(less, y[lo:hi])
+		b.axpby(less, -1, x[lo:hi], 1)
+		dot += float64(b.dot(weights, less))
+	}
+	return float64(top) + math.Log(sum), dot / sum
+}
