@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"moreau/internal/job"
+	"moreau/internal/verify"
 )
 
 // verifyOptions are the flags of verify.
@@ -30,8 +32,9 @@ and units by their weights, so any pruned copy can be checked, whoever wrote it.
 exit code is 0 if they agree within the bound of that type, else 1.
 
 The tokens are random; --rows and --seq-len draw more. Rows of the embedding, of which
-they read few, are compared one by one. A model whose o_proj and down_proj were refitted
-(prune --compensate refit) needs its plan: --plan.`
+they read few, are compared one by one. Where o_proj and down_proj are not the dense model's,
+as after a refit, they are taken from PRUNED as they are, and how far they differ is said;
+--plan compares these too, by doing the refit again.`
 
 func newVerifyCommand(g *globals) *cobra.Command {
 	o := &verifyOptions{}
@@ -69,12 +72,8 @@ func (o *verifyOptions) run(ctx context.Context, g *globals, dense, pruned strin
 	if err := printVerified(g, v, stdout); err != nil || v.Pass {
 		return err
 	}
-	hint := ""
-	if v.Refitted == 0 {
-		hint = "; of one that was refitted, give the plan: --plan"
-	}
-	return fmt.Errorf("%s: its logits are %.2g of their size off, the rows of its embedding up to %.2g; a model in %s may be %.2g off%s",
-		pruned, v.Relative(), v.Embedding, v.DType, v.Bound, hint)
+	return fmt.Errorf("%s: its logits are %.2g of their size off, the rows of its embedding up to %.2g; a model in %s may be %.2g off",
+		pruned, v.Relative(), v.Embedding, v.DType, v.Bound)
 }
 
 func printVerified(g *globals, v job.VerifyReport, stdout io.Writer) error {
@@ -92,6 +91,9 @@ func printVerified(g *globals, v job.VerifyReport, stdout io.Writer) error {
 	if v.HeadsCut {
 		rows = append(rows, "heads\tcut from the dense model, not masked: one norm runs over all of them")
 	}
+	if len(v.Changed) > 0 {
+		rows = append(rows, "changed\t"+changedNote(v.Changed))
+	}
 	if v.Refitted > 0 {
 		rows = append(rows, fmt.Sprintf("refitted\t%d projections of the dense model, as the plan says", v.Refitted))
 	}
@@ -103,6 +105,17 @@ func printVerified(g *globals, v job.VerifyReport, stdout io.Writer) error {
 		fmt.Sprintf("units found\tthe least alike %.3g apart", v.Unit),
 		"verdict\t"+verdict)...)
 	return nil
+}
+
+// changedNote says which projections were not compared, and what would.
+func changedNote(changed []verify.Changed) string {
+	apart := make([]float64, len(changed))
+	for i, c := range changed {
+		apart[i] = c.Apart
+	}
+	slices.Sort(apart)
+	return fmt.Sprintf("%d projections (o, down) are not the dense model's, as after a refit: %.2g to %.2g of their size, median %.2g; all else is compared, --plan FILE compares these too",
+		len(apart), apart[0], apart[len(apart)-1], apart[len(apart)/2])
 }
 
 // spans lists layers, ascending, as spans of neighbours: "0..3, 7".

@@ -26,7 +26,7 @@ func TestVerify(t *testing.T) {
 
 // Heads under a norm over all of them: the plan says so, and verify does not call the right file wrong.
 func TestWideNorms(t *testing.T) {
-	for args, says := range map[string]bool{"": true, "--mlp-only": false} {
+	for args, says := range map[string]bool{"": true, "--units=channels": false} {
 		out := filepath.Join(t.TempDir(), "folder")
 		prune := append([]string{"prune", golden("olmo2"), "--layer-ratio", "50%", "--method", "l2", "--no-eval", "-o", out}, strings.Fields(args)...)
 		if got := must(t, prune...).stdout; strings.Contains(got, "norm over all of them") != says {
@@ -65,7 +65,7 @@ func TestVerifyFails(t *testing.T) {
 	tampered := filepath.Join(dir, "folder")
 	must(t, "convert", small, "-o", tampered)
 	weights(func(m checkpoint.Memory) {
-		const name = "model.layers.2.mlp.down_proj.weight"
+		const name = "model.layers.2.mlp.up_proj.weight"
 		values := m[name].Float32()
 		for i := range values {
 			values[i] *= 1.05

@@ -51,6 +51,9 @@ type VerifyReport struct {
 	HeadsCut  bool    `json:"heads_cut,omitempty"` // heads are cut from the dense model, not masked: one norm runs over all of them
 	Of        int     `json:"-"`                   // layers of the dense model
 	Refitted  int     `json:"refitted,omitempty"`  // projections of the dense model that were refitted as the plan says
+
+	// Changed are the projections that were taken from the pruned model as they are, for want of a plan.
+	Changed []verify.Changed `json:"changed,omitempty"`
 }
 
 // NewVerify opens the models.
@@ -132,6 +135,11 @@ func (j *Verify) Execute(ctx context.Context, p VerifyPlan, progress Progress) (
 		return r, Input(fmt.Errorf("%s, %s: %w", j.dense.Path, j.pruned.Path, err))
 	}
 	r.Unit, r.HeadsCut = match.Worst, match.HeadsAreCut(dense.Config)
+	if j.plan == nil {
+		if dense, r.Changed, err = verify.FindChanged(dense, pruned, match); err != nil {
+			return r, Input(fmt.Errorf("%s, %s: %w", j.dense.Path, j.pruned.Path, err))
+		}
+	}
 	if r.Difference, err = verify.Compare(ctx, j.be, dense, pruned, match, batch); err != nil {
 		return r, err
 	}
