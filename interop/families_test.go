@@ -78,15 +78,15 @@ func init() {
 		// Classes and architectures of a Phi-3 count the factors by heads that make up the hidden size.
 		threeWays(phi4mini, "0..1", "phi3", "", "", "Phi3", 0)[:1],
 		[]modelCase{
-			{name: "phi4mini, uniform, channels", args: prune(phi4mini, "--layer-ratio", "50%", "--layers", "0..1", "--mlp-only"), arch: "phi3", class: "Phi3ForCausalLM"},
+			{name: "phi4mini, uniform, channels", args: prune(phi4mini, "--layer-ratio", "50%", "--layers", "0..1", "--units=channels"), arch: "phi3", class: "Phi3ForCausalLM"},
 			{name: "phi4mini, uniform", args: prune(phi4mini, "--layer-ratio", "50%", "--layers", "0..1"), class: "PrunedPhi3ForCausalLM", remote: true},
 			{name: "phi4mini, layers differ", args: prune(phi4mini, "--layer-ratio", "50%", "--layers", "0..0"), class: "PrunedPhi3ForCausalLM", remote: true},
 		},
 		threeWays(qwen2Window, "0..1", "qwen2", "llama", "deci", "Qwen2", 7),
 		threeWays(olmo2, "0..1", "olmo2", "", "", "Olmo2", 0),
 		[]modelCase{
-			{name: "olmo2, uniform, channels", args: prune(olmo2, "--layer-ratio", "50%", "--layers", "0..1", "--mlp-only"), arch: "olmo2", class: "Olmo2ForCausalLM"},
-			{name: "olmo3, uniform, channels", args: prune(olmo3, "--layer-ratio", "50%", "--layers", "0..3", "--mlp-only"), arch: "olmo2", class: "Olmo3ForCausalLM"},
+			{name: "olmo2, uniform, channels", args: prune(olmo2, "--layer-ratio", "50%", "--layers", "0..1", "--units=channels"), arch: "olmo2", class: "Olmo2ForCausalLM"},
+			{name: "olmo3, uniform, channels", args: prune(olmo3, "--layer-ratio", "50%", "--layers", "0..3", "--units=channels"), arch: "olmo2", class: "Olmo3ForCausalLM"},
 		},
 		threeWays(olmo3, "0..3", "olmo2", "", "", "Olmo3", 0),
 		threeWays(olmo3Layers, "0..1", "olmo2", "", "", "Olmo3", 0),

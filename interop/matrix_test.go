@@ -40,7 +40,7 @@ var bases = []base{
 var kinds = []struct {
 	name string
 	args []string
-}{{"heads", []string{"--heads-only"}}, {"channels", []string{"--mlp-only"}}, {"both", nil}}
+}{{"heads", []string{"--units=kv-groups"}}, {"channels", []string{"--units=channels"}}, {"both", nil}}
 
 // matrixTypes are the types beside F32; folders take the first two.
 var matrixTypes = []tensor.DType{tensor.F16, tensor.BF16, tensor.Q8_0, tensor.Q6_K, tensor.Q4_K, tensor.Q4_1, tensor.Q4_0}

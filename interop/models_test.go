@@ -81,7 +81,7 @@ var cases = []modelCase{
 	{name: "dropped-layers-and-cut", args: prune(stories, "--drop-layers", "2", "--layer-ratio", "40%", "--layers", "1..3"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true},
 	{name: "dropped-layers-gemma2", args: prune(gemma2, "--drop-layers", "0"), class: "Gemma2ForCausalLM"},
 	{name: "SmolLM2", args: prune(smol, "--ratio", "20%"), arch: "deci", class: "PrunedLlamaForCausalLM", remote: true, large: true},
-	{name: "SmolLM2-query-heads", args: byQueryHead(smol, "--layer-ratio", "34%", "--heads-only", "--uniform"), arch: "llama", class: "LlamaForCausalLM", large: true},
+	{name: "SmolLM2-query-heads", args: byQueryHead(smol, "--layer-ratio", "34%", "--units", "query-heads", "--uniform"), arch: "llama", class: "LlamaForCausalLM", large: true},
 }
 
 const (
@@ -99,11 +99,11 @@ const (
 )
 
 func prune(model string, args ...string) []string {
-	return append([]string{"prune", model, "--method", "l2", "--no-eval"}, args...)
+	return append([]string{"prune", model, "--method", "l2", "--compensate", "none", "--no-eval"}, args...)
 }
 
 func byQueryHead(model string, args ...string) []string {
-	return append(prune(model, args...), "--attention-unit", "query-head")
+	return prune(model, append([]string{"--units", "query-heads,channels"}, args...)...)
 }
 
 // f32Diff is the largest difference of two logits that passes. Both programs

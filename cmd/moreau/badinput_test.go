@@ -69,7 +69,7 @@ func TestBadIDs(t *testing.T) {
 		only(t, dir, "ids.json")
 	}
 	few := write(t, filepath.Join(t.TempDir(), "ids.json"), "[[1, 2], [3, 4]]")
-	refused(t, exitInput, []string{few, "2 rows, --fresh-rows needs 20; lower --rows or --steps"}, "score", golden("llama_mha"), "--ids", few, "--fresh-rows", "--rows", "2", "-o", few+"x")
+	refused(t, exitInput, []string{few, "2 rows, --fresh-rows needs 20; lower --rows or --steps"}, "score", golden("llama_mha"), "--method", "moreau", "--ids", few, "--fresh-rows", "--rows", "2", "-o", few+"x")
 	refused(t, exitInput, []string{few, "2 rows; give the one"}, "generate", golden("llama_mha"), "--ids", few)
 	must(t, "eval", golden("llama_mha"), "--ids", write(t, few, "[[1, 2, 3], [4, 5], [6]]")) // ragged rows are fine
 }
@@ -89,10 +89,11 @@ func TestBadTokenizer(t *testing.T) {
 		dir := folder(t, tt.edits...)
 		out := filepath.Join(t.TempDir(), "out.gguf")
 		ids := write(t, filepath.Join(t.TempDir(), "ids.json"), "[[1, 2, 3]]")
+		text := "builtin:shakespeare"
 		words := append(strings.Split(tt.words, "|"), dir)
 		refused(t, exitInput, append(words, "--ids FILE"), "eval", dir)
-		refused(t, exitInput, append(words, "--ids FILE"), "score", dir, "-o", out)
-		refused(t, exitInput, append(words, "--ids FILE"), "prune", dir, "--ratio", "20%", "-o", out)
+		refused(t, exitInput, append(words, "--ids FILE"), "score", dir, "--calib", text, "-o", out)
+		refused(t, exitInput, append(words, "--ids FILE"), "prune", dir, "--ratio", "20%", "--calib", text, "-o", out)
 		refused(t, exitInput, append(words, "--no-eval"), "prune", dir, "--ratio", "20%", "--ids", ids, "-o", out)
 		refused(t, exitInput, words, "generate", dir)
 		must(t, "inspect", dir)
@@ -140,7 +141,7 @@ func TestBadScores(t *testing.T) {
 		{strings.Replace(good, `"version":1`, `"version":2`, 1), `version 2, want`},
 		{strings.Replace(good, `"heads":[`, `"heads":[1,`, 1), "scores of another model|layers.0.heads"},
 		{strings.Replace(good, `"heads":[`, `"heads":["x",`, 1), "string in layers.heads, want a number"},
-		{read(t, score(t, "--method", "l1", "--layers", "1..2")), "no scores for layers.3.heads, layers.3.mlp; score all layers that are to be cut, or narrow --layers"},
+		{read(t, score(t, "--method", "l1", "--layers", "1..2")), "no scores for layers.3.mlp; score all layers that are to be cut, or narrow --layers"},
 	} {
 		dir := t.TempDir()
 		file := write(t, filepath.Join(dir, "scores.json"), tt.text)

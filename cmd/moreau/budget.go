@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"moreau/internal/job"
-	"moreau/internal/prune"
 )
 
 // budgetFlags say how much to cut and where.
@@ -16,7 +15,6 @@ type budgetFlags struct {
 	layerRatio string
 	params     string
 	size       string
-	selection  string
 }
 
 func (o *budgetFlags) AddFlags(cmd *cobra.Command) {
@@ -28,19 +26,16 @@ func (o *budgetFlags) AddFlags(cmd *cobra.Command) {
 	f.IntVar(&o.cut.Align, "align", job.AutoAlign, "channels that stay in a layer are a multiple of this; -1: 32, in layers of 512 or more; 1: any number")
 	f.BoolVar(&o.cut.Uniform, "uniform", false, "cut all layers alike, the first and last too: one size, which every format and stock class can hold; the default where the output needs it")
 	f.StringVar(&o.cut.Layers, "layers", "", "layers to cut, A..B (default: all but the first and last few)")
-	f.BoolVar(&o.cut.HeadsOnly, "heads-only", false, "cut attention heads only")
-	f.BoolVar(&o.cut.MLPOnly, "mlp-only", false, "cut MLP channels only")
-	f.StringVar(&o.selection, "selection", string(prune.Local), "local: each layer loses the same, but for a unit; global: units of all layers compete")
+	f.StringVar(&o.cut.Units, "units", "", "what goes: channels of MLPs; kv-groups, KV heads with their query heads; or query-heads, the weakest of every KV group, as many of each; or some, with commas between them (default: channels, and kv-groups too where more than three quarters of the channels would go, or with --layer-ratio)")
+	f.StringVar(&o.cut.Allocate, "allocate", "", "how much each layer loses. uniform: the same, but for a unit; measured: the less the more its cut, refitted, changes what the model predicts; global: units of all layers compete by their scores (default: measured where there is a refit, else uniform)")
 	onlyOne(cmd, "ratio", "layer-ratio", "params", "size")
 	onlyOne(cmd, "uniform", "layers")
-	onlyOne(cmd, "uniform", "selection")
-	onlyOne(cmd, "heads-only", "mlp-only")
+	onlyOne(cmd, "uniform", "allocate")
 }
 
 // options reads what the flags say.
 func (o *budgetFlags) options() (job.BudgetOptions, error) {
 	b := o.cut
-	b.Selection = prune.Selection(o.selection)
 	var err [4]error
 	b.Ratio, err[0] = parseShare(o.ratio)
 	b.LayerRatio, err[1] = parseShare(o.layerRatio)

@@ -50,7 +50,7 @@ func TestSizeJustBelow(t *testing.T) {
 	dense := filepath.Join(t.TempDir(), "dense.gguf")
 	must(t, "convert", stories, "-o", dense)
 	whole := len(read(t, dense))
-	prune := []string{"prune", stories, "--heads-only", "--method", "l1", "--no-eval", "-o", out, "--size"}
+	prune := []string{"prune", stories, "--units=kv-groups", "--method", "l1", "--no-eval", "-o", out, "--size"}
 	refused(t, exitUsage, []string{"fits as it is", fmt.Sprint(whole)}, append(prune, fmt.Sprint(whole))...)
 	must(t, append(prune, fmt.Sprint(whole-1))...)
 	if got := len(read(t, out)); got >= whole {
@@ -106,7 +106,7 @@ func TestUniformByFormat(t *testing.T) {
 	plan := func(args ...string) string {
 		return must(t, append([]string{"prune", dir, "--ratio", "20%", "--method", "l2", "--no-eval", "--dry-run"}, args...)...).stdout
 	}
-	mentions(t, plan("-o", filepath.Join(dir, "x.gguf")), "layers 0..11, local selection, all alike (a GGUF file has one size for all layers of a qwen3)", "architecture qwen3")
+	mentions(t, plan("-o", filepath.Join(dir, "x.gguf")), "layers 0..11, all alike (a GGUF file has one size for all layers of a qwen3)", "architecture qwen3")
 	mentions(t, plan("-o", filepath.Join(dir, "x")), "layers 2..10", "PrunedQwen3ForCausalLM")
 	refused(t, exitOutput, []string{"--uniform"}, "prune", dir, "--ratio", "20%", "--layers", "1..5", "--method", "l2", "--no-eval", "--dry-run", "-o", filepath.Join(dir, "x.gguf"))
 }

@@ -47,11 +47,11 @@ func TestCard(t *testing.T) {
 	must(t, "convert", stories, "-o", model)
 	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(read(t, filepath.Join(model, "model.safetensors")))))
 
-	differ := card(t, model, "--layer-ratio", "50%", "--layers", "1..3", "--threads", "1", "--mlp-only")
+	differ := card(t, model, "--layer-ratio", "50%", "--layers", "1..3", "--threads", "1", "--units=channels")
 	mentions(t, differ, "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags:\n", "- custom_code\n", "---\n\n# small model, pruned\n",
 		"Pruned from `small model` (SHA-256 of `model.safetensors`: `"+sum+"`) by moreau "+version, "| parameters | 260,032 |", "| KV cache a token |",
 		"| 0 | 8 | 4 | 172 |\n| 1..3 | 8 | 4 | 172 -> 86 |\n| 4 | 8 | 4 | 172 |\n", "scores: l1, no calibration",
-		"```\nmoreau prune '"+model+"' --layer-ratio 50% --layers 1..3 --method l1 --mlp-only --no-eval -o OUT\n```", "trust_remote_code=True")
+		"```\nmoreau prune '"+model+"' --layer-ratio 50% --layers 1..3 --method l1 --no-eval -o OUT --units channels\n```", "trust_remote_code=True")
 
 	alike := card(t, model, "--layer-ratio", "50%", "--uniform")
 	mentions(t, alike, "| 0..4 | 8 -> 4 | 4 -> 2 | 172 -> 86 |", "from_pretrained(path)\n```")

@@ -96,7 +96,7 @@ func TestPruneQuantized(t *testing.T) {
 	dir := t.TempDir()
 	dense, pruned := filepath.Join(dir, "dense.gguf"), filepath.Join(dir, "pruned.gguf")
 	must(t, "convert", stories, "-o", dense, "--dtype", "q4_1")
-	r := must(t, "prune", dense, "--ratio", "10%", "--heads-only", "--method", "l2", "--no-eval", "--dtype", "q4_1", "-o", pruned)
+	r := must(t, "prune", dense, "--ratio", "10%", "--units=kv-groups", "--method", "l2", "--no-eval", "--dtype", "q4_1", "-o", pruned)
 	if !strings.Contains(r.stdout, "Q4_1") {
 		t.Errorf("the plan does not say Q4_1:\n%s", r.stdout)
 	}

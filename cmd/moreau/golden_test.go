@@ -41,7 +41,7 @@ var goldenPlans = []goldenText{
 	{"plan/output.txt", plan(stories, "--layer-ratio", "50%", "--layers", "1..3", "-o", "OUT.gguf")},
 	{"plan/folder.txt", plan(stories, "--params", "200k", "--method", "taylor", "--dtype", "f16", "-o", "OUT")},
 	{"plan/weights-alone.txt", plan(stories, "--ratio", "20%", "--method", "l1", "--no-eval", "-o", "OUT.gguf")},
-	{"plan/global.txt", plan(stories, "--ratio", "20%", "--selection", "global", "-o", "OUT")},
+	{"plan/global.txt", plan(stories, "--ratio", "20%", "--allocate", "global", "-o", "OUT")},
 	{"plan/scratch.txt", plan(stories, "--ratio", "20%", "--scratch", ".", "--state", "bf16", "--method", "moreau-gs", "-o", "OUT.gguf")},
 	{"plan/query-heads.txt", plan(stories, "--layer-ratio", "50%", byQueryHead, "--method", "mask", "-o", "OUT.gguf")},
 	{"plan/size.txt", plan(stories, "--size", "800KiB", "--method", "random", "-o", "OUT.gguf")},

@@ -84,7 +84,7 @@ func TestPruneByImatrix(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	must(t, "imatrix", stories, "--rows", "16", "-o", at("i.gguf"))
-	prune := []string{"prune", stories, "--ratio", "20%", "--method", "l1", "--align", "32", "--drop-layers", "2", "--no-eval"}
+	prune := []string{"prune", stories, "--ratio", "20%", "--method", "l1", "--align", "32", "--drop-layers", "2", "--no-eval", "--compensate", "none"}
 	must(t, append(prune, "-o", at("exact.gguf"), "--save-plan", at("plan.json"))...)
 	must(t, append(prune, "--dtype", "q4_0", "--imatrix", at("i.gguf"), "-o", at("chosen.gguf"))...)
 	must(t, "prune", stories, "--plan", at("plan.json"), "--no-eval", "--dtype", "q4_0", "--imatrix", at("i.gguf"), "-o", at("again.gguf"))

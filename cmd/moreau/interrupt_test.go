@@ -26,7 +26,7 @@ func TestInterruptAnywhere(t *testing.T) {
 	ids := idsFile(t, "llama_mha")
 	for _, args := range []string{
 		"score --method taylor --ids " + ids,
-		"prune --method moreau --steps 2 --ratio 20% --no-eval --ids " + ids,
+		"prune --method moreau --steps 2 --compensate none --ratio 20% --no-eval --ids " + ids,
 		"convert",
 		"logits --ids " + ids,
 	} {

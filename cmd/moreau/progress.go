@@ -27,6 +27,7 @@ var phases = map[job.Phase]struct {
 	job.Drawing:            {"drawing the model's own text%s", noted("")},
 	job.Weighing:           {"weighing columns%s", noted("")},
 	job.Refitting:          {"refitting%s", noted("")},
+	job.Allocating:         {"measuring what the cut of each layer costs%s", noted("")},
 	job.MethodPerplexity:   {"perplexity (%s)", noted("perplexity %.4f")},
 	job.Answering:          {"answering %s", noted("%.4f right")},
 	job.Hashing:            {"hashing %s", noted("")},

@@ -44,9 +44,10 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.savePlan, "save-plan", "", "write what was dropped and cut (docs/formats/plan.md)")
 	o.compensate = job.DefaultCompensate()
 	c := &o.compensate
-	f.StringVar(&c.Method, "compensate", c.Method, "none; refit: fit what is left of o_proj and down_proj to what they gave, in closed form, layer after layer")
+	f.StringVar(&c.Method, "compensate", c.Method, "refit: fit what is left of o_proj and down_proj to what they gave, in closed form, layer after layer; none; auto: refit, unless there is no text or but one row for it")
 	f.IntVar(&c.Rows, "refit-rows", c.Rows, "calibration rows of a refit; 0: 32 tokens for each input of the widest projection, 1024 rows at most")
 	f.Float64Var(&c.Damping, "damping", c.Damping, "ridge of a refit towards the weights as they are, in mean squares of the inputs")
+	f.Float64Var(&c.Dense, "refit-dense", c.Dense, "how far a refit leads outputs back to the residual stream of the dense model, 0 to 1")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop")
 	f.BoolVar(&o.noEval, "no-eval", false, "do not measure perplexity before and after")
 	onlyOne(cmd, "scores", "save-scores") // what was read is not written again
@@ -55,7 +56,7 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 		onlyOne(cmd, "plan", scoring)
 	}
 	for _, decided := range []string{"scores", "save-scores", "drop-layers", "ratio", "layer-ratio", "params", "size", "align", "uniform", "layers",
-		"heads-only", "mlp-only", "selection", "attention-unit", "calib", "ids", "seq-len", "compensate", "refit-rows", "damping"} {
+		"units", "allocate", "calib", "ids", "seq-len", "compensate", "refit-rows", "damping", "refit-dense"} {
 		onlyOne(cmd, "plan", decided)
 	}
 }

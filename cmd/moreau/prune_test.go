@@ -17,7 +17,7 @@ func TestPruneFromScoresIsPrune(t *testing.T) {
 	scores := score(t)
 	for _, ratio := range []string{"10%", "0.25"} {
 		direct, cached := filepath.Join(dir, "direct"+ratio), filepath.Join(dir, "cached"+ratio)
-		budget := []string{"prune", stories, "--no-eval", "--ratio", ratio}
+		budget := []string{"prune", stories, "--no-eval", "--compensate", "none", "--ratio", ratio}
 		must(t, append(append(budget, "-o", direct+".gguf", "--save-plan", direct+".json"), quick...)...)
 		must(t, append(budget, "-o", cached+".gguf", "--save-plan", cached+".json", "--scores", scores)...)
 		if read(t, direct+".gguf") != read(t, cached+".gguf") || stagesOf(t, direct+".json") != stagesOf(t, cached+".json") {
@@ -131,13 +131,13 @@ func TestBudgets(t *testing.T) {
 		args string
 		want func(l int, before, after [3]int) bool
 	}{
-		{"--ratio 5% --heads-only", func(l int, b, a [3]int) bool { return a[2] == b[2] }},
-		{"--ratio 10% --mlp-only", func(l int, b, a [3]int) bool { return a[0] == b[0] && a[1] == b[1] }},
+		{"--ratio 5% --units=kv-groups", func(l int, b, a [3]int) bool { return a[2] == b[2] }},
+		{"--ratio 10% --units=channels", func(l int, b, a [3]int) bool { return a[0] == b[0] && a[1] == b[1] }},
 		{"--ratio 10% --layers 2..3", func(l int, b, a [3]int) bool { return (a == b) == (l < 2 || l > 3) }},
 		{"--ratio 3% --layers 2", func(l int, b, a [3]int) bool { return (a == b) == (l != 2) }},
 		{"--layer-ratio 50%", func(l int, b, a [3]int) bool { return l == 0 || l == 4 || a == [3]int{4, 2, 86} }},
 		{"--layer-ratio .5 --layers 0..4", func(l int, b, a [3]int) bool { return a == [3]int{4, 2, 86} }},
-		{"--ratio 20% --selection global", func(l int, b, a [3]int) bool { return (l != 0 && l != 4) || a == b }},
+		{"--ratio 20% --allocate global", func(l int, b, a [3]int) bool { return (l != 0 && l != 4) || a == b }},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "out.gguf")
@@ -158,7 +158,7 @@ func TestBudgets(t *testing.T) {
 func TestGlobalSelectionFollowsTheScores(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out.gguf")
 	plan := filepath.Join(t.TempDir(), "plan.json")
-	must(t, "prune", stories, "--no-eval", "--method", "l2", "--ratio", "20%", "--selection", "global", "-o", out, "--save-plan", plan)
+	must(t, "prune", stories, "--no-eval", "--method", "l2", "--compensate", "none", "--ratio", "20%", "--allocate", "global", "-o", out, "--save-plan", plan)
 	p := parsed[struct {
 		Stages []struct {
 			Cut struct {

@@ -23,13 +23,16 @@ func printPlan(p job.PrunePlan, stdout io.Writer) {
 		rows = append(rows, fmt.Sprintf("dropped\t%d of %d layers: %s", len(gone), len(before.Layers), spans(gone)))
 	}
 	if p.Cut.Removed() > 0 {
-		rows = append(rows, "cut\t"+cutNote(p)+uniformNote(p), "scores\t"+p.ScoresInWords())
+		rows = append(rows, "cut\t"+cutNote(p), "scores\t"+p.ScoresInWords())
 	}
 	if s := p.Self; s != nil {
 		rows = append(rows, fmt.Sprintf("self\t%d x %d tokens that the model writes, %s", s.Rows, s.SeqLen, secondsRange(s.Seconds)))
 	}
-	if p.Refit != nil {
+	switch {
+	case p.Refit != nil:
 		rows = append(rows, "refit\t"+refitNote(p.Refit))
+	case p.NoRefit != "":
+		rows = append(rows, "refit\tnone: "+p.NoRefit)
 	}
 	rows = append(rows, layerRows(p)...)
 	if !before.HeadsCutAreMasked() && cutsHeads(p.Cut) {
@@ -68,22 +71,28 @@ func cutNote(p job.PrunePlan) string {
 	if len(protected) > 0 {
 		note = " (protected: " + spans(protected) + ")"
 	}
-	return fmt.Sprintf("layers %s%s, %s selection", layers, note, p.Cut.Budget.Selection)
+	return fmt.Sprintf("layers %s%s, %s", layers, note, sharesNote(p))
 }
 
-func uniformNote(p job.PrunePlan) string {
+// sharesNote says how much each of them loses.
+func sharesNote(p job.PrunePlan) string {
 	switch {
-	case !p.Cut.Budget.Uniform:
-		return ""
 	case p.OneSize:
-		return ", all alike (a GGUF file has one size for all layers of a " + p.Before.Family.Name + ")"
+		return "all alike (a GGUF file has one size for all layers of a " + p.Before.Family.Name + ")"
+	case p.Cut.Budget.Uniform:
+		return "all alike"
+	case p.Cut.Budget.Selection == prune.Global:
+		return "units of all by their scores"
+	case p.Measured || p.Cut.Budget.Shares != nil:
+		return "each the less the more its cut alone, refitted, changes predictions"
 	}
-	return ", all alike"
+	return "alike"
 }
 
 // refitNote says on what the cut is repaired.
 func refitNote(r *job.RefitPlan) string {
-	return fmt.Sprintf("o_proj and down_proj, on %d x %d tokens of %s, %s; damping %g", r.Rows, r.SeqLen, r.Calibration, job.BOSInWords(r.BOS), r.Damping)
+	return fmt.Sprintf("o_proj and down_proj, on %d x %d tokens of %s, %s; damping %g, %g of the way to the dense model's stream",
+		r.Rows, r.SeqLen, r.Calibration, job.BOSInWords(r.BOS), r.Damping, r.Dense)
 }
 
 // perplexityNote says how perplexity is measured, "" where it is not.
@@ -108,8 +117,12 @@ func stateNote(s *job.StatePlan) string {
 
 // layerRows describes layers of equal sizes together.
 func layerRows(p job.PrunePlan) []string {
-	if p.Cut.Budget.Selection == prune.Global && !p.Decided {
+	switch {
+	case p.Decided:
+	case p.Cut.Budget.Selection == prune.Global:
 		return []string{"layers\tsizes follow from the scores"}
+	case p.Measured:
+		return []string{"layers\tsizes follow from what their cuts cost"}
 	}
 	var rows []string
 	eachSpan(cutSizes(p), func(layers string, l layerCut) {

@@ -31,6 +31,6 @@ func TestMemoryIsKeptOrRefused(t *testing.T) {
 	score(t, "--memory", "1GiB")
 	out := filepath.Join(t.TempDir(), "s.json")
 	for flags, word := range map[string]string{"--memory=1MiB": "even with its state on disk", "--memory=lots": "want a size such as 16GiB", "--scratch=missing": "no such folder"} {
-		refused(t, exitUsage, []string{word}, "score", stories, "-o", out, flags)
+		refused(t, exitUsage, []string{word}, "score", stories, "--method", "moreau", "-o", out, flags)
 	}
 }

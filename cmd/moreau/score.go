@@ -22,6 +22,8 @@ func (o *scoreOptions) AddFlags(cmd *cobra.Command) {
 	o.scoring.AddFlags(cmd)
 	bosFlag(cmd, &o.scoring.calib.BOS, autoRows)
 	f := cmd.Flags()
+	unit := &o.scoring.run.Unit
+	f.StringVar(unit, "attention-unit", *unit, "what attention is to lose: kv-group, a KV head with its query heads; or query-head, the weakest query heads of every KV group, as many of each")
 	f.StringVar(&o.layers, "layers", "", "layers to score, A..B (default: all)")
 	f.StringVarP(&o.out, "out", "o", "", "scores file to write")
 	f.BoolVar(&o.force, "force", false, "replace the output if it exists")

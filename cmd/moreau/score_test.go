@@ -11,7 +11,7 @@ import (
 )
 
 // quick are the settings of a short scoring run.
-var quick = []string{"--rows", "3", "--seq-len", "48", "--steps", "2"}
+var quick = []string{"--method", "moreau", "--rows", "3", "--seq-len", "48", "--steps", "2"}
 
 // score writes scores of the built-in model and returns the file.
 func score(t *testing.T, args ...string) string {

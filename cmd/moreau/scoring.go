@@ -26,7 +26,6 @@ func (o *scoringFlags) AddFlags(cmd *cobra.Command) {
 	f.BoolVar(&o.calib.Fresh, "fresh-rows", false, "take the next rows at each step instead of the same ones")
 	f.StringVar(&o.run.Method, "method", o.run.Method, "importance: "+strings.Join(importance.MethodNames(), ", "))
 	f.StringVar(&o.run.Salience, "salience", o.run.Salience, "form of the Taylor term: element1, vector, element2, mix")
-	f.StringVar(&o.run.Unit, "attention-unit", o.run.Unit, "what attention loses: kv-group, a KV head with its query heads; query-head, the weakest query heads of every KV group, as many of each")
 	f.IntVar(&e.Steps, "steps", e.Steps, "iterations of the envelope methods")
 	f.IntVar(&e.Avg, "avg", e.Avg, "last iterates that are averaged")
 	f.Float64Var(&e.Std, "std", e.Std, "noise, relative to each weight")
@@ -50,11 +49,19 @@ type calibFlags struct {
 func (o *calibFlags) AddFlags(cmd *cobra.Command, c job.CalibOptions) {
 	o.CalibOptions = c
 	f := cmd.Flags()
-	f.StringArrayVar(&o.texts, "calib", nil, "FILE[:WEIGHT],... calibration text: .txt, .jsonl, .json, .parquet, or builtin:shakespeare, builtin:stories, or self, what the model writes itself; of several files rows in proportion to the weights; repeatable (default: built in)")
+	f.StringArrayVar(&o.texts, "calib", nil, "FILE[:WEIGHT],... calibration text: .txt, .jsonl, .json, .parquet, or builtin:shakespeare, builtin:stories, or self, what the model writes itself; of several files rows in proportion to the weights; repeatable (default: self)")
 	f.StringVar(&o.IDs, "ids", "", "calibration rows as token ids instead of text: JSON [[1,2,...],...]")
-	f.IntVar(&o.Rows, "rows", c.Rows, "calibration rows a pass")
+	f.IntVar(&o.Rows, "rows", c.Rows, "calibration rows a pass"+rowsNote(c.Rows))
 	f.IntVar(&o.SeqLen, "seq-len", c.SeqLen, "tokens a calibration row")
 	onlyOne(cmd, "calib", "ids")
+}
+
+// rowsNote says what 0 means, where it is the default.
+func rowsNote(rows int) string {
+	if rows > 0 {
+		return ""
+	}
+	return "; 0: 10, of methods that read forward only 32 tokens for each input of the widest projection, 1024 rows at most"
 }
 
 // options reads what the flags say.

@@ -62,8 +62,8 @@ func (p savedPlan) keys(t *testing.T) (keys []string) {
 
 // A plan that was saved gives the same bytes again, the card's too, and itself.
 func TestPlanIsDoneAgain(t *testing.T) {
-	for _, what := range []string{"--ratio 20%", "--drop-layers 1,3", "--drop-layers 2 --ratio 30%", "--ratio 20% --selection global",
-		"--drop-layers 0 --layer-ratio 50% --attention-unit query-head"} {
+	for _, what := range []string{"--ratio 20%", "--drop-layers 1,3", "--drop-layers 2 --ratio 30%", "--ratio 20% --allocate global",
+		"--drop-layers 0 --layer-ratio 50% --units query-heads,channels"} {
 		for _, name := range []string{"out.gguf", "folder"} {
 			dir := t.TempDir()
 			first, second, plan, again := filepath.Join(dir, "a-"+name), filepath.Join(dir, "b-"+name), filepath.Join(dir, "plan.json"), filepath.Join(dir, "again.json")
@@ -88,7 +88,7 @@ func TestPlanIsDoneAgain(t *testing.T) {
 func TestOldPlanIsDone(t *testing.T) {
 	dir := t.TempDir()
 	first, second, plan := filepath.Join(dir, "a.gguf"), filepath.Join(dir, "b.gguf"), filepath.Join(dir, "plan.json")
-	must(t, "prune", stories, "--no-eval", "--ratio", "20%", "--method", "l1", "-o", first, "--save-plan", plan)
+	must(t, "prune", stories, "--no-eval", "--ratio", "20%", "--method", "l1", "--compensate", "none", "-o", first, "--save-plan", plan)
 	f := parsed[struct {
 		Before int64 `json:"params_before"`
 		After  int64 `json:"params_after"`
@@ -103,7 +103,7 @@ func TestOldPlanIsDone(t *testing.T) {
 	}
 	r := must(t, "prune", stories, "--no-eval", "--plan", write(t, plan, string(old)), "-o", second)
 	sameFiles(t, "version 1", first, second)
-	for _, want := range []string{"does not say of which weights", "layers 1..3 (protected: 0, 4), local selection\n", "scores       " + plan + "\n"} {
+	for _, want := range []string{"does not say of which weights", "layers 1..3 (protected: 0, 4), alike\n", "scores       " + plan + "\n"} {
 		if !strings.Contains(r.stderr+r.stdout, want) {
 			t.Errorf("%q is not in\n%s%s", want, r.stderr, r.stdout)
 		}
@@ -199,7 +199,7 @@ func TestDroppedLayersAreTold(t *testing.T) {
 				t.Errorf("%q is not in\n%s", w, text)
 			}
 		}
-		for _, w := range []string{"scores", "selection"} {
+		for _, w := range []string{"scores"} {
 			if strings.Contains(text, w) {
 				t.Errorf("%q is in\n%s", w, text)
 			}

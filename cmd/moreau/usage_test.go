@@ -47,12 +47,14 @@ func TestWrongFlagsAndArguments(t *testing.T) {
 		{prune + "--ratio abc", `ratio "abc"|20% or 0.2`},
 		{prune + "--layer-ratio 1", "less than 100%"},
 		{prune + "--ratio 90%", "0.9 cannot be reached|at most 0.485|lower --ratio or widen --layers"},
-		{prune + "--ratio 50% --heads-only", "cannot be reached|at most 0.1"},
-		{prune + "--layer-ratio 1% --heads-only", "too small to cut a single unit|raise"},
+		{prune + "--ratio 50% --units=kv-groups", "cannot be reached|at most 0.1"},
+		{prune + "--layer-ratio 1% --units=kv-groups", "too small to cut a single unit|raise"},
 		{prune + "--ratio 20% --layer-ratio .2", "only one of --layer-ratio, --ratio"},
-		{prune + "--ratio 20% --heads-only --mlp-only", "only one of"},
+		{prune + "--ratio 20% --units heads", "--units heads: want some of channels, kv-groups, query-heads"},
+		{prune + "--ratio 20% --units channels,channels", "each once"},
+		{prune + "--ratio 20% --units query-heads,kv-groups", "attention loses either"},
 		{prune + "--ratio 20% --scores a --save-scores b", "only one of"},
-		{prune + "--ratio 20% --selection best", `"best" is not known, known are local, global`},
+		{prune + "--ratio 20% --allocate best", "want uniform, measured or global"},
 		{prune + "--ratio 20% --layers 3..9", "A..B within 0..4"},
 		{prune + "--ratio 20% --layers 3..1", "A..B within 0..4"},
 		{prune + "--ratio 20% --layers x", "A..B within 0..4"},
@@ -63,11 +65,11 @@ func TestWrongFlagsAndArguments(t *testing.T) {
 		{prune + "--ratio 20% --salience best", "known are element1, element2, mix, vector"},
 		{prune + "--ratio 20% --salience mix", "method taylor only"},
 		{"eval --threads 100000000 " + stories, "--threads 100000000: want 0 to"},
-		{prune + "--ratio 20% --rows 0", "--rows 0"},
-		{prune + "--ratio 20% --rows 9223372036854775807", "want 1 to"},
+		{prune + "--ratio 20% --rows -1", "--rows -1"},
+		{prune + "--ratio 20% --rows 9223372036854775807", "want 0 to"},
 		{prune + "--ratio 20% --seq-len 9223372036854775807", "want 2 to"},
 		{prune + "--ratio 20% --seq 9223372036854775807", "want 2 to"},
-		{prune + "--ratio 20% --rows 0 --steps 0", "--steps 0: want 1 to|; --rows 0"},
+		{prune + "--ratio 20% --rows -1 --steps 0", "--steps 0: want 1 to|; --rows -1"},
 		{prune + "--ratio 20% --seq-len 1", "--seq-len 1"},
 		{prune + "--ratio 20% --steps 0", "--steps 0"},
 		{prune + "--ratio 20% --std nan", "--std"},
@@ -126,7 +128,6 @@ func TestEachPartOfARefusal(t *testing.T) {
 		prune + "--eta inf":                              "--std and --eta",
 		prune + "--rho inf":                              "--std and --eta",
 		prune + "--lr 0.2":                               "--lr 0.2 must be smaller than --rho 0.2",
-		prune + "--attention-unit head":                  "want kv-group or query-head",
 		prune + "--max-length 9":                         "--max-length goes with --protocol rolling",
 		prune + "--memory x":                             "want a size such as 16GiB",
 		prune + "--shard-size x":                         "want a size such as 16GiB",
@@ -145,21 +146,21 @@ func TestEachPartOfARefusal(t *testing.T) {
 
 // Flags of which one alone may be given: every two of each group.
 func TestFlagsThatExcludeEachOther(t *testing.T) {
-	value := map[string]string{"ratio": "20%", "layer-ratio": "20%", "params": "5M", "size": "1MB", "layers": "1..2", "selection": "global", "ppl": "a=b", "seq": "9", "protocol": "rolling", "align": "8", "rows": "4", "seq-len": "9", "steps": "3", "avg": "2", "std": "0.1", "lr": "0.1", "rho": "0.2", "eta": "0.1", "memory": "1GiB", "state": "bf16", "journal-every": "2s"}
+	value := map[string]string{"ratio": "20%", "layer-ratio": "20%", "params": "5M", "size": "1MB", "layers": "1..2", "allocate": "global", "ppl": "a=b", "seq": "9", "protocol": "rolling", "align": "8", "rows": "4", "seq-len": "9", "steps": "3", "avg": "2", "std": "0.1", "lr": "0.1", "rho": "0.2", "eta": "0.1", "memory": "1GiB", "state": "bf16", "journal-every": "2s"}
 	given := func(flag string) string {
 		switch v, ok := value[flag]; {
 		case ok:
 			return "--" + flag + "=" + v
-		case slices.Contains([]string{"uniform", "heads-only", "mlp-only", "chat", "fresh-rows", "absolute-noise"}, flag):
+		case slices.Contains([]string{"uniform", "chat", "fresh-rows", "absolute-noise"}, flag):
 			return "--" + flag
 		}
 		return "--" + flag + "=x"
 	}
 	for _, group := range []string{
-		"prune ratio layer-ratio params size", "prune uniform layers", "prune uniform selection", "prune heads-only mlp-only", "prune calib ids", "prune ppl eval-ids",
+		"prune ratio layer-ratio params size", "prune uniform layers", "prune uniform allocate", "prune calib ids", "prune ppl eval-ids",
 		"prune protocol seq", "prune protocol eval-ids", "prune scores save-scores", "prune plan ratio", "prune plan layer-ratio", "prune plan params", "prune plan size", "prune plan scores",
-		"prune plan save-scores", "prune plan drop-layers", "prune plan align", "prune plan uniform", "prune plan layers", "prune plan heads-only", "prune plan mlp-only", "prune plan selection",
-		"prune plan method", "prune plan attention-unit", "prune plan calib", "prune plan ids", "prune plan seq-len", "prune plan steps", "prune plan memory", "prune plan fresh-rows",
+		"prune plan save-scores", "prune plan drop-layers", "prune plan align", "prune plan uniform", "prune plan layers", "prune plan units", "prune plan allocate",
+		"prune plan method", "prune plan calib", "prune plan ids", "prune plan seq-len", "prune plan steps", "prune plan memory", "prune plan fresh-rows",
 		"prune scores method", "prune scores salience", "prune scores fresh-rows", "prune scores rows", "prune scores steps", "prune scores avg", "prune scores std", "prune scores absolute-noise",
 		"prune scores lr", "prune scores rho", "prune scores eta", "prune scores memory", "prune scores scratch", "prune scores state", "prune scores journal-every",
 		"eval ppl ids", "eval protocol seq", "eval protocol ids", "generate prompt ids", "generate chat ids", "score calib ids",

@@ -58,7 +58,7 @@ var ggufTargets = []*ggufTarget{
 // squareAttention asks for heads that make up the hidden size.
 func squareAttention(c *model.Config) string {
 	if n := c.Layers[0].Heads * c.HeadDim; n != c.HiddenSize {
-		return fmt.Sprintf("wants heads that make up the hidden size of %d, these make %d (--mlp-only keeps all)", c.HiddenSize, n)
+		return fmt.Sprintf("wants heads that make up the hidden size of %d, these make %d (--units channels keeps all)", c.HiddenSize, n)
 	}
 	return ""
 }
@@ -83,7 +83,7 @@ func alikeRemedy(c *model.Config) string {
 		return "cut all layers alike (--uniform)"
 	}
 	if t, _ := choose(ggufTargets, alike(c, slices.MaxFunc(c.Layers, byHeads))); t != nil {
-		return "cut all layers alike (--uniform), channels alone (--mlp-only)"
+		return "cut all layers alike (--uniform), channels alone (--units channels)"
 	}
 	return ""
 }

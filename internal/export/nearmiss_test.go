@@ -66,7 +66,7 @@ func TestNearMisses(t *testing.T) {
 // only where these are what is in the way.
 func TestRemedies(t *testing.T) {
 	const none, folder, file, alike = "no other container", "write a Hugging Face folder", "write a .gguf file", "cut all layers alike (--uniform)"
-	const channels = "channels alone (--mlp-only)"
+	const channels = "channels alone (--units channels)"
 	for _, c := range []struct {
 		modelType, more string
 		cut             int

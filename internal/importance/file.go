@@ -144,7 +144,7 @@ func (f file) checkUnit(cfg *model.Config) error {
 	case cfg.QueryHeads && heads && !queryHeads:
 		return errors.New("scores of KV groups; score with --attention-unit query-head, or prune without it")
 	case !cfg.QueryHeads && queryHeads && !heads:
-		return errors.New("scores of query heads; prune with --attention-unit query-head, or score without it")
+		return errors.New("scores of query heads; prune with --units query-heads, or score without it")
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func TestScoresOfUnits(t *testing.T) {
 		{ofGroups, groups, ""},
 		{ofQueryHeads, groups.ByQueryHead(), ""},
 		{ofGroups, groups.ByQueryHead(), "scores of KV groups; score with --attention-unit query-head"},
-		{ofQueryHeads, groups, "scores of query heads; prune with --attention-unit query-head"},
+		{ofQueryHeads, groups, "scores of query heads; prune with --units query-heads"},
 		{strings.Replace(ofQueryHeads, "4]", "4, 5]", 1), groups.ByQueryHead(), "5 scores for layers.0.query_heads, the model has 4"},
 	} {
 		s, m, err := Decode([]byte(c.text), c.cfg)

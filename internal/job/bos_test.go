@@ -140,7 +140,7 @@ func TestNoteOfRowsWithoutBOS(t *testing.T) {
 			t.Errorf("score %+v: notes %q, %v", c, h.notes, err)
 		}
 	}
-	cut := BudgetOptions{Ratio: 0.2, Align: AutoAlign, Selection: "local"}
+	cut := BudgetOptions{Ratio: 0.2, Align: AutoAlign}
 	for _, c := range []struct {
 		o    PruneOptions
 		said []string

@@ -2,6 +2,8 @@ package job
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"moreau/internal/export"
 	"moreau/internal/model"
@@ -20,16 +22,22 @@ type BudgetOptions struct {
 	Align      int     // channels that stay in a layer are a multiple of this, 0 or 1: any number; or AutoAlign
 	Uniform    bool    // all layers alike, the first and last too
 	Layers     string  // A..B, "": all but the first and last few
-	HeadsOnly  bool
-	MLPOnly    bool
-	Selection  prune.Selection
+	Units      string  // Channels, KVGroups or QueryHeads, with commas between them; "": all but query heads
+	Allocate   string  // AlikeLayers, MeasuredLayers or GlobalUnits; "": measured where there is a refit, else alike
 }
 
 // oneSize says whether all layers have to be cut alike though nobody asked: nothing is said
 // about layers, and the file that out names could not hold layers that differ.
 func (o BudgetOptions) oneSize(cfg *model.Config, out string) bool {
-	return !o.Uniform && o.Layers == "" && o.Selection == prune.Local && isGGUF(out) && export.OneSize(cfg)
+	return !o.Uniform && o.Layers == "" && o.Allocate != GlobalUnits && o.Allocate != MeasuredLayers && isGGUF(out) && export.OneSize(cfg)
 }
+
+// How much each layer loses.
+const (
+	AlikeLayers    = "uniform"  // the same, but for a unit
+	MeasuredLayers = "measured" // the less, the more its cut changes what the model predicts
+	GlobalUnits    = "global"   // units of all layers compete by their scores
+)
 
 // asked says whether any units are to go.
 func (o BudgetOptions) asked() bool {
@@ -42,9 +50,20 @@ func (o BudgetOptions) asked() bool {
 func (o BudgetOptions) budget(dense *model.Config, drop prune.Drop, out string) (prune.Budget, error) {
 	cfg := dense.KeepLayers(drop.Kept(len(dense.Layers)))
 	b := prune.Budget{Ratio: o.Ratio, LayerRatio: o.LayerRatio, Params: o.Params, Dropped: dense.ParamCount() - cfg.ParamCount(),
-		Uniform: o.Uniform || o.oneSize(cfg, out), Kinds: o.kinds(cfg), Selection: o.Selection, Align: o.align(cfg)}
+		Uniform: o.Uniform || o.oneSize(cfg, out), Selection: prune.Local, Align: o.align(cfg)}
+	switch o.Allocate {
+	case "", AlikeLayers, MeasuredLayers:
+	case GlobalUnits:
+		b.Selection = prune.Global
+	default:
+		return b, Usage(fmt.Errorf("--allocate %q: want %s, %s or %s", o.Allocate, AlikeLayers, MeasuredLayers, GlobalUnits))
+	}
 	if !o.asked() && len(drop) == 0 {
 		return b, Usage(fmt.Errorf("say how much to cut: --ratio 20%%, --params 5.4B, --size 4GiB or --layer-ratio 0.25; or --drop-layers 20..24"))
+	}
+	var err error
+	if b.Kinds, err = o.kinds(); err != nil {
+		return b, err
 	}
 	layers, err := layersOr(dense, o.Layers, dense.AllLayers())
 	if err != nil {
@@ -63,14 +82,39 @@ func (o BudgetOptions) budget(dense *model.Config, drop prune.Drop, out string) 
 	return b, nil
 }
 
-func (o BudgetOptions) kinds(cfg *model.Config) []model.Kind {
-	switch {
-	case o.HeadsOnly:
-		return []model.Kind{cfg.AttentionKind()}
-	case o.MLPOnly:
-		return []model.Kind{model.MLP}
+// The units that Units names.
+const (
+	Channels   = "channels"
+	KVGroups   = "kv-groups"
+	QueryHeads = "query-heads"
+)
+
+// unitKinds are their kinds, in the order of every report.
+var unitKinds = []struct {
+	name string
+	kind model.Kind
+}{{KVGroups, model.Heads}, {QueryHeads, model.QueryHeads}, {Channels, model.MLP}}
+
+// kinds are those of the units that may go; nil where none are named.
+func (o BudgetOptions) kinds() (kinds []model.Kind, err error) {
+	if o.Units == "" {
+		return nil, nil
 	}
-	return cfg.Kinds()
+	names := strings.Split(o.Units, ",")
+	for _, u := range unitKinds {
+		if slices.Contains(names, u.name) {
+			kinds = append(kinds, u.kind)
+		}
+	}
+	if len(kinds) < len(names) {
+		err = fmt.Errorf("--units %s: want some of %s, %s, %s, each once, with commas between them", o.Units, Channels, KVGroups, QueryHeads)
+	} else if slices.Contains(kinds, model.Heads) && slices.Contains(kinds, model.QueryHeads) {
+		err = fmt.Errorf("--units %s: attention loses either %s or %s", o.Units, KVGroups, QueryHeads)
+	}
+	if err != nil {
+		return nil, Usage(err)
+	}
+	return kinds, nil
 }
 
 // align is a multiple that block-quantised types and vector units take whole: 32,

@@ -1,7 +1,6 @@
 package job
 
 import (
-	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -37,7 +36,7 @@ func TestAlign(t *testing.T) {
 		{[]int{512, 512}, AutoAlign, 32}, {[]int{512, 511}, AutoAlign, 0}, {[]int{511, 512}, AutoAlign, 0}, {[]int{8192}, AutoAlign, 32},
 		{[]int{512}, 1, 1}, {[]int{100}, 8, 8}, {[]int{512}, 0, 0},
 	} {
-		b, err := BudgetOptions{Ratio: 0.1, Align: tt.align, Selection: prune.Local}.budget(layers(t, tt.channels...), nil, "")
+		b, err := BudgetOptions{Ratio: 0.1, Align: tt.align}.budget(layers(t, tt.channels...), nil, "")
 		if err != nil || b.Align != tt.want {
 			t.Errorf("layers of %v, --align %d: aligned to %d, %v, want %d", tt.channels, tt.align, b.Align, err, tt.want)
 		}
@@ -71,16 +70,17 @@ func TestBudgetLayers(t *testing.T) {
 }
 
 func TestBudgetKinds(t *testing.T) {
-	cfg := builtinModel(t).Config
-	if got := (BudgetOptions{HeadsOnly: true}).kinds(cfg.ByQueryHead()); !slices.Equal(got, []model.Kind{model.QueryHeads}) {
-		t.Errorf("heads alone, by query heads: %v", got)
-	}
 	for _, tt := range []struct {
-		o    BudgetOptions
-		want []model.Kind
-	}{{BudgetOptions{}, model.Kinds}, {BudgetOptions{HeadsOnly: true}, []model.Kind{model.Heads}}, {BudgetOptions{MLPOnly: true}, []model.Kind{model.MLP}}} {
-		if got := tt.o.kinds(cfg); !slices.Equal(got, tt.want) {
-			t.Errorf("%+v: %v, want %v", tt.o, got, tt.want)
+		units string
+		want  []model.Kind
+	}{{"", nil}, {"kv-groups", []model.Kind{model.Heads}}, {"channels,query-heads", []model.Kind{model.QueryHeads, model.MLP}}, {"channels", []model.Kind{model.MLP}}} {
+		if got, err := (BudgetOptions{Units: tt.units}).kinds(); err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%q: %v, %v, want %v", tt.units, got, err, tt.want)
+		}
+	}
+	for _, wrong := range []string{"heads", "channels,", "channels,channels", "kv-groups,query-heads"} {
+		if _, err := (BudgetOptions{Units: wrong}).kinds(); !errors.Is(err, ErrUsage) {
+			t.Errorf("%q: %v", wrong, err)
 		}
 	}
 }
@@ -93,7 +93,7 @@ func newPrune(t *testing.T, o PruneOptions) *Prune {
 		t.Fatal(err)
 	}
 	o.Scoring, o.NoEval = quick("l1"), true
-	o.Budget.Align, o.Budget.Selection = AutoAlign, cmp.Or(o.Budget.Selection, prune.Local)
+	o.Budget.Align = AutoAlign
 	j, err := NewPrune(load.Builtin, be, o)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestSizeIsTheLargest(t *testing.T) {
 func TestErrorsOfWhatIsLeft(t *testing.T) {
 	for layers, says := range map[string]bool{"": false, "0..3": true} {
 		_, err := NewPrune(load.Builtin, mustCPU(t), PruneOptions{Scoring: quick("l2"), PlanOnly: true, DropLayers: layers,
-			Budget: BudgetOptions{Ratio: 0.97, Align: AutoAlign, Selection: prune.Local}})
+			Budget: BudgetOptions{Ratio: 0.97, Align: AutoAlign}})
 		if !errors.Is(err, prune.ErrBudget) || strings.Contains(err.Error(), "counted without those that are dropped") != says {
 			t.Errorf("dropped %q: %v", layers, err)
 		}
@@ -201,10 +201,10 @@ func TestErrorsOfWhatIsLeft(t *testing.T) {
 
 // A plan whose output is exactly --size fits: the same one is found again.
 func TestSizeExactly(t *testing.T) {
-	for _, selection := range []prune.Selection{prune.Local, prune.Global} {
+	for _, selection := range []string{AlikeLayers, GlobalUnits} {
 		for _, drop := range []string{"", "2"} {
 			plan := func(most int64) (p *prune.Plan, bytes int64) {
-				j := newPrune(t, PruneOptions{Budget: BudgetOptions{Size: most, Selection: selection}, DropLayers: drop, Out: OutOptions{Path: filepath.Join(t.TempDir(), "out.gguf")}})
+				j := newPrune(t, PruneOptions{Budget: BudgetOptions{Size: most, Allocate: selection}, DropLayers: drop, Out: OutOptions{Path: filepath.Join(t.TempDir(), "out.gguf")}})
 				bytes, err := j.outputBytes(j.sized)
 				if err != nil || bytes > most {
 					t.Fatalf("%s, %d bytes: %d are planned, %v", selection, most, bytes, err)

@@ -74,7 +74,7 @@ func (c *calibration) fromIDs(o CalibOptions, m *load.Model, _ uint64, need int)
 }
 
 func (c *calibration) fromText(o CalibOptions, m *load.Model, seed uint64, need int) error {
-	mix, err := dataset.ParseMix(cmp.Or(o.Text, defaultText(m)))
+	mix, err := dataset.ParseMix(cmp.Or(o.Text, defaultCalib(m)))
 	if err == nil {
 		err = mix.Deal(need)
 	}

@@ -57,7 +57,7 @@ func TestFailedEndKeepsTheState(t *testing.T) {
 			return err
 		}},
 		{"prune", "m.gguf", ".m.gguf.moreau-state", Scoring, func(out string, progress Progress) error {
-			j, err := NewPrune(load.Builtin, mustCPU(t), PruneOptions{Scoring: scoring, NoEval: true, Budget: BudgetOptions{Ratio: 0.2, Align: AutoAlign, Selection: "local"},
+			j, err := NewPrune(load.Builtin, mustCPU(t), PruneOptions{Scoring: scoring, NoEval: true, Budget: BudgetOptions{Ratio: 0.2, Align: AutoAlign},
 				Out: OutOptions{Path: out}})
 			if err != nil {
 				return err

@@ -10,7 +10,6 @@ import (
 	"moreau/internal/generate"
 	"moreau/internal/load"
 	"moreau/internal/model"
-	"moreau/internal/prune"
 )
 
 // A folder is told from what it was by the sizes and times of its weights and configuration,
@@ -122,7 +121,7 @@ func TestOneSize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	local := BudgetOptions{Selection: prune.Local}
+	local := BudgetOptions{}
 	for name, c := range map[string]struct {
 		o    BudgetOptions
 		cfg  *model.Config
@@ -132,9 +131,9 @@ func TestOneSize(t *testing.T) {
 		"a file of a Gemma": {local, gemma, "x.gguf", true},
 		"a file of a Llama": {local, builtinModel(t).Config, "x.gguf", false},
 		"a folder":          {local, gemma, "x", false},
-		"asked for":         {BudgetOptions{Selection: prune.Local, Uniform: true}, gemma, "x.gguf", false},
-		"layers named":      {BudgetOptions{Selection: prune.Local, Layers: "0"}, gemma, "x.gguf", false},
-		"globally":          {BudgetOptions{Selection: prune.Global}, gemma, "x.gguf", false},
+		"asked for":         {BudgetOptions{Uniform: true}, gemma, "x.gguf", false},
+		"layers named":      {BudgetOptions{Layers: "0"}, gemma, "x.gguf", false},
+		"globally":          {BudgetOptions{Allocate: "global"}, gemma, "x.gguf", false},
 	} {
 		if got := c.o.oneSize(c.cfg, c.out); got != c.want {
 			t.Errorf("%s: %v", name, got)

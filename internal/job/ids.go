@@ -57,6 +57,15 @@ func defaultText(m *load.Model) string {
 	return builtinText + "shakespeare"
 }
 
+// defaultCalib is what calibration rows are of where no text is given: a built-in text is too unlike what
+// others than the built-in model read (docs/results.md).
+func defaultCalib(m *load.Model) string {
+	if m.Path == load.Builtin {
+		return builtinText + "stories"
+	}
+	return selfSource
+}
+
 // builtin looks a built-in text up.
 func builtin(name string) (calib, heldout string, err error) {
 	if calib, heldout = dataset.Builtin(name); calib == "" {

@@ -41,6 +41,7 @@ func Inspect(path string) (Inspection, error) {
 // scoringBytes is the resident memory of the default method on so many rows and tokens.
 func scoringBytes(m *load.Model, rows, seq int) (int64, error) {
 	o := DefaultScoring()
+	o.Method = "moreau"
 	method, err := o.method()
 	if err != nil {
 		return 0, err

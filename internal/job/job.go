@@ -17,6 +17,7 @@ const (
 	RefittedPerplexity              // a text
 	MethodPerplexity                // a method
 	Refitting                       // ""
+	Allocating                      // ""
 	Weighing                        // ""
 	Answering                       // a task
 	Hashing                         // a model

@@ -38,7 +38,7 @@ func TestLimitsOfNumbers(t *testing.T) {
 		{"max-length", 0, MostRows, func(n int) error { return texts(rolling(TextOptions{Seq: 8, MaxLength: n})) }},
 		{"steps", 1, MostSteps, func(n int) error { return scoring(func(o *ScoringOptions) { o.Envelope.Steps = n }) }},
 		{"avg", 1, MostSteps, func(n int) error { return scoring(func(o *ScoringOptions) { o.Envelope.Avg = n }) }},
-		{"rows", 1, MostRows, func(n int) error { return scoring(func(o *ScoringOptions) { o.Calib.Rows = n }) }},
+		{"rows", 0, MostRows, func(n int) error { return scoring(func(o *ScoringOptions) { o.Calib.Rows = n }) }},
 		{"seq-len", 2, MostRows, func(n int) error { return scoring(func(o *ScoringOptions) { o.Calib.SeqLen = n }) }},
 		{"rows", 1, MostRows, func(n int) error { return bench(n, 2) }},
 		{"seq-len", 2, MostRows, func(n int) error { return bench(1, n) }},
@@ -102,7 +102,7 @@ func TestSizeOfTheWholeModel(t *testing.T) {
 	}
 	for most, ok := range map[int64]bool{size + 1: false, size: false, size - 1: true} {
 		j, err := NewPrune(load.Builtin, mustCPU(t), PruneOptions{Scoring: quick("l1"), NoEval: true,
-			Budget: BudgetOptions{Size: most, Align: AutoAlign, Selection: "local"}, Out: OutOptions{Path: out, DType: &f16}})
+			Budget: BudgetOptions{Size: most, Align: AutoAlign}, Out: OutOptions{Path: out, DType: &f16}})
 		if err == nil {
 			var p PrunePlan
 			if p, err = j.Plan(t.Context()); err == nil && (p.BytesAfter > most || p.BytesBefore != size) {
@@ -122,7 +122,7 @@ func TestWhatFilesSayOfARun(t *testing.T) {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	o := quick("l1")
 	o.Seed = 7
-	j, err := NewPrune(load.Builtin, mustCPU(t), PruneOptions{Scoring: o, NoEval: true, DropLayers: "1", Budget: BudgetOptions{LayerRatio: 0.5, Align: AutoAlign, Selection: "local"},
+	j, err := NewPrune(load.Builtin, mustCPU(t), PruneOptions{Scoring: o, NoEval: true, DropLayers: "1", Budget: BudgetOptions{LayerRatio: 0.5, Align: AutoAlign},
 		Out: OutOptions{Path: at("m.gguf")}, SaveScores: at("scores.json"), SavePlan: at("plan.json"), Program: "program 1", Command: "the command"})
 	if err != nil {
 		t.Fatal(err)

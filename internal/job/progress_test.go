@@ -73,7 +73,9 @@ func TestPhasesOfPruning(t *testing.T) {
 	if h.total != plan.Bytes || h.ends[0] != float64(plan.Bytes) {
 		t.Errorf("writing %d bytes, ended %v", h.total, h.ends)
 	}
-	j, err := NewPrune(model, be, PruneOptions{Scoring: quick("taylor"), Budget: BudgetOptions{Ratio: 0.2, Align: AutoAlign, Selection: "local"},
+	scoring := quick("taylor")
+	scoring.Calib.Text = "builtin:stories"
+	j, err := NewPrune(model, be, PruneOptions{Scoring: scoring, Budget: BudgetOptions{Ratio: 0.2, Align: AutoAlign},
 		Texts: TextOptions{Seq: 64, Chunks: 2}, Out: OutOptions{Path: filepath.Join(dir, "out")}})
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +183,7 @@ func TestPruneRemovesItsState(t *testing.T) {
 	dir := t.TempDir()
 	o := quick("moreau")
 	o.JournalEvery, o.Scratch = 0, dir
-	j, err := NewPrune(load.Builtin, mustCPU(t), PruneOptions{Scoring: o, NoEval: true, Budget: BudgetOptions{Ratio: 0.2, Align: AutoAlign, Selection: "local"},
+	j, err := NewPrune(load.Builtin, mustCPU(t), PruneOptions{Scoring: o, NoEval: true, Budget: BudgetOptions{Ratio: 0.2, Align: AutoAlign},
 		Out: OutOptions{Path: filepath.Join(dir, "out.gguf")}})
 	if err != nil {
 		t.Fatal(err)

@@ -2,11 +2,13 @@ package job
 
 import (
 	"fmt"
+	"slices"
 
 	"moreau/internal/backend"
 	"moreau/internal/export"
 	"moreau/internal/importance"
 	"moreau/internal/load"
+	"moreau/internal/model"
 	"moreau/internal/output"
 	"moreau/internal/prune"
 )
@@ -50,13 +52,20 @@ type Prune struct {
 	manifest importance.Manifest // of the scores, as far as they are known
 	texts    []text
 	refit    *refitting        // nil: what is left is not repaired
+	noRefit  string            // why not, where nobody said so
 	columns  export.Importance // of those of m; nil: none is known
 }
 
 // NewPrune opens a model and finds everything that can be wrong before long work begins,
 // but for the output, which Plan looks at.
 func NewPrune(path string, be backend.Backend, o PruneOptions) (*Prune, error) {
-	err := o.Scoring.Check()
+	kinds, err := o.Budget.kinds()
+	if slices.Contains(kinds, model.QueryHeads) {
+		o.Scoring.Unit = QueryHead
+	}
+	if err == nil {
+		err = o.Scoring.Check()
+	}
 	if err == nil {
 		err = o.Compensate.check()
 	}

@@ -8,6 +8,7 @@ import (
 
 	"moreau/internal/importance"
 	"moreau/internal/prune"
+	"moreau/internal/tokenizer"
 )
 
 func (j *Prune) prepare() (err error) {
@@ -46,12 +47,25 @@ func (j *Prune) prepareCut() (err error) {
 	if j.sizesAlone() || j.decided() {
 		return nil
 	}
-	if j.o.Compensate.Method == Refitted {
-		if j.refit, err = newRefitting(j.rest, j.o.Compensate, j.o.Scoring.Calib, j.o.Scoring.Seed); err != nil {
-			return err
-		}
+	if err := j.prepareRefit(); err != nil {
+		return err
+	}
+	if err := j.checkAllocation(); err != nil {
+		return err
 	}
 	return j.prepareScores()
+}
+
+// prepareRefit reads the rows of a refit, if one is asked for, or none is refused and there are some.
+func (j *Prune) prepareRefit() (err error) {
+	if method := j.o.Compensate.Method; method == "" || method == NoCompensation {
+		return nil
+	}
+	j.refit, err = newRefitting(j.rest, j.o.Compensate, j.o.Scoring.Calib, j.o.Scoring.Seed)
+	if j.o.Compensate.Method == AutoCompensation && (errors.Is(err, errOneRow) || errors.Is(err, tokenizer.ErrNone)) {
+		j.refit, j.noRefit, err = nil, err.Error(), nil
+	}
+	return err
 }
 
 // decided says whether all units that go are known without scores: none do, or a plan says
@@ -88,7 +102,7 @@ func (j *Prune) cut(scores importance.Scores) (*prune.Plan, error) {
 	if !j.o.Budget.asked() {
 		return uncut(j.rest.Config), nil
 	}
-	if j.o.Budget.Size > 0 && (j.sized == nil || j.budget.Selection == prune.Global) { // local sizes do not depend on scores
+	if j.o.Budget.Size > 0 && (j.sized == nil || j.budget.Selection == prune.Global) { // others' sizes do not depend on scores
 		return j.fit(scores)
 	}
 	b := j.budget

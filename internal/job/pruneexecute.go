@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 
+	"moreau/internal/importance"
 	"moreau/internal/output"
 	"moreau/internal/prune"
 )
@@ -71,27 +72,43 @@ func (j *Prune) measureCut(ctx context.Context, p PrunePlan, phase Phase, progre
 }
 
 // decide completes the plan with the units that go, by scores that are computed unless
-// they were given, and kept if asked.
+// they were given, and by what the cut of each layer costs, where that is measured.
 func (j *Prune) decide(ctx context.Context, p *PrunePlan, progress Progress) error {
 	if p.Decided {
 		return nil
 	}
-	scores, manifest, err := j.scoring.execute(ctx, j.be, p.Scoring, progress)
-	if err != nil {
-		return err
-	}
-	if j.o.SaveScores != "" {
-		manifest.Program, manifest.Command, manifest.Weights = j.o.Program, j.o.Command, p.Weights
-		if err := writeScores(j.o.SaveScores, j.o.Out.Force, j.m.Config, j.drop.Before(j.m.Config, scores), manifest); err != nil {
+	scores := j.scores
+	if scores == nil {
+		var err error
+		if scores, err = j.score(ctx, p, progress); err != nil {
 			return err
 		}
 	}
-	p.Decided, p.Manifest = true, manifest
+	if j.measures() {
+		if err := j.allocate(ctx, p, scores, progress); err != nil {
+			return err
+		}
+	}
+	p.Decided = true
 	cut, err := j.cut(scores)
 	if err != nil {
 		return err
 	}
 	return p.does(j.m.Config, j.stages(cut), cut)
+}
+
+// score computes the scores, and keeps them if asked.
+func (j *Prune) score(ctx context.Context, p *PrunePlan, progress Progress) (importance.Scores, error) {
+	scores, manifest, err := j.scoring.execute(ctx, j.be, p.Scoring, progress)
+	if err != nil {
+		return nil, err
+	}
+	if j.o.SaveScores != "" {
+		manifest.Program, manifest.Command, manifest.Weights = j.o.Program, j.o.Command, p.Weights
+		err = writeScores(j.o.SaveScores, j.o.Out.Force, j.m.Config, j.drop.Before(j.m.Config, scores), manifest)
+	}
+	p.Manifest = manifest
+	return scores, err
 }
 
 // write writes the model, and the plan if asked.

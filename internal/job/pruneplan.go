@@ -19,11 +19,14 @@ type PrunePlan struct {
 	Stages      stage.Sequence      // from the one to the other: prune.Drop and *prune.Plan
 	Cut         *prune.Plan         // the last among them; of no units where there is none
 	OneSize     bool                // all layers are cut alike though nobody asked: the output has one size for all
-	Decided     bool                // the units that go are known; else sizes alone are, under prune.Global not even these
+	Decided     bool                // the units that go are known; else sizes alone are, under prune.Global and where they are measured not even these
+	Measured    bool                // how much each layer loses is measured
+	Costs       map[int]float64     // by layer, what cutting as many channels of it as of each other costs alone: KL of the predictions in nats a token; nil: not measured, or not yet
 	Scores      string              // where they come from: the name of their file, or, of a plan that is done again, in words; "": they are computed
 	Weights     string              // their hash, "": not asked for
 	Manifest    importance.Manifest // of the scores, as far as they are known
 	Refit       *RefitPlan          // how what is left is repaired; nil: it is not
+	NoRefit     string              // why it is not, where nobody said so
 	Self        *SelfPlan           // what the model is to write for calibration; nil: nothing
 	Scoring     *ScoringPlan        // how they will be computed; nil: they are given, or only sizes are planned
 	Texts       []TextPlan
@@ -50,9 +53,10 @@ type PruneReport struct {
 // Plan says what Execute will do. It times this machine for that.
 func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 	p := PrunePlan{Model: j.m.Path, OneSize: j.o.Budget.oneSize(j.m.Config, j.o.Out.Path),
-		Scores: j.scoresFrom(), Manifest: j.manifest, Decided: j.scores != nil || j.decided(), Texts: planTexts(j.texts)}
+		Scores: j.scoresFrom(), Manifest: j.manifest, Decided: j.decided() || j.scores != nil && !j.measures(), Texts: planTexts(j.texts)}
+	p.Measured, p.NoRefit = j.measures(), j.noRefit
 	cut, err := j.sized, error(nil)
-	if j.scores != nil {
+	if p.Decided && j.scores != nil {
 		cut, err = j.cut(j.scores)
 	}
 	if err == nil {
@@ -82,7 +86,15 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 		if err != nil {
 			return p, err
 		}
-		p.RAM, p.Refit.flops = max(p.RAM, resident(j.m.Config, max(e.Bytes, j.refit.calib.self.bytes(j.m)))), e.FLOPs
+		bytes := max(e.Bytes, j.refit.calib.self.bytes(j.m))
+		if p.Measured {
+			alone, err := j.estimateAllocation()
+			if err != nil {
+				return p, err
+			}
+			bytes, e.FLOPs = max(bytes, alone.Bytes), e.FLOPs+alone.FLOPs
+		}
+		p.RAM, p.Refit.flops = max(p.RAM, resident(j.m.Config, bytes)), e.FLOPs
 	}
 	w := j.work(p)
 	at, err := estimate(ctx, j.be, j.m.Config, j.m.Weights, w)

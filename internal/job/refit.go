@@ -12,7 +12,6 @@ import (
 
 	"moreau/internal/backend"
 	"moreau/internal/dataset"
-	"moreau/internal/importance"
 	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/prune"
@@ -23,30 +22,34 @@ import (
 
 // What makes up for what a cut takes.
 const (
-	NoCompensation = "none"
-	Refitted       = "refit"
+	NoCompensation   = "none"
+	Refitted         = "refit"
+	AutoCompensation = "auto" // Refitted, where there are rows for it
 )
 
 // CompensateOptions say how what is left is repaired, and on what.
 type CompensateOptions struct {
-	Method  string  // NoCompensation, or "", or Refitted
+	Method  string  // one of these; "" is NoCompensation
 	Rows    int     // of the calibration text, or all of given ids; 0: enough for the model
 	Damping float64 // of the ridge, in mean squares of a projection's inputs
+	Dense   float64 // how far outputs are led back to the dense model's residual stream, 0..1
 }
 
-// DefaultCompensate repairs nothing: a refit is asked for.
+// DefaultCompensate is what measured best (docs/results.md).
 func DefaultCompensate() CompensateOptions {
-	return CompensateOptions{Method: NoCompensation, Damping: 0.01}
+	return CompensateOptions{Method: AutoCompensation, Damping: 0.01, Dense: 0.25}
 }
 
 func (o CompensateOptions) check() (err error) {
 	switch {
 	case o.Method == NoCompensation || o.Method == "":
 		return nil
-	case o.Method != Refitted:
-		err = fmt.Errorf("--compensate %q: want %s or %s", o.Method, NoCompensation, Refitted)
+	case o.Method != Refitted && o.Method != AutoCompensation:
+		err = fmt.Errorf("--compensate %q: want %s, %s or %s", o.Method, AutoCompensation, Refitted, NoCompensation)
 	case !(o.Damping > 0) || math.IsInf(o.Damping, 0):
 		err = errors.New("--damping wants more than 0")
+	case !(o.Dense >= 0 && o.Dense <= 1):
+		err = fmt.Errorf("--refit-dense %g: want 0 to 1", o.Dense)
 	case o.Rows != 0:
 		err = Within("refit-rows", o.Rows, 2, MostRows)
 	}
@@ -59,19 +62,27 @@ func (o CompensateOptions) check() (err error) {
 // What makes enough rows.
 const (
 	tokensPerInput = 32 // of the widest projection
-	enoughRows     = 1024
+	rowsAtMost     = 1024
 )
+
+// errOneRow is the error about rows that are too few for a refit.
+var errOneRow = errors.New("a refit needs two rows, one to say how far it goes")
 
 // rows is how many rows of seqLen tokens a refit of a model takes.
 func (o CompensateOptions) rows(cfg *model.Config, seqLen int) int {
 	if o.Rows > 0 {
 		return o.Rows
 	}
+	return enoughRows(cfg, seqLen)
+}
+
+// enoughRows is how many rows of seqLen tokens sums over the inputs of a model's projections take.
+func enoughRows(cfg *model.Config, seqLen int) int {
 	inputs := 0
 	for _, l := range cfg.Layers {
 		inputs = max(inputs, l.Intermediate, l.Heads*cfg.HeadDim)
 	}
-	return min(enoughRows, max(heldOutEvery, (tokensPerInput*inputs+seqLen-1)/seqLen))
+	return min(rowsAtMost, max(heldOutEvery, (tokensPerInput*inputs+seqLen-1)/seqLen))
 }
 
 // heldOutEvery is which of the rows say how far a refit goes, instead of being fitted.
@@ -99,10 +110,10 @@ func newRefitting(m *load.Model, o CompensateOptions, calib CalibOptions, seed u
 		return nil, err
 	}
 	if len(c.rows) < 2 {
-		return nil, Input(fmt.Errorf("%s: a refit needs two rows, one to say how far it goes; give more", c.info.Source))
+		return nil, Input(fmt.Errorf("%s: %w; give more", c.info.Source, errOneRow))
 	}
 	i := c.info
-	return &refitting{prune.Refit{Calibration: i.Source, IDs: calib.IDs != "", Mix: i.Mix, Rows: i.Rows, SeqLen: i.SeqLen, BOS: i.BOS, Seed: seed, SHA256: i.SHA256, Damping: o.Damping}, c, nil}, nil
+	return &refitting{prune.Refit{Calibration: i.Source, IDs: calib.IDs != "", Mix: i.Mix, Rows: i.Rows, SeqLen: i.SeqLen, BOS: i.BOS, Seed: seed, SHA256: i.SHA256, Damping: o.Damping, Dense: o.Dense}, c, nil}, nil
 }
 
 // refitAgain reads the rows of a refit that a plan says, which must be the same.
@@ -114,7 +125,7 @@ func refitAgain(m *load.Model, r prune.Refit) (*refitting, error) {
 	if r.BOS {
 		calib.BOS = AlwaysBOS
 	}
-	f, err := newRefitting(m, CompensateOptions{Refitted, r.Rows, r.Damping}, calib, r.Seed)
+	f, err := newRefitting(m, CompensateOptions{Refitted, r.Rows, r.Damping, r.Dense}, calib, r.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -159,25 +170,25 @@ func changed(r prune.Refit, now dataset.Mix) string {
 	return r.Calibration
 }
 
-// batches are the rows that are fitted and those that are held out, in parts.
-func (f *refitting) batches() (fitted, heldOut []transformer.Batch, err error) {
-	var of [2][][]int32
+// split are the rows that are fitted and those that are held out.
+func (f *refitting) split() (fitted, heldOut [][]int32) {
 	for i, row := range f.calib.rows {
-		held := 0
 		if i%heldOutEvery == min(heldOutEvery, len(f.calib.rows))-1 {
-			held = 1
+			heldOut = append(heldOut, row)
+		} else {
+			fitted = append(fitted, row)
 		}
-		of[held] = append(of[held], row)
 	}
-	var parts [2][]transformer.Batch
-	for i, rows := range of {
-		b, err := transformer.NewBatch(rows)
-		if err != nil {
-			return nil, nil, err
-		}
-		parts[i] = b.Parts(importance.WalkTokens)
+	return fitted, heldOut
+}
+
+// batches are these rows in parts.
+func (f *refitting) batches() (fitted, heldOut []transformer.Batch, err error) {
+	a, b := f.split()
+	if fitted, err = parts(a); err == nil {
+		heldOut, err = parts(b)
 	}
-	return parts[0], parts[1], nil
+	return fitted, heldOut, err
 }
 
 func (f *refitting) plan() *RefitPlan { return &RefitPlan{Refit: f.Refit} }
@@ -189,7 +200,7 @@ func (f *refitting) stage(be backend.Backend, cut prune.Cut, dir, key string) (*
 		return nil, err
 	}
 	store, err := refit.OpenStore(dir, key)
-	return &refit.Refit{Cut: cut, Fitted: fitted, HeldOut: heldOut, Damping: f.Damping, Backend: be, Store: store}, err
+	return &refit.Refit{Cut: cut, Fitted: fitted, HeldOut: heldOut, Damping: f.Damping, Dense: f.Dense, Backend: be, Store: store}, err
 }
 
 // estimate is what the refit of a cut takes; which units go does not matter.

@@ -147,7 +147,12 @@ func TestManifest(t *testing.T) {
 		}
 		return s.manifest()
 	}
-	d := of(DefaultScoring())
+	if d := of(DefaultScoring()); d.Method != "energy" || d.Envelope != nil || d.Calibration.Rows != 43 {
+		t.Errorf("a bare run: %+v, %+v", d, d.Calibration)
+	}
+	o := DefaultScoring()
+	o.Method = "moreau"
+	d := of(o)
 	if e := *d.Envelope; d.Method != "moreau" || d.Salience != "element1" || d.Seed != 1 || d.Layers != "0..4" || e != (importance.Envelope{Steps: 10, Avg: 5, Std: 0.05, LR: 2e-4, Rho: 0.2, Eta: 5e-6}) {
 		t.Errorf("a bare run: %+v, %+v", d, e)
 	}
@@ -160,7 +165,7 @@ func TestManifest(t *testing.T) {
 	if mask := of(quick("mask")); mask.Calibration == nil || mask.Salience != "" || mask.Envelope != nil {
 		t.Errorf("mask: %+v", mask)
 	}
-	o := quick("moreau")
+	o = quick("moreau")
 	o.State = tensor.BF16
 	if e := of(o).Envelope; e.State != "bf16" || e.Steps != 2 {
 		t.Errorf("bf16: %+v", e)

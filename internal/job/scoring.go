@@ -42,9 +42,9 @@ type StateOptions struct {
 	JournalEvery time.Duration // least time between saves of the state
 }
 
-// DefaultScoring are the settings of the published runs.
+// DefaultScoring is the method that measured best once what is left is refitted (docs/results.md); the envelope is that of the published runs.
 func DefaultScoring() ScoringOptions {
-	return ScoringOptions{Method: "moreau", Salience: "element1", Unit: KVGroup, Seed: 1, Calib: CalibOptions{Rows: 10, SeqLen: 128},
+	return ScoringOptions{Method: "energy", Salience: "element1", Unit: KVGroup, Seed: 1, Calib: CalibOptions{SeqLen: 128},
 		StateOptions: StateOptions{State: tensor.F32, JournalEvery: 30 * time.Second},
 		Envelope:     importance.Envelope{Steps: 10, Avg: 5, Std: 0.05, LR: 2e-4, Rho: 0.2, Eta: 5e-6}}
 }
@@ -81,7 +81,21 @@ func (o ScoringOptions) check() error {
 	case o.Unit != KVGroup && o.Unit != QueryHead:
 		return fmt.Errorf("--attention-unit %q: want %s or %s", o.Unit, KVGroup, QueryHead)
 	}
-	return errors.Join(Within("steps", e.Steps, 1, MostSteps), Within("avg", e.Avg, 1, MostSteps), sizes(o.Calib.Rows, o.Calib.SeqLen))
+	return errors.Join(Within("steps", e.Steps, 1, MostSteps), Within("avg", e.Avg, 1, MostSteps), Within("rows", o.Calib.Rows, 0, MostRows), Within("seq-len", o.Calib.SeqLen, 2, MostRows))
+}
+
+// passRows are the rows of a pass of the methods that compute gradients, unless others are asked for: the published runs'.
+const passRows = 10
+
+// rows is how many rows a pass of the method takes.
+func (o ScoringOptions) rows(method importance.Method, cfg *model.Config) int {
+	switch {
+	case o.Calib.Rows > 0:
+		return o.Calib.Rows
+	case method.Needs.Gradients == transformer.NoGradients:
+		return enoughRows(cfg, o.Calib.SeqLen)
+	}
+	return passRows
 }
 
 // chooseUnit makes m a model that is scored and cut by the chosen unit of attention.
@@ -90,7 +104,7 @@ func (o ScoringOptions) chooseUnit(m *load.Model) error {
 		return nil
 	}
 	if !m.Config.Grouped() {
-		return Usage(fmt.Errorf("--attention-unit %s: each KV head of %s has one query head, and one has to stay; leave the option out, which cuts heads with their k and v", QueryHead, m.Path))
+		return Usage(fmt.Errorf("%s: each KV head has one query head, and one has to stay; cut KV groups, which are heads with their k and v (--units kv-groups)", m.Path))
 	}
 	m.Config = m.Config.ByQueryHead()
 	return nil
@@ -115,6 +129,7 @@ func newScoring(m *load.Model, o ScoringOptions, layers model.Range) (*scoring, 
 	}
 	s := &scoring{o: o, m: m, dense: m, method: method, run: o.importance(layers)}
 	if method.Needs.Calibration {
+		o.Calib.Rows = o.rows(method, m.Config)
 		s.calib, err = o.Calib.load(m, o.Seed, method.Needs.PassCount(s.run))
 	}
 	return s, err

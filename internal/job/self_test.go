@@ -123,7 +123,7 @@ func TestOwnTextContinues(t *testing.T) {
 // The plan says how much text is drawn, for scores and refit together, and that it takes time.
 func TestPlanOfOwnText(t *testing.T) {
 	for calib, rows := range map[string]int{"self": 12, "self,builtin:stories": 6, "builtin:stories": 0} {
-		o := PruneOptions{Scoring: quick("wanda-sp"), Budget: BudgetOptions{Ratio: 0.2, Align: AutoAlign, Selection: "local"}, NoEval: true,
+		o := PruneOptions{Scoring: quick("wanda-sp"), Budget: BudgetOptions{Ratio: 0.2, Align: AutoAlign}, NoEval: true,
 			Compensate: CompensateOptions{Method: Refitted, Rows: 12, Damping: 0.01}, Out: OutOptions{Path: filepath.Join(t.TempDir(), "o.gguf")}}
 		o.Scoring.Calib.Text, o.Scoring.Calib.Rows = calib, 4
 		j, err := NewPrune(load.Builtin, mustCPU(t), o)

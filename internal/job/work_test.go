@@ -219,7 +219,7 @@ func TestPlanOfIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan := func(o PruneOptions) PrunePlan {
-		o.Budget = BudgetOptions{Ratio: 0.2, Align: AutoAlign, Selection: "local"}
+		o.Budget = BudgetOptions{Ratio: 0.2, Align: AutoAlign}
 		o.Out.Path = filepath.Join(dir, "out.gguf")
 		o.PlanOnly = true
 		j, err := NewPrune(load.Builtin, be, o)

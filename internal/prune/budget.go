@@ -39,9 +39,31 @@ type Budget struct {
 	Uniform    bool    // all layers lose the same, even where fewer units make up the ratio or number
 	Align      int     // channels that stay in a layer that loses some are a multiple; 0: any
 	Layers     model.Range
-	Kinds      []model.Kind
+	Kinds      []model.Kind // nil: channels alone up to a point, then all
 	Selection  Selection
+	Shares     []float64 // how many channels each layer of the model loses, beside the others; nil: as many
 }
+
+// SharesOf says how many channels each layer loses beside the others, if cutting all of them alike costs so much each (any
+// measure above 0, of the layers that may lose some): in proportion to 1/sqrt(cost). That is the least total cost, were the cost of
+// a layer to grow with the cube of what it loses. Alone it grows slower, nearly in proportion; but what
+// is cut in neighbouring layers adds up, and concentrating it was measured to lose (docs/results.md).
+func SharesOf(costs map[int]float64, layers int) []float64 {
+	shares, sum := make([]float64, layers), 0.
+	for l, c := range costs {
+		shares[l] = 1 / math.Sqrt(max(c, leastCost))
+	}
+	for _, s := range shares {
+		sum += s
+	}
+	for l := range shares {
+		shares[l] *= float64(len(costs)) / sum
+	}
+	return shares
+}
+
+// leastCost bounds what a layer can lose beside others that cost more than nothing.
+const leastCost = 1e-6
 
 // counts is how many units each dimension loses (Local), or all dimensions of
 // a kind together (Global).
@@ -130,6 +152,25 @@ func (b Budget) multiple(d model.Dim) int {
 	return d.Groups
 }
 
+// channelsAlone is the largest share of the channels in range that goes before attention loses anything, where
+// no kinds are named: SmolLM2 refitted is the better for it up to two thirds of them at least (docs/results.md).
+const channelsAlone = 0.75
+
+// kinds are those that are named, or else what the budget asks for.
+func (b Budget) kinds(cfg *model.Config) []model.Kind {
+	switch {
+	case b.Kinds != nil:
+		return b.Kinds
+	case b.LayerRatio > 0:
+		return cfg.Kinds()
+	}
+	b.Kinds = []model.Kind{model.MLP}
+	if channels := b.candidates(cfg, model.MLP); float64(b.target(cfg)) <= channelsAlone*float64(params(cfg, channels)) {
+		return b.Kinds
+	}
+	return cfg.Kinds()
+}
+
 // target is how many parameters are to go, beside those of layers that went before.
 func (b Budget) target(cfg *model.Config) int64 {
 	if b.Params > 0 {
@@ -170,16 +211,24 @@ func (b Budget) byParams(cfg *model.Config) (counts, error) {
 	}
 }
 
-// fill takes the fewest channels, the same number from every layer, that make
+// fill takes the fewest channels, the same number from every layer or in proportion to its share, that make
 // target parameters go, and reports whether there are that many.
 func (b Budget) fill(cfg *model.Config, cut counts, channels []model.Dim, target int64) bool {
+	share := func(d model.Dim) float64 {
+		if b.Shares == nil {
+			return 1
+		}
+		return b.Shares[d.Layer]
+	}
 	most := 0
 	for _, d := range channels {
-		most = max(most, b.mostCut(d))
+		if s := share(d); s > 0 {
+			most = max(most, int(math.Ceil(float64(b.mostCut(d))/s)))
+		}
 	}
 	reaches := func(n int) bool {
 		for _, d := range channels {
-			cut[d] = min(b.aligned(d, n), b.mostCut(d))
+			cut[d] = min(b.aligned(d, int(math.Round(float64(n)*share(d)))), b.mostCut(d))
 		}
 		return removed(cfg, cut) >= target
 	}

@@ -36,12 +36,16 @@ type Refit struct {
 	SHA256      string      `json:"ids_sha256"`    // of the rows
 	Mix         dataset.Mix `json:"mix,omitempty"` // of text: what these files were
 	Damping     float64     `json:"damping"`
+	Dense       float64     `json:"dense,omitempty"` // how far outputs are led back to the dense model's residual stream
 }
 
 func (r *Refit) check() error {
 	const most = 1 << 20
 	if !(r.Damping > 0) || r.Rows < 2 || r.Rows > most || r.SeqLen < 2 || r.SeqLen > most {
 		return fmt.Errorf("a refit on %d rows of %d tokens with damping %g: want 2 to %d of each, and more than 0", r.Rows, r.SeqLen, r.Damping, most)
+	}
+	if !(r.Dense >= 0 && r.Dense <= 1) {
+		return fmt.Errorf("a refit that leads %g of the way back to the dense model: want 0 to 1", r.Dense)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ type budgetEntry struct {
 	Selection  Selection `json:"selection"`
 	Layers     string    `json:"layers"`
 	Kinds      []string  `json:"kinds"`
+	Shares     []float64 `json:"shares,omitempty"`
 }
 
 // layerEntry is a layer before and after, and the units that go, ascending.
@@ -37,7 +38,7 @@ type layerEntry struct {
 
 func newCutEntry(p *Plan) *cutEntry {
 	b := p.Budget
-	e := &cutEntry{Budget: budgetEntry{b.Ratio, b.LayerRatio, b.Params, b.Dropped, b.Uniform, b.Align, b.Selection, b.Layers.String(), []string{}}}
+	e := &cutEntry{Budget: budgetEntry{b.Ratio, b.LayerRatio, b.Params, b.Dropped, b.Uniform, b.Align, b.Selection, b.Layers.String(), []string{}, b.Shares}}
 	for _, k := range b.Kinds {
 		e.Budget.Kinds = append(e.Budget.Kinds, k.String())
 	}
@@ -108,7 +109,7 @@ func (e *cutEntry) sameSizes(c *model.Config, when int) error {
 
 // budget is e with the layers and kinds that it names.
 func (e budgetEntry) budget(c *model.Config) (b Budget, err error) {
-	b = Budget{Ratio: e.Ratio, LayerRatio: e.LayerRatio, Params: e.Params, Dropped: e.Dropped, Uniform: e.Uniform, Align: e.Align, Selection: e.Selection}
+	b = Budget{Ratio: e.Ratio, LayerRatio: e.LayerRatio, Params: e.Params, Dropped: e.Dropped, Uniform: e.Uniform, Align: e.Align, Selection: e.Selection, Shares: e.Shares}
 	if b.Layers, err = c.ParseRange(e.Layers); err != nil {
 		return b, fmt.Errorf("budget: %w", err)
 	}

@@ -25,6 +25,7 @@ func NewPlan(cfg *model.Config, scores map[model.Dim][]float64, b Budget) (*Plan
 	if err := b.check(); err != nil {
 		return nil, err
 	}
+	b.Kinds = b.kinds(cfg)
 	count := b
 	if b.Selection == Global { // which aligns what it picks: counts need not be aligned twice
 		count.Align = 0

@@ -260,3 +260,49 @@ func rawOf(t *testing.T, family string) map[string]json.RawMessage {
 	defer m.Close()
 	return m.Raw
 }
+
+// Shares by hand, and a budget that follows them: a layer of a fourth of the cost loses twice the channels.
+func TestShares(t *testing.T) {
+	shares := SharesOf(map[int]float64{1: 0.04, 3: 0.01, 4: 0}, 6)
+	if shares[0] != 0 || shares[2] != 0 || shares[5] != 0 || math.Abs(shares[3]/shares[1]-2) > 1e-12 || math.Abs(shares[1]+shares[3]+shares[4]-3) > 1e-12 || math.IsInf(shares[4], 0) {
+		t.Errorf("%v", shares)
+	}
+	cfg := config(t, "smollm2-135m")
+	b := Budget{Ratio: 0.1, Layers: cfg.AllLayers(), Kinds: []model.Kind{model.MLP}, Selection: Local, Shares: make([]float64, len(cfg.Layers))}
+	for l := range b.Shares {
+		b.Shares[l] = float64(l % 3)
+	}
+	p, err := NewPlan(cfg, nil, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for l := range cfg.Layers {
+		gone := cfg.Layers[l].Intermediate - p.After.Layers[l].Intermediate
+		one := cfg.Layers[1].Intermediate - p.After.Layers[1].Intermediate
+		if math.Abs(float64(gone-one*(l%3))) > 2 {
+			t.Errorf("layer %d loses %d channels, layer 1 %d", l, gone, one)
+		}
+	}
+	if target := b.target(cfg); p.Removed() < target || p.Removed() > target+int64(len(cfg.Layers))*cfg.UnitParams(cfg.Dim(0, model.MLP)) {
+		t.Errorf("%d parameters go, %d were asked for", p.Removed(), target)
+	}
+}
+
+// Without kinds channels go alone, until more than three quarters of them would; a layer ratio takes of both.
+func TestKindsByBudget(t *testing.T) {
+	cfg := config(t, "smollm2-135m")
+	channels := params(cfg, Budget{Layers: cfg.AllLayers(), Kinds: []model.Kind{model.MLP}}.candidates(cfg, model.MLP))
+	of := func(share float64) float64 { return share * float64(channels) / float64(cfg.ParamCount()) }
+	for _, tt := range []struct {
+		b    Budget
+		want []model.Kind
+	}{
+		{Budget{Ratio: of(0.74)}, []model.Kind{model.MLP}}, {Budget{Ratio: of(0.76)}, model.Kinds}, {Budget{LayerRatio: 0.5}, model.Kinds},
+		{Budget{Ratio: of(0.1), Kinds: []model.Kind{model.Heads}}, []model.Kind{model.Heads}},
+	} {
+		tt.b.Layers, tt.b.Selection = cfg.AllLayers(), Local
+		if got := tt.b.kinds(cfg); !slices.Equal(got, tt.want) {
+			t.Errorf("%+v: %v, want %v", tt.b, got, tt.want)
+		}
+	}
+}

@@ -25,7 +25,8 @@ func BenchmarkRidge(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		if _, err := ridge(sums, 1, F, kept, lost, 0.01); err != nil {
+		m := &moments{width: F, tokens: 1, sums: sums}
+		if _, _, err := m.ridge(kept, lost, 0.01); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -5,11 +5,14 @@ import (
 	"moreau/internal/transformer"
 )
 
-// moments are the sums over tokens of x·xᵀ, x [width] being what enters a projection.
+// moments are the sums over tokens of x·xᵀ, x [width] being what enters a projection, and of e·xᵀ
+// and |e|², e [outputs] being what the dense model's residual stream has more behind it.
 type moments struct {
 	width  int
 	tokens float64
 	sums   []float64 // [width, width]
+	cross  []float64 // [outputs, width]; nil: e is not asked for
+	square float64
 }
 
 // forms are the quadratic forms tr(A·S·Bᵀ) of each two of these matrices [O, width] under
@@ -32,11 +35,20 @@ func (m *moments) forms(be backend.Backend, O int, of ...[]float32) [][]float64 
 	return forms
 }
 
+// withAhead is E[eᵀ·A·x] of a matrix A [outputs, width].
+func (m *moments) withAhead(a []float32) (sum float64) {
+	for i, v := range a {
+		sum += float64(v) * m.cross[i] / m.tokens
+	}
+	return sum
+}
+
 // momentTap gathers the moments of one site: the parts of a walk before heldOut into the first,
 // the others into the second. The first position of a sequence is left out: models park there
 // what they do not want to attend to, in values hundreds of times those of all others.
 type momentTap struct {
 	be      backend.Backend
+	ahead   func(part int) backend.Buffer // e of a part [N, outputs], for the tap to free; nil: not asked for
 	layer   int
 	at      transformer.Site
 	heldOut int // number of the first part that is held out
@@ -58,31 +70,69 @@ func (t *momentTap) See(s transformer.Seen) error {
 	if t.parts >= t.heldOut {
 		into = &t.sums[1]
 	}
-	t.parts++
 	if *into == nil {
 		*into = &moments{width: s.Width, sums: make([]float64, s.Width*s.Width)}
 	}
 	(*into).add(t.be, s)
+	if t.ahead != nil {
+		e := t.ahead(t.parts)
+		(*into).addAhead(t.be, s, e)
+		t.be.Free(e)
+	}
+	t.parts++
 	return nil
 }
 
 // add adds the tokens of s.
 func (m *moments) add(be backend.Backend, s transformer.Seen) {
-	F, N := s.Width, len(s.Lengths)*s.T
-	x, products := be.New(N*F), be.New(F*F)
-	defer func() { be.Free(x); be.Free(products) }()
-	be.Copy(x, s.X)
-	for b, n := range s.Lengths {
-		be.Zero(x.Slice(b*s.T*F, (b*s.T+1)*F))
-		be.Zero(x.Slice((b*s.T+n)*F, (b+1)*s.T*F))
+	x := counted(be, s, s.X, s.Width)
+	defer be.Free(x)
+	for _, n := range s.Lengths {
 		m.tokens += float64(n - 1)
 	}
-	be.LinearBackward(nil, products, x, x, nil, N, F, F)
+	addProducts(be, m.sums, x, x, len(s.Lengths)*s.T, s.Width, s.Width)
+}
+
+// addAhead adds what the dense model's stream has more at the tokens of s.
+func (m *moments) addAhead(be backend.Backend, s transformer.Seen, e backend.Buffer) {
+	N := len(s.Lengths) * s.T
+	O := e.Len() / N
+	if m.cross == nil {
+		m.cross = make([]float64, O*s.Width)
+	}
+	e = counted(be, s, e, O)
+	defer be.Free(e)
+	addProducts(be, m.cross, e, s.X, N, s.Width, O)
+	row := make([]float32, O)
+	for n := range N {
+		be.Download(row, e.Slice(n*O, (n+1)*O))
+		for _, v := range row {
+			m.square += float64(v) * float64(v)
+		}
+	}
+}
+
+// counted is a copy of v [N, width] with zeros at positions that do not count: the first of each sequence of s and padding.
+func counted(be backend.Backend, s transformer.Seen, v backend.Buffer, width int) backend.Buffer {
+	c := be.New(v.Len())
+	be.Copy(c, v)
+	for b, n := range s.Lengths {
+		be.Zero(c.Slice(b*s.T*width, (b*s.T+1)*width))
+		be.Zero(c.Slice((b*s.T+n)*width, (b+1)*s.T*width))
+	}
+	return c
+}
+
+// addProducts adds yᵀ·x to sums [O, F], of y [N, O] and x [N, F].
+func addProducts(be backend.Backend, sums []float64, y, x backend.Buffer, N, F, O int) {
+	products := be.New(O * F)
+	defer be.Free(products)
+	be.LinearBackward(nil, products, y, x, nil, N, F, O)
 	row := make([]float32, F)
-	for i := range F {
+	for i := range O {
 		be.Download(row, products.Slice(i*F, (i+1)*F))
 		for j, v := range row {
-			m.sums[i*F+j] += float64(v)
+			sums[i*F+j] += float64(v)
 		}
 	}
 }

@@ -24,6 +24,7 @@ type Refit struct {
 	Fitted  []transformer.Batch // rows whose outputs are fitted
 	HeldOut []transformer.Batch // rows that say how far
 	Damping float64             // of the ridge, in mean squares of a projection's inputs
+	Dense   float64             // how far outputs are led back to the dense model's residual stream, 0..1
 	Backend backend.Backend
 	Store   *Store
 	Done    func(Site) // after each projection, may be nil
@@ -51,22 +52,40 @@ var halves = []half{
 	{transformer.Channels, model.Down, (*transformer.Walk).MLP},
 }
 
-// Projection is o or down of a layer, and the columns of it that go.
+// of is the one of these projections that ends the half of a layer, if any.
+func (h half) of(ps []Projection, layer int) (Projection, bool) {
+	at := slices.IndexFunc(ps, func(p Projection) bool { return p.Layer == layer && p.Role == h.role })
+	if at < 0 {
+		return Projection{}, false
+	}
+	return ps[at], true
+}
+
+// Projection is o or down of a layer, and the columns of it that go, maybe none.
 type Projection struct {
 	model.Param
 	gone []int
 }
 
-// Projections are those that lose columns.
+// Projections are those that lose columns, and, led back to the dense model's stream, all behind the first of them.
 func (r *Refit) Projections(cfg *model.Config) (ps []Projection) {
 	for _, p := range cfg.Params() {
 		if p.Role == model.O || p.Role == model.Down {
-			if gone := r.gone(p); len(gone) > 0 {
+			if gone := r.gone(p); len(gone) > 0 || len(ps) > 0 && r.dense(cfg) > 0 {
 				ps = append(ps, Projection{p, gone})
 			}
 		}
 	}
 	return ps
+}
+
+// dense is how far outputs are led back to the dense model's stream: not at all where a norm stands between
+// a projection and the stream.
+func (r *Refit) dense(cfg *model.Config) float64 {
+	if cfg.Features().Has(model.PostNorms) {
+		return 0
+	}
+	return r.Dense
 }
 
 // gone are the columns of p that the cut takes.
@@ -119,18 +138,32 @@ func (r *Refit) dtype(m stage.Model, p Projection) tensor.DType {
 // walk refits layer after layer.
 func (r *Refit) walk(ctx context.Context, m stage.Model, ps []Projection) error {
 	stored := transformer.NewStreamed(r.Backend, m.Weights)
-	walk, err := transformer.New(r.Backend, m.Config).Walk(ctx, slices.Concat(r.Fitted, r.HeldOut), stored)
+	walk, err := r.start(ctx, m.Config, stored)
 	if err != nil {
 		return err
 	}
 	defer walk.Close()
+	var dense *transformer.Walk // the model as it was; nil: it is not asked for
+	if r.dense(m.Config) > 0 {
+		if dense, err = r.start(ctx, m.Config, stored); err != nil {
+			return err
+		}
+		defer dense.Close()
+	}
 	for walk.Next() {
+		if dense != nil {
+			dense.Next()
+		}
 		for _, h := range halves {
-			at := slices.IndexFunc(ps, func(p Projection) bool { return p.Layer == walk.Layer() && p.Role == h.role })
-			if at < 0 {
-				err = h.run(walk, ctx, stored, nil)
+			if dense != nil {
+				if err := h.run(dense, ctx, stored, nil); err != nil {
+					return err
+				}
+			}
+			if p, some := h.of(ps, walk.Layer()); some {
+				err = r.half(ctx, m, walk, dense, stored, h, p)
 			} else {
-				err = r.half(ctx, m, walk, stored, h, ps[at])
+				err = h.run(walk, ctx, stored, nil)
 			}
 			if err != nil {
 				return err
@@ -140,10 +173,20 @@ func (r *Refit) walk(ctx context.Context, m stage.Model, ps []Projection) error 
 	return nil
 }
 
-// half refits what ends a half of the walk's layer, and runs that half with it.
-func (r *Refit) half(ctx context.Context, m stage.Model, walk *transformer.Walk, stored transformer.WeightSource, h half, p Projection) error {
+func (r *Refit) start(ctx context.Context, cfg *model.Config, stored transformer.WeightSource) (*transformer.Walk, error) {
+	return transformer.New(r.Backend, cfg).Walk(ctx, slices.Concat(r.Fitted, r.HeldOut), stored)
+}
+
+// half refits what ends a half of the walk's layer, and runs that half with it. The walk of the dense
+// model, where there is one, has run it.
+func (r *Refit) half(ctx context.Context, m stage.Model, walk, dense *transformer.Walk, stored transformer.WeightSource, h half, p Projection) error {
 	if !r.Store.has([]Projection{p}) {
 		tap := &momentTap{be: r.Backend, layer: p.Layer, at: h.at, heldOut: len(r.Fitted)}
+		if dense != nil {
+			tap.ahead = func(part int) backend.Buffer {
+				return ahead(r.Backend, m.Config, dense.Stream(part), walk.Stream(part))
+			}
+		}
 		if err := h.run(walk, ctx, stored, tap); err != nil {
 			return err
 		}
@@ -164,21 +207,21 @@ func (r *Refit) half(ctx context.Context, m stage.Model, walk *transformer.Walk,
 	return h.run(walk, ctx, replaced{stored, p.Name, refitted}, nil)
 }
 
+// ahead is what a projection would have to give more for the stream to be the dense model's.
+func ahead(be backend.Backend, cfg *model.Config, dense, stream backend.Buffer) backend.Buffer {
+	scale := float32(1)
+	if s := cfg.ResidualScale; s != 0 {
+		scale = 1 / s
+	}
+	e := be.New(stream.Len())
+	be.Copy(e, dense)
+	be.Axpby(e, -scale, stream, scale)
+	return e
+}
+
 // fit refits p and keeps it.
 func (r *Refit) fit(m stage.Model, p Projection, fitted, heldOut *moments) error {
-	t, err := m.Weights.Read(p.Name)
-	if err != nil {
-		return err
-	}
-	w := make([]float32, p.Len())
-	t.Decode(w, 0)
-	var kept []int
-	for j := range p.Axes[1].Size() {
-		if _, gone := slices.BinarySearch(p.gone, j); !gone {
-			kept = append(kept, j)
-		}
-	}
-	f, err := solve(r.Backend, w, p.Axes[0].Size(), fitted, heldOut, kept, p.gone, r.Damping)
+	f, err := r.solve(m, p, fitted, heldOut, r.dense(m.Config))
 	if err != nil {
 		return err
 	}
@@ -188,6 +231,23 @@ func (r *Refit) fit(m stage.Model, p Projection, fitted, heldOut *moments) error
 	dtype := r.dtype(m, p)
 	site := Site{Layer: p.Layer, Param: p.Name, Gone: len(p.gone), Cut: f.cut, Now: f.now, Step: f.step}
 	return r.Store.put(site, tensor.Tensor{DType: dtype, Shape: p.Shape(), Data: tensor.Encode(dtype, f.weights)})
+}
+
+// solve refits p by its inputs' moments.
+func (r *Refit) solve(m stage.Model, p Projection, fitted, heldOut *moments, dense float64) (fit, error) {
+	t, err := m.Weights.Read(p.Name)
+	if err != nil {
+		return fit{}, err
+	}
+	w := make([]float32, p.Len())
+	t.Decode(w, 0)
+	var kept []int
+	for j := range p.Axes[1].Size() {
+		if _, gone := slices.BinarySearch(p.gone, j); !gone {
+			kept = append(kept, j)
+		}
+	}
+	return solve(r.Backend, w, p.Axes[0].Size(), fitted, heldOut, kept, p.gone, r.Damping, dense)
 }
 
 // replaced is a weight source with one weight in place of another.

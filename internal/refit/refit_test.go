@@ -184,7 +184,7 @@ func (r *Refit) check(t *testing.T, cfg *model.Config, i int, p Projection, w tr
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := solve(r.Backend, dense.Float32(), p.Axes[0].Size(), sums[0], sums[1], kept, p.gone, r.Damping)
+	want, err := solve(r.Backend, dense.Float32(), p.Axes[0].Size(), sums[0], sums[1], kept, p.gone, r.Damping, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,17 +22,19 @@ var errSingular = errors.New("the inputs' second moments cannot be solved for")
 //
 // P being the columns that go: the ridge is towards the weights as they are, so that λ → ∞ is
 // the plain cut (OSSCAR, arXiv 2403.12983, section 3; the same as Optimal Brain Surgeon's
-// removal of P with all its compensations, SlimGPT, arXiv 2412.18110).
+// removal of P with all its compensations, SlimGPT, arXiv 2412.18110). Fitted to W·x + τ·e instead, e [O] being
+// what the dense model's residual stream has more, there comes τ·E[e·x_Kᵀ]·(S_KK + λI)⁻¹ to it.
 //
-// The result is (S_KK + λI)⁻¹·S_KP as float32 [K, P]. s [F, F] holds T·S for T tokens.
-func ridge(s []float64, tokens float64, width int, kept, gone []int, damping float64) ([]float32, error) {
-	at := func(i, j int) float64 { return s[i*width+j] / tokens }
+// The results are (S_KK + λI)⁻¹·S_KP as float32 [K, P], and (S_KK + λI)⁻¹·E[x_K·eᵀ], [K, O], without τ.
+func (m *moments) ridge(kept, gone []int, damping float64) (ofGone, ahead []float32, err error) {
+	width, tokens := m.width, m.tokens
+	at := func(i, j int) float64 { return m.sums[i*width+j] / tokens }
 	var lambda float64
 	for i := range width {
 		lambda += damping * at(i, i) / float64(width)
 	}
 	if !(lambda > 0) || math.IsInf(lambda, 0) {
-		return nil, fmt.Errorf("%w: their mean square is %v", errSingular, lambda/damping)
+		return nil, nil, fmt.Errorf("%w: their mean square is %v", errSingular, lambda/damping)
 	}
 	scale := make([]float64, len(kept)) // Jacobi: a diagonal of ones makes the factors well conditioned
 	for a, i := range kept {
@@ -48,26 +50,34 @@ func ridge(s []float64, tokens float64, width int, kept, gone []int, damping flo
 			left.SetSym(a, b, v*scale[a]*scale[b])
 		}
 	}
-	right := mat.NewDense(len(kept), len(gone), nil)
-	for a, i := range kept {
-		for b, j := range gone {
-			right.Set(a, b, at(i, j)*scale[a])
-		}
-	}
 	var factors mat.Cholesky
 	if !factors.Factorize(left) {
-		return nil, fmt.Errorf("%w even with a damping of %g; raise it", errSingular, damping)
+		return nil, nil, fmt.Errorf("%w even with a damping of %g; raise it", errSingular, damping)
 	}
-	if err := factors.SolveTo(right, right); err != nil {
-		return nil, fmt.Errorf("%w: %w", errSingular, err)
-	}
-	solution := make([]float32, 0, len(kept)*len(gone))
-	for a := range kept {
-		for b := range gone {
-			solution = append(solution, float32(right.At(a, b)*scale[a]))
+	solve := func(columns int, of func(i, column int) float64) []float32 {
+		if columns == 0 || err != nil {
+			return nil
 		}
+		right := mat.NewDense(len(kept), columns, nil)
+		for a, i := range kept {
+			for b := range columns {
+				right.Set(a, b, of(i, b)*scale[a])
+			}
+		}
+		if e := factors.SolveTo(right, right); e != nil {
+			err = fmt.Errorf("%w: %w", errSingular, e)
+		}
+		solution := make([]float32, 0, len(kept)*columns)
+		for a := range kept {
+			for b := range columns {
+				solution = append(solution, float32(right.At(a, b)*scale[a]))
+			}
+		}
+		return solution
 	}
-	return solution, nil
+	ofGone = solve(len(gone), func(i, b int) float64 { return at(i, gone[b]) })
+	ahead = solve(len(m.cross)/width, func(i, o int) float64 { return m.cross[o*width+i] / tokens })
+	return ofGone, ahead, err
 }
 
 // fit is a refit of one projection: what it is without, and what becomes of it.
@@ -77,19 +87,30 @@ type fit struct {
 	step     float64   // how far from the plain cut to the solution, as the held-out tokens have it
 }
 
-// solve refits w [O, F] to the columns that stay. The step from the plain cut to the solution is
+// solve refits w [O, F] to the columns that stay, towards what it gave and dense of what the dense model's
+// stream has more. The step from the plain cut to the solution is
 // the one with the least error on the held-out tokens, at most the whole: so no
 // projection is worse there than without.
-func solve(be backend.Backend, w []float32, O int, fitted, heldOut *moments, kept, gone []int, damping float64) (fit, error) {
+func solve(be backend.Backend, w []float32, O int, fitted, heldOut *moments, kept, gone []int, damping, dense float64) (fit, error) {
 	F := fitted.width
 	if heldOut.tokens == 0 {
 		return fit{}, errors.New("the rows that are held out have one token each; give longer ones")
 	}
-	solution, err := ridge(fitted.sums, fitted.tokens, F, kept, gone, damping)
+	ofGone, ahead, err := fitted.ridge(kept, gone, damping)
 	if err != nil {
 		return fit{}, err
 	}
-	change := product(be, columns(w, F, gone), solution, O, len(gone), len(kept)) // W_P · S_PK · (S_KK + λI)⁻¹
+	change := make([]float32, O*len(kept))
+	if len(gone) > 0 {
+		change = product(be, columns(w, F, gone), ofGone, O, len(gone), len(kept)) // W_P · S_PK · (S_KK + λI)⁻¹
+	}
+	if ahead != nil {
+		for o := range O {
+			for a := range kept {
+				change[o*len(kept)+a] += float32(dense) * ahead[a*O+o]
+			}
+		}
+	}
 	cut, correction := make([]float32, O*F), make([]float32, O*F)
 	for o := range O {
 		for _, j := range gone {
@@ -101,6 +122,10 @@ func solve(be backend.Backend, w []float32, O int, fitted, heldOut *moments, kep
 	}
 	moved := heldOut.forms(be, O, w, cut, correction)
 	all, without, along, square := moved[0][0], moved[1][1], moved[1][2], moved[2][2]
+	if ahead != nil { // the target has dense·e more
+		without += dense * (dense*heldOut.square/heldOut.tokens - 2*heldOut.withAhead(cut))
+		along -= dense * heldOut.withAhead(correction)
+	}
 	f := fit{weights: make([]float32, O*F)}
 	if square > 0 {
 		f.step = min(1, max(0, -along/square))

@@ -132,7 +132,7 @@ func (r *random) refit(t *testing.T, heldOut *moments, damping float64) fit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := solve(be, r.w, r.O, r.m, heldOut, r.kept, r.gone, damping)
+	f, err := solve(be, r.w, r.O, r.m, heldOut, r.kept, r.gone, damping, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestRefitIsTheSurgeons(t *testing.T) {
 	for range 20 {
 		r := newRandom(rng, 1+rng.IntN(9), 2+rng.IntN(30), 200, 1)
 		r = newRandom(rng, r.O, r.F, 200, 1+rng.IntN(r.F-1))
-		solution, err := ridge(r.m.sums, r.m.tokens, r.F, r.kept, r.gone, 0.01)
+		solution, _, err := r.m.ridge(r.kept, r.gone, 0.01)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +243,7 @@ func TestRefitWithoutBound(t *testing.T) {
 	for i := range r.m.sums {
 		r.m.sums[i] = 0
 	}
-	if _, err := ridge(r.m.sums, r.m.tokens, r.F, r.kept, r.gone, 0.01); err == nil {
+	if _, _, err := r.m.ridge(r.kept, r.gone, 0.01); err == nil {
 		t.Error("inputs that are all zero were solved for")
 	}
 }
@@ -259,7 +259,7 @@ func TestRefitOfNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := solve(be, r.w, r.O, r.m, &moments{width: r.F, sums: r.m.sums}, r.kept, r.gone, 0.01); err == nil {
+	if _, err := solve(be, r.w, r.O, r.m, &moments{width: r.F, sums: r.m.sums}, r.kept, r.gone, 0.01, 0); err == nil {
 		t.Error("no token is held out, and nothing is said")
 	}
 }
@@ -267,7 +267,69 @@ func TestRefitOfNothing(t *testing.T) {
 // Memory of solving by hand: 10 inputs, of which 4 go, and 3 outputs.
 func TestSolvingMemory(t *testing.T) {
 	const moments, damped, crossed, solution, weights, heldOut = 2 * 8 * 10 * 10, 8 * 2 * 6 * 6, 8 * 2 * 6 * 4, 4 * 6 * 4, 5 * 4 * 3 * 10, 2 * 4 * 10 * 10
-	if got, want := solvingBytes(3, 10, 4), int64(moments+damped+crossed+solution+weights+heldOut); got != want {
+	if got, want := solvingBytes(3, 10, 4, 0), int64(moments+damped+crossed+solution+weights+heldOut); got != want {
 		t.Errorf("%d bytes, want %d", got, want)
+	}
+}
+
+// Fitted to W·x and a part of e: the ridge solution of that target, by another solver, and its error token by token.
+func TestRefitTowardsAStream(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	be, err := cpu.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		const damping, dense = 0.01, 0.3
+		O, F := 1+rng.IntN(6), 2+rng.IntN(12)
+		r := newRandom(rng, O, F, 100, rng.IntN(F))
+		e := make([][]float64, len(r.x))
+		r.m.cross = make([]float64, O*F)
+		for n, x := range r.x {
+			e[n] = make([]float64, O)
+			for o := range O {
+				e[n][o] = rng.NormFloat64() + x[o%F]
+				r.m.square += e[n][o] * e[n][o]
+				for j, v := range x {
+					r.m.cross[o*F+j] += e[n][o] * v
+				}
+			}
+		}
+		f, err := solve(be, r.w, O, r.m, r.m, r.kept, r.gone, damping, dense)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inverse := r.inverse(r.kept, r.lambda(damping))
+		var off, of float64
+		for o := range O {
+			for a, j := range r.kept {
+				want := 0.
+				for b, i := range r.kept {
+					right := dense * r.m.cross[o*F+i]
+					for _, g := range r.gone {
+						right += float64(r.w[o*F+g]) * r.m.sums[g*F+i]
+					}
+					want += right / r.m.tokens * inverse[a][b]
+				}
+				want = float64(r.w[o*F+j]) + f.step*want
+				off, of = off+math.Pow(float64(f.weights[o*F+j])-want, 2), of+want*want
+			}
+		}
+		if f.step <= 0 || math.Sqrt(off/of) > 1e-4 {
+			t.Errorf("%d of %d inputs go: a step of %g, %g from the ridge solution", len(r.gone), F, f.step, math.Sqrt(off/of))
+		}
+		var error, all float64
+		for n, x := range r.x {
+			for o := range O {
+				var was, is float64
+				for j, v := range x {
+					was, is = was+float64(r.w[o*F+j])*v, is+float64(f.weights[o*F+j])*v
+				}
+				error, all = error+math.Pow(was+dense*e[n][o]-is, 2), all+was*was
+			}
+		}
+		if math.Abs(f.now-error/all) > 1e-3*f.now || f.now > f.cut {
+			t.Errorf("an error of %g is said, of %g without, it is %g", f.now, f.cut, error/all)
+		}
 	}
 }
