@@ -159,6 +159,7 @@ func (m *memory) run(c *model.Config, parts []transformer.Batch, e *stage.Estima
 			return err
 		}
 		defer other.Close()
+		other.Once = true
 		other.Next()
 		if err := other.Run(ctx, source, nil); err != nil {
 			return err

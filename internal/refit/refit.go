@@ -149,6 +149,7 @@ func (r *Refit) walk(ctx context.Context, m stage.Model, ps []Projection) error 
 			return err
 		}
 		defer dense.Close()
+		dense.Once = true
 	}
 	for walk.Next() {
 		if dense != nil {

@@ -18,11 +18,13 @@ import (
 //
 // Instead of Run, Attend and then MLP run the halves of a layer; a half run again, under other
 // weights, gives other values to what comes next, until the next half has run. Two residual
-// streams of all parts are kept. Taps see what they do in a pass over each part, forward.
+// streams of all parts are kept, one with Once. Taps see what they do in a pass over each part, forward.
 //
 // Branch makes further parts, of models that differ in one half of a layer; Divergences says how far they are
 // in the end from the one that they were branched from. Taps do not see them.
 type Walk struct {
+	Once bool // every half runs once, and nothing is branched
+
 	t        *Transformer
 	layer    int     // -1 before the first
 	half     int     // of the layer that ran last: 0, what attention adds, or 1
@@ -101,11 +103,11 @@ const (
 // run runs the walk's half of the layer on every part.
 func (wk *Walk) run(ctx context.Context, w WeightSource, tap Tap, next []model.Param) error {
 	announce(w, next)
-	return wk.on(ctx, wk.all(), w, tap, func(p *pass) error { return p.half(wk.layer, wk.half) })
+	return wk.on(ctx, wk.all(), w, tap, func(p *pass) error { return p.half(wk.layer, wk.half, wk.Once) })
 }
 
-// half runs a half of layer l on the stream.
-func (p *pass) half(l, half int) error {
+// half runs a half of layer l on the stream; what it would take to run it again is freed, if it runs once.
+func (p *pass) half(l, half int, once bool) error {
 	roles := attentionRoles
 	if half == mlpHalf {
 		roles = ^attentionRoles
@@ -120,15 +122,25 @@ func (p *pass) half(l, half int) error {
 		a.xmid = nil // which the pass keeps
 		p.releaseActs(a)
 	}()
+	spent := &p.stream[0]
 	if half == mlpHalf {
+		if p.stream[0] == nil {
+			p.stream[0] = p.new(p.mid.Len())
+		}
 		p.mlpForward(l, lw, a, p.stream[0])
+		spent = &p.mid
 	} else {
 		a.x, a.xmid = p.stream[0], nil
 		p.attentionForward(l, lw, a)
 		p.release(p.mid)
 		p.mid = a.xmid
 	}
-	return p.showLayer(l, a)
+	err = p.showLayer(l, a)
+	if once {
+		p.release(*spent)
+		*spent = nil
+	}
+	return err
 }
 
 // Branch makes another part of one, by running the half that ran last under weights of its own; from there on it
@@ -143,7 +155,7 @@ func (wk *Walk) Branch(ctx context.Context, part int, w WeightSource) error {
 		return c
 	}
 	p.stream, p.mid = []backend.Buffer{copied(from.stream[0])}, copied(from.mid)
-	return wk.on(ctx, []*pass{p}, w, nil, func(p *pass) error { return p.half(wk.layer, wk.half) })
+	return wk.on(ctx, []*pass{p}, w, nil, func(p *pass) error { return p.half(wk.layer, wk.half, false) })
 }
 
 // Divergences are, of each branch, the Kullback-Leibler divergence of what the part that it was branched from predicts

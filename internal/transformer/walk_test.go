@@ -91,6 +91,18 @@ func TestWalkIsThePass(t *testing.T) {
 		seen := newWatchers(t, be, len(parts))
 		got := walkAll(t, walk, seen, func(int) transformer.WeightSource { return w })
 		walk.Close()
+		once, err := tr.Walk(context.Background(), parts, w.WeightSource)
+		if err != nil {
+			t.Fatal(err)
+		}
+		once.Once = true
+		for i, p := range walkAll(t, once, nil, func(int) transformer.WeightSource { return w.WeightSource }) {
+			if !slices.Equal(p.NLL, got[i].NLL) {
+				t.Errorf("%s: part %d has other losses when halves run once", family, i)
+			}
+		}
+		once.Close()
+		layers -= len(g.Config.Layers)
 		for i, b := range parts {
 			one, p := watch(t, be, g, b, transformer.Forward, 0)
 			if !slices.Equal(got[i].NLL, p.NLL) || !slices.Equal(got[i].Best, p.Best) {
