@@ -2,6 +2,7 @@ package job
 
 import (
 	"moreau/internal/eval"
+	"moreau/internal/importance"
 	"moreau/internal/model"
 	"moreau/internal/tensor"
 	"moreau/internal/transformer"
@@ -58,7 +59,11 @@ func (w *work) addScoring(s *scoring, p *ScoringPlan) {
 		w.decoded += float64(s.m.Config.ParamCount())
 		return
 	}
+	atOnce := w.tokens
 	w.addPass(s.m.Config, p.Rows*p.SeqLen, s.method.Needs.Gradients, p.Passes)
+	if s.method.Needs.Gradients == transformer.NoGradients { // a walk, part by part
+		w.tokens = max(atOnce, min(p.Rows*p.SeqLen, importance.WalkTokens))
+	}
 	if p.State != nil {
 		for _, param := range p.State.moving {
 			w.moved += float64(param.Len() * p.Passes)
