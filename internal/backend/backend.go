@@ -68,8 +68,9 @@ type Memory interface {
 	UploadStored(dst Buffer, t tensor.Tensor)
 	// NewStored keeps the matrix t[rows, cols], of a Decodable type, as it is stored. It serves
 	// LinearForward as w and EmbeddingForward as table, where its values are those that
-	// UploadStored gives, and no other op; a Slice of it is of whole rows. The bytes of t are
-	// the backend's from then on.
+	// UploadStored gives, and no other op; a Slice of it is of whole rows. A backend whose Linear
+	// ops round their inputs need not round those of few rows. The bytes of t are the backend's
+	// from then on.
 	NewStored(t tensor.Tensor) Buffer
 	// StoredBytes is host memory for n bytes that NewStored is to have, of the kind that suits
 	// the backend best.

@@ -60,7 +60,8 @@ func newBackend(k *kernels, linear format, threads int) *Backend {
 }
 
 // WithBF16 is a backend as b whose Linear ops round their inputs to bf16, to
-// nearest even, and sum the products in float32. All else stays float32.
+// nearest even, and sum the products in float32. All else stays float32, products of few
+// rows with stored matrices included.
 func (b *Backend) WithBF16() *Backend {
 	return newBackend(b.kernels, halved(b.kernels, detect()), len(b.workers))
 }

@@ -21,27 +21,12 @@ func (b *Backend) LinearForward(out, x, w backend.Buffer, N, I, O int) {
 	b.gemm(o, O, N, O, I, matrix{xs, I, 1}, matrix{ws, I, 1}, false)
 }
 
-// linearDots is LinearForward by a dot product for each output, of rounded values if
-// the format rounds.
-func (b *Backend) linearDots(out, x, w []float32, N, I, O int) {
-	b.dots(O, I, x, func(t *worker, x []float32, o int) {
-		row := w[o*I : (o+1)*I]
-		if b.linear.rounds {
-			b.round(t.scratch(I), row)
-			row = t.scratch(I)
-		}
-		for n := range N {
-			out[n*O+o] = b.dot(x[n*I:(n+1)*I], row)
-		}
-	})
-}
-
 // rowsOfDots is how many rows of I weights a task of dot products has.
 func rowsOfDots(I int) int { return max(1, 16*chunk/max(1, I)) }
 
-// dots runs f for each row of O rows of I weights, over all threads, with x rounded if the
-// format rounds.
-func (b *Backend) dots(O, I int, x []float32, f func(t *worker, x []float32, o int)) {
+// linearDots is LinearForward by a dot product for each output, of rounded values if
+// the format rounds.
+func (b *Backend) linearDots(out, x, w []float32, N, I, O int) {
 	if b.linear.rounds {
 		memory, _ := b.memory.take(len(x))
 		defer b.memory.put(memory)
@@ -50,7 +35,14 @@ func (b *Backend) dots(O, I int, x []float32, f func(t *worker, x []float32, o i
 	}
 	b.spans(O, rowsOfDots(I), func(t *worker, lo, hi int) {
 		for o := lo; o < hi; o++ {
-			f(t, x, o)
+			row := w[o*I : (o+1)*I]
+			if b.linear.rounds {
+				b.round(t.scratch(I), row)
+				row = t.scratch(I)
+			}
+			for n := range N {
+				out[n*O+o] = b.dot(x[n*I:(n+1)*I], row)
+			}
 		}
 	})
 }

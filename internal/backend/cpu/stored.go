@@ -80,9 +80,10 @@ func (b *Backend) linearStored(out, x []float32, w *stored, N, I, O int) {
 	}
 }
 
-// linearStoredDots multiplies rows as they are, or decodes one after the other.
+// linearStoredDots multiplies rows as they are, or decodes one after the other. Nothing is
+// rounded, whatever the format: it would save no time, reading w is the work.
 func (b *Backend) linearStoredDots(out, x []float32, w *stored, N, I, O int) {
-	if dots := b.storedDots[w.DType]; dots != nil && !b.linear.rounds && I > 0 {
+	if dots := b.storedDots[w.DType]; dots != nil && I > 0 {
 		bytes := I / w.DType.BlockSize() * w.DType.BlockBytes()
 		few := roundUp(rowsOfDots(I), 4) // stay in the second-level cache for all rows of x
 		b.spans(O, max(1, ceilDiv(O, storedTasks*len(b.workers))), func(_ *worker, from, to int) {
@@ -95,14 +96,13 @@ func (b *Backend) linearStoredDots(out, x []float32, w *stored, N, I, O int) {
 		})
 		return
 	}
-	b.dots(O, I, x, func(t *worker, x []float32, o int) {
+	b.spans(O, rowsOfDots(I), func(t *worker, lo, hi int) {
 		row := t.scratch(I)
-		w.Decode(row, o*I)
-		if b.linear.rounds {
-			b.round(row, row)
-		}
-		for n := range N {
-			out[n*O+o] = b.dot(x[n*I:(n+1)*I], row)
+		for o := lo; o < hi; o++ {
+			w.Decode(row, o*I)
+			for n := range N {
+				out[n*O+o] = b.dot(x[n*I:(n+1)*I], row)
+			}
 		}
 	})
 }
