@@ -67,7 +67,35 @@ func (g *gen) scaledBlocks(bytes int, quants func(r, at, i int)) {
 
 func dotsQ4K(g *gen) {
 	g.nibbleTable(false)
+	if g.isa == avx512 {
+		g.valuesOfNibbles()
+		return
+	}
 	g.scaledBlocks(144, func(r, at, i int) { g.nibbles(row(r, 16+at/2+i), false) })
+}
+
+// valuesOfNibbles is dotsQ4K where sixteen values are a vector: V4 and V5 become those that the quants of
+// 32 stand for, so that nothing is left to do with sums.
+func (g *gen) valuesOfNibbles() {
+	g.blockRows(256, 144, func(rows int) {
+		for r := range rows {
+			g.sixBitScales(r)
+		}
+		for at := 0; at < 256; at += 64 {
+			g.loadX(at, 64)
+			for r := range rows {
+				for half, values := range []string{"V4", "V5"} {
+					scale := at/32 + half
+					g.emit("VBROADCASTSS %[1]s, %[3]s\nVFMSUB213PS.BCST %[2]s, V12, %[3]s", scaleAt(r, scale), scaleAt(r, 8+scale), values)
+				}
+				for i := 0; i < 32; i += g.lanes {
+					g.emit("VPMOVZXBD %s, V8\nVPSRLD $4, V8, V9\nVPERMPS V4, V8, V8\nVPERMPS V5, V9, V9", row(r, 16+at/2+i))
+					g.product("V8", at+i, fmt.Sprint("V", r), false)
+					g.product("V9", at+32+i, fmt.Sprint("V", r), false)
+				}
+			}
+		}
+	})
 }
 
 func dotsQ5K(g *gen) {
