@@ -34,10 +34,16 @@ func (o *generateOptions) AddFlags(cmd *cobra.Command) {
 	onlyOne(cmd, "chat", "ids")
 }
 
+const generateHelp = `Continue a text, or answer.
+
+Weights stay in the type they are stored in. With --compute bf16 the products of
+a prompt of more than eight tokens have their inputs rounded, weights included;
+those of the tokens behind it do not.`
+
 func newGenerateCommand(g *globals) *cobra.Command {
 	o := &generateOptions{}
 	cmd := &cobra.Command{
-		Use: "generate MODEL --prompt TEXT", Short: "Continue a text, or answer",
+		Use: "generate MODEL --prompt TEXT", Short: "Continue a text, or answer", Long: generateHelp,
 		Args: oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.Chat && !cmd.Flags().Changed("tokens") {
