@@ -33,6 +33,7 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	o.out.AddFlags(cmd)
 	o.out.addImatrix(cmd)
 	o.scoring.AddFlags(cmd)
+	o.scoring.methodFlag(cmd)
 	o.texts.AddFlags(cmd, 64, "eval-ids")
 	bosFlag(cmd, &o.bos, autoRows+"; "+autoPapers)
 	f := cmd.Flags()
@@ -42,12 +43,7 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.drop, "drop-layers", "", "drop these layers as a whole, before anything is scored or cut: 20..24, or 3,20..24")
 	f.StringVar(&o.saveScores, "save-scores", "", "write the scores as soon as they are known")
 	f.StringVar(&o.savePlan, "save-plan", "", "write what was dropped and cut (docs/formats/plan.md)")
-	o.compensate = job.DefaultCompensate()
-	c := &o.compensate
-	f.StringVar(&c.Method, "compensate", c.Method, "refit: fit what is left of o_proj and down_proj to what they gave, in closed form, layer after layer; none; auto: refit, unless there is no text or but one row for it")
-	f.IntVar(&c.Rows, "refit-rows", c.Rows, "calibration rows of a refit; 0: 32 tokens for each input of the widest projection, 1024 rows at most")
-	f.Float64Var(&c.Damping, "damping", c.Damping, "ridge of a refit towards the weights as they are, in mean squares of the inputs")
-	f.Float64Var(&c.Dense, "refit-dense", c.Dense, "how far a refit leads outputs back to the residual stream of the dense model, 0 to 1")
+	compensateFlags(cmd, &o.compensate)
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop")
 	f.BoolVar(&o.noEval, "no-eval", false, "do not measure perplexity before and after")
 	onlyOne(cmd, "scores", "save-scores") // what was read is not written again
@@ -154,4 +150,14 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 	}
 	fmt.Fprintf(stdout, "\nwrote %s\n", r.Plan.Out)
 	return nil
+}
+
+// compensateFlags say how what is left is repaired.
+func compensateFlags(cmd *cobra.Command, c *job.CompensateOptions) {
+	*c = job.DefaultCompensate()
+	f := cmd.Flags()
+	f.StringVar(&c.Method, "compensate", c.Method, "refit: fit what is left of o_proj and down_proj to what they gave, in closed form, layer after layer; none; auto: refit, unless there is no text or but one row for it")
+	f.IntVar(&c.Rows, "refit-rows", c.Rows, "calibration rows of a refit; 0: 32 tokens for each input of the widest projection, 1024 rows at most")
+	f.Float64Var(&c.Damping, "damping", c.Damping, "ridge of a refit towards the weights as they are, in mean squares of the inputs")
+	f.Float64Var(&c.Dense, "refit-dense", c.Dense, "how far a refit leads outputs back to the residual stream of the dense model, 0 to 1")
 }

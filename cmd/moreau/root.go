@@ -80,7 +80,7 @@ func newRootCommand() *cobra.Command {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return job.Usage(fmt.Errorf("%w; see %s --help", err, c.CommandPath()))
 	})
-	cmd.AddCommand(newDemoCommand(g), newInspectCommand(g), newPruneCommand(g), newScoreCommand(g),
+	cmd.AddCommand(newDemoCommand(g), newInspectCommand(g), newPruneCommand(g), newSweepCommand(g), newScoreCommand(g),
 		newEvalCommand(g), newCompareCommand(g), newConvertCommand(g), newImatrixCommand(g), newGenerateCommand(g), newLogitsCommand(g), newSynthCommand(g), newVerifyCommand(g), newPullCommand(g), newBenchCommand(g))
 	return cmd
 }

@@ -20,6 +20,7 @@ type scoreOptions struct {
 
 func (o *scoreOptions) AddFlags(cmd *cobra.Command) {
 	o.scoring.AddFlags(cmd)
+	o.scoring.methodFlag(cmd)
 	bosFlag(cmd, &o.scoring.calib.BOS, autoRows)
 	f := cmd.Flags()
 	unit := &o.scoring.run.Unit

@@ -24,7 +24,6 @@ func (o *scoringFlags) AddFlags(cmd *cobra.Command) {
 	o.calib.AddFlags(cmd, o.run.Calib)
 	f, e := cmd.Flags(), &o.run.Envelope
 	f.BoolVar(&o.calib.Fresh, "fresh-rows", false, "take the next rows at each step instead of the same ones")
-	f.StringVar(&o.run.Method, "method", o.run.Method, "importance: "+strings.Join(importance.MethodNames(), ", "))
 	f.StringVar(&o.run.Salience, "salience", o.run.Salience, "form of the Taylor term: element1, vector, element2, mix")
 	f.IntVar(&e.Steps, "steps", e.Steps, "iterations of the envelope methods")
 	f.IntVar(&e.Avg, "avg", e.Avg, "last iterates that are averaged")
@@ -37,6 +36,11 @@ func (o *scoringFlags) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.run.Scratch, "scratch", "", "folder for a scratch file that holds the state instead of memory")
 	f.StringVar(&o.state, "state", "f32", "type of the state between uses, f32 or bf16; bf16 implies a scratch file, of half the size")
 	f.DurationVar(&o.run.JournalEvery, "journal-every", o.run.JournalEvery, "least time between saves of the state, from which the same command continues after a crash; 0 saves after every step")
+}
+
+// methodFlag adds --method.
+func (o *scoringFlags) methodFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.run.Method, "method", o.run.Method, "importance: "+strings.Join(importance.MethodNames(), ", "))
 }
 
 // calibFlags say which rows a model is looked at on; scores, refits and importance matrices share them.

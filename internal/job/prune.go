@@ -31,6 +31,9 @@ type PruneOptions struct {
 	Command    string // that a person would type again, for SavePlan
 	PlanOnly   bool   // sizes alone will do: Out.Path may be "", the weights may be missing
 
+	MeasureOnly bool       // write nothing; what an interrupted run is to go on from is beside Out.Path all the same
+	Before      []Measured // of the dense model on Texts, if it is known
+
 	// Card writes the model card of a folder. While the output is planned it is asked
 	// for one of a report without results, for its size.
 	Card func(PruneReport) string
@@ -69,7 +72,7 @@ func NewPrune(path string, be backend.Backend, o PruneOptions) (*Prune, error) {
 	if err == nil {
 		err = o.Compensate.check()
 	}
-	if err == nil && (o.Out.Path != "" || !o.PlanOnly) {
+	if err == nil && !o.MeasureOnly && (o.Out.Path != "" || !o.PlanOnly) {
 		err = o.checkOutputs(path)
 	}
 	if err != nil {

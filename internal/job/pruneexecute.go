@@ -13,14 +13,37 @@ import (
 func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (PruneReport, error) {
 	defer bound(p.memory())()
 	output.Clean(j.o.Out.Path)
+	r, err := j.change(ctx, p, progress)
+	if err != nil {
+		return r, err
+	}
+	if !j.o.MeasureOnly {
+		if err := j.write(ctx, &r, progress); err != nil {
+			return r, Blame(j.m, err)
+		}
+	}
+	if p.Scoring != nil {
+		j.scoring.journal(j.be, p.Scoring, progress).Remove()
+	}
+	if p.Refit != nil {
+		r.Plan.Refit.stage.Store.Remove()
+	}
+	os.Remove(selfStore(j.o.Out.Path))
+	return r, nil
+}
+
+// change does all but write.
+func (j *Prune) change(ctx context.Context, p PrunePlan, progress Progress) (PruneReport, error) {
 	r := PruneReport{Plan: p, Source: j.source, WeightBytes: weightBytes(j.m)}
 	noteBOS(j.calibration(), j.texts, progress)
 	var err error
 	if r.Plan.Weights, err = j.weigh(ctx, progress); err != nil {
 		return r, err
 	}
-	if r.Before, err = measure(ctx, j.be, j.m.Config, j.m.Weights, j.texts, DensePerplexity, progress); err != nil {
-		return r, Blame(j.m, err)
+	if r.Before = j.o.Before; r.Before == nil {
+		if r.Before, err = measure(ctx, j.be, j.m.Config, j.m.Weights, j.texts, DensePerplexity, progress); err != nil {
+			return r, Blame(j.m, err)
+		}
 	}
 	if err := j.decide(ctx, &r.Plan, progress); err != nil {
 		return r, err
@@ -37,16 +60,6 @@ func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (Pr
 			return r, err
 		}
 	}
-	if err := j.write(ctx, &r, progress); err != nil {
-		return r, Blame(j.m, err)
-	}
-	if p.Scoring != nil {
-		j.scoring.journal(j.be, p.Scoring, progress).Remove()
-	}
-	if p.Refit != nil {
-		r.Plan.Refit.stage.Store.Remove()
-	}
-	os.Remove(selfStore(j.o.Out.Path))
 	return r, nil
 }
 

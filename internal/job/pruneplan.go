@@ -74,7 +74,7 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 		p.Refit = j.refit.plan()
 	}
 	p.Self = j.planSelf()
-	if err := j.planOutput(&p); err != nil || j.sizesAlone() {
+	if err := j.planOutput(&p); err != nil || j.sizesAlone() || j.o.MeasureOnly {
 		return p, err
 	}
 	p.RAM = max(resident(j.m.Config, p.Out.Memory*5/4), evalRAM(j.m, p.Texts)) // tensors are encoded in parts, whose memory waits to be collected
@@ -115,7 +115,7 @@ func (p PrunePlan) memory() int64 {
 // scores.
 func (j *Prune) planOutput(p *PrunePlan) error {
 	p.BytesBefore, p.BytesAfter = 2*p.Before.ParamCount(), 2*p.After.ParamCount()
-	if j.o.Out.Path == "" {
+	if j.o.Out.Path == "" || j.o.MeasureOnly {
 		return nil
 	}
 	if err := j.place(&PruneReport{Plan: *p, Source: j.source}, p); err != nil {

@@ -107,8 +107,13 @@ func (s *StatePlan) journal(m *load.Model, manifest importance.Manifest, progres
 
 // identity is size and time of the model's files.
 func identity(m *load.Model) string {
+	return filesIdentity(append(weightFiles(m), filepath.Join(m.Path, "config.json"))) // a GGUF file has none
+}
+
+// filesIdentity is that of files; those that are not there have none.
+func filesIdentity(files []string) string {
 	var s strings.Builder
-	for _, f := range append(weightFiles(m), filepath.Join(m.Path, "config.json")) { // a GGUF file has none
+	for _, f := range files {
 		if info, err := os.Stat(f); err == nil {
 			fmt.Fprintf(&s, "%s %d %d\n", f, info.Size(), info.ModTime().UnixNano())
 		}
