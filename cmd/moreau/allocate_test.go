@@ -23,6 +23,8 @@ func TestBarePrune(t *testing.T) {
 		return channels
 	}
 	bare := sizes("bare.gguf", "--save-scores", at("scores.json"), "--chunks", "16")
+	r := must(t, "prune", stories, "--ratio", "20%", "--drop-layers", "0", "--no-eval", "-o", at("dropped.gguf"))
+	mentions(t, r.stdout, "layer  channels", "divergence (KL) when cut as the others, alone", "\n2      172 -> ", "\n3      172 -> ")
 	alike := sizes("alike.gguf", "--allocate", "uniform", "--no-eval")
 	if bare[0] != 172 || bare[4] != 172 || slices.Equal(bare, alike) || slices.Max(alike[1:4])-slices.Min(alike[1:4]) > 1 {
 		t.Errorf("measured %v, alike %v", bare, alike)

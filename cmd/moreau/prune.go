@@ -144,6 +144,10 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 		return printJSON(stdout, pruneJSON{newPlanJSON(r.Plan), r.Before, r.Cut, r.After, options.Out.Path, r.WeightBytes})
 	}
 	fmt.Fprintln(stdout)
+	if r.Plan.Costs != nil {
+		table(stdout, costRows(r.Plan)...)
+		fmt.Fprintln(stdout)
+	}
 	table(stdout, append([]string{"\tbefore\tafter\tchange"}, resultRows(r, "\t", true)...)...)
 	if note := perplexityNote(r.Plan); note != "" {
 		fmt.Fprintln(stdout, note)

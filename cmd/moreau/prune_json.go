@@ -28,6 +28,7 @@ type planJSON struct {
 	CutLayers    string          `json:"cut_layers"`
 	Protected    []string        `json:"protected_layers"`
 	Selection    prune.Selection `json:"selection"`
+	Costs        map[int]float64 `json:"layer_divergences,omitempty"` // of the layers that are left by --drop-layers, in nats a token
 	Uniform      bool            `json:"uniform"`
 	Layers       []layerCut      `json:"layers"`
 	Scoring      string          `json:"scoring"`
@@ -57,7 +58,7 @@ func newPlanJSON(p job.PrunePlan) planJSON {
 	before, after, b := p.Before, p.After, p.Cut.Budget
 	s := planJSON{Model: p.Model, ParamsBefore: before.ParamCount(), ParamsAfter: after.ParamCount(), KVBefore: before.KVBytes(), KVAfter: after.KVBytes(),
 		BytesBefore: p.BytesBefore, BytesAfter: p.BytesAfter, Dropped: p.Dropped(), Protected: []string{},
-		Selection: b.Selection, Uniform: b.Uniform, Layers: cutSizes(p), Scoring: p.ScoresInWords(), Refit: p.Refit, RAMBytes: p.RAM}
+		Selection: b.Selection, Costs: p.Costs, Uniform: b.Uniform, Layers: cutSizes(p), Scoring: p.ScoresInWords(), Refit: p.Refit, RAMBytes: p.RAM}
 	if p.Cut.Removed() > 0 {
 		layers, protected := p.CutLayers()
 		s.CutLayers, s.Protected = layers.String(), spanList(protected)

@@ -135,6 +135,27 @@ func layerRows(p job.PrunePlan) []string {
 	return rows
 }
 
+// costRows say what the cut of each layer costs alone, and what it lost therefore.
+func costRows(p job.PrunePlan) []string {
+	rows := []string{"layer\tchannels\tdivergence (KL) when cut as the others, alone"}
+	for l, c := range cutSizes(p) {
+		if cost, ok := p.Costs[l-len(goneBefore(p, l))]; ok && !c.gone() {
+			rows = append(rows, fmt.Sprintf("%d\t%s\t%.2g", l, arrow(c.Intermediate), cost))
+		}
+	}
+	return rows
+}
+
+// goneBefore are the layers before l that were dropped: costs are of those that are left.
+func goneBefore(p job.PrunePlan, l int) (gone []int) {
+	for _, d := range p.Dropped() {
+		if d < l {
+			gone = append(gone, d)
+		}
+	}
+	return gone
+}
+
 // eachSpan calls do for each span of neighbours of equal sizes.
 func eachSpan(all []layerCut, do func(layers string, l layerCut)) {
 	for lo := 0; lo < len(all); {
