@@ -22,11 +22,7 @@ func TestChangedProjections(t *testing.T) {
 				continue
 			}
 			for _, role := range []model.Role{model.O, model.Down} {
-				p.change(1, role, func(x []float32) {
-					for i := range x {
-						x[i] *= 1.25
-					}
-				})
+				p.change(1, role, func(x []float32) { scale(x, 1.25) })
 			}
 			foundChanges(t, p, name, 2, 0.25)
 			p.change(1, model.Up, func(x []float32) { x[len(x)/2] += 0.1 })
@@ -81,6 +77,8 @@ func TestOtherProjections(t *testing.T) {
 	for what, spoil := range map[string]func(x []float32){
 		"noise":    noise,
 		"reversed": slices.Reverse[[]float32],
+		"zero":     func(x []float32) { clear(x) },
+		"twice":    func(x []float32) { scale(x, 2) },
 		"NaN":      func(x []float32) { x[3] = float32(math.NaN()) },
 	} {
 		p := newPair(t, cuts["channels"], tensor.F32)
@@ -104,5 +102,11 @@ func noise(x []float32) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range x {
 		x[i] = float32(random.NormFloat64() * math.Sqrt(square))
+	}
+}
+
+func scale(x []float32, by float32) {
+	for i := range x {
+		x[i] *= by
 	}
 }
