@@ -57,7 +57,12 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	}
 }
 
-const pruneHelp = `Cut the least important attention heads and MLP channels.
+const pruneHelp = `Cut the least important MLP channels, and attention heads where --units says so or
+channels do not suffice, and repair what is left.
+
+By default what the cut of each layer costs is measured, layers that cost more lose
+less (--allocate), and o_proj and down_proj are refitted (--compensate), on rows of
+--calib or, without it, of what the model itself writes.
 
 The plan is printed first; --dry-run stops there (a folder with just config.json
 will do). --ratio is a share of the model's parameters; --layer-ratio, the

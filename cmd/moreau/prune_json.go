@@ -28,7 +28,7 @@ type planJSON struct {
 	CutLayers    string          `json:"cut_layers"`
 	Protected    []string        `json:"protected_layers"`
 	Selection    prune.Selection `json:"selection"`
-	Costs        map[int]float64 `json:"layer_divergences,omitempty"` // of the layers that are left by --drop-layers, in nats a token
+	Costs        map[int]float64 `json:"layer_divergences,omitempty"` // by layer, in nats a token
 	Uniform      bool            `json:"uniform"`
 	Layers       []layerCut      `json:"layers"`
 	Scoring      string          `json:"scoring"`

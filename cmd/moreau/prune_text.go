@@ -139,21 +139,11 @@ func layerRows(p job.PrunePlan) []string {
 func costRows(p job.PrunePlan) []string {
 	rows := []string{"layer\tchannels\tdivergence (KL) when cut as the others, alone"}
 	for l, c := range cutSizes(p) {
-		if cost, ok := p.Costs[l-len(goneBefore(p, l))]; ok && !c.gone() {
+		if cost, ok := p.Costs[l]; ok {
 			rows = append(rows, fmt.Sprintf("%d\t%s\t%.2g", l, arrow(c.Intermediate), cost))
 		}
 	}
 	return rows
-}
-
-// goneBefore are the layers before l that were dropped: costs are of those that are left.
-func goneBefore(p job.PrunePlan, l int) (gone []int) {
-	for _, d := range p.Dropped() {
-		if d < l {
-			gone = append(gone, d)
-		}
-	}
-	return gone
 }
 
 // eachSpan calls do for each span of neighbours of equal sizes.

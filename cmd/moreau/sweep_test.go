@@ -81,6 +81,14 @@ func strip(cell string) string {
 	return strings.Join(kept, ",")
 }
 
+// What goes decides what is scored.
+func TestSweepByQueryHeads(t *testing.T) {
+	cells := parsed[[]job.Cell](t, must(t, "sweep", stories, "--units", "query-heads,channels", "--methods", "l1", "--ratios", "40%", "--chunks", "4", "-o", filepath.Join(t.TempDir(), "out"), "--json").stdout)
+	if len(cells) != 2 || cells[1].Params > 260032*6/10 {
+		t.Errorf("%+v", cells)
+	}
+}
+
 func TestSweepRefusals(t *testing.T) {
 	dir := t.TempDir()
 	for args, words := range map[string]string{

@@ -89,11 +89,12 @@ func (j *Prune) allocate(ctx context.Context, p *PrunePlan, scores importance.Sc
 	}
 	j.be.Trim()
 	progress.End(math.NaN())
+	costs, kept := map[int]float64{}, j.drop.Kept(len(j.m.Config.Layers))
 	p.Costs = map[int]float64{}
 	for i, v := range kl {
-		p.Costs[ps[i].Layer] = v
+		costs[ps[i].Layer], p.Costs[kept[ps[i].Layer]] = v, v
 	}
-	j.budget.Shares, j.sized = prune.SharesOf(p.Costs, len(j.rest.Config.Layers)), nil
+	j.budget.Shares = prune.SharesOf(costs, len(j.rest.Config.Layers))
 	return nil
 }
 

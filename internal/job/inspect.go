@@ -38,7 +38,7 @@ func Inspect(path string) (Inspection, error) {
 	return r, nil
 }
 
-// scoringBytes is the resident memory of the default method on so many rows and tokens.
+// scoringBytes is the resident memory of moreau on so many rows and tokens.
 func scoringBytes(m *load.Model, rows, seq int) (int64, error) {
 	o := DefaultScoring()
 	o.Method = "moreau"

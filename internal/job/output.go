@@ -119,10 +119,10 @@ func writeModel(ctx context.Context, plan *export.Plan, progress Progress) error
 	return nil
 }
 
-// writeText writes a small file.
 // WriteText writes a file whole or not at all, in place of what is there.
 func WriteText(path, text string) error { return writeText(path, true, []byte(text)) }
 
+// writeText writes a small file.
 func writeText(path string, force bool, text []byte) error {
 	return output.File(path, force, func(w io.Writer) error {
 		_, err := w.Write(text)

@@ -62,10 +62,7 @@ type Prune struct {
 // NewPrune opens a model and finds everything that can be wrong before long work begins,
 // but for the output, which Plan looks at.
 func NewPrune(path string, be backend.Backend, o PruneOptions) (*Prune, error) {
-	kinds, err := o.Budget.kinds()
-	if slices.Contains(kinds, model.QueryHeads) {
-		o.Scoring.Unit = QueryHead
-	}
+	err := o.setUnit()
 	if err == nil {
 		err = o.Scoring.Check()
 	}
@@ -88,6 +85,15 @@ func NewPrune(path string, be backend.Backend, o PruneOptions) (*Prune, error) {
 		return nil, err
 	}
 	return j, nil
+}
+
+// setUnit lets what is cut decide what is scored.
+func (o *PruneOptions) setUnit() error {
+	kinds, err := o.Budget.kinds()
+	if slices.Contains(kinds, model.QueryHeads) {
+		o.Scoring.Unit = QueryHead
+	}
+	return err
 }
 
 // open opens as much of the model as is needed.

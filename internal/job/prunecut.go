@@ -102,11 +102,12 @@ func (j *Prune) cut(scores importance.Scores) (*prune.Plan, error) {
 	if !j.o.Budget.asked() {
 		return uncut(j.rest.Config), nil
 	}
-	if j.o.Budget.Size > 0 && (j.sized == nil || j.budget.Selection == prune.Global) { // others' sizes do not depend on scores
+	decided := j.sized != nil && j.budget.Selection == prune.Local && j.budget.Shares == nil // how many go of each layer
+	if j.o.Budget.Size > 0 && !decided {
 		return j.fit(scores)
 	}
 	b := j.budget
-	if j.sized != nil {
+	if decided {
 		b = j.sized.Budget
 	}
 	p, err := prune.NewPlan(j.rest.Config, scores, b)

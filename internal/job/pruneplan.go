@@ -21,7 +21,7 @@ type PrunePlan struct {
 	OneSize     bool                // all layers are cut alike though nobody asked: the output has one size for all
 	Decided     bool                // the units that go are known; else sizes alone are, under prune.Global and where they are measured not even these
 	Measured    bool                // how much each layer loses is measured
-	Costs       map[int]float64     // by layer, what cutting as many channels of it as of each other costs alone: KL of the predictions in nats a token; nil: not measured, or not yet
+	Costs       map[int]float64     // by layer of the model, what cutting as many channels of it as of each other costs alone: KL of the predictions in nats a token; nil: not measured, or not yet
 	Scores      string              // where they come from: the name of their file, or, of a plan that is done again, in words; "": they are computed
 	Weights     string              // their hash, "": not asked for
 	Manifest    importance.Manifest // of the scores, as far as they are known

@@ -65,6 +65,9 @@ func NewSweep(path string, be backend.Backend, o SweepOptions) (*Sweep, error) {
 	if len(o.Methods) == 0 || len(o.Ratios) == 0 {
 		return nil, Usage(errors.New("give at least one of --methods and of --ratios"))
 	}
+	if err := o.Prune.setUnit(); err != nil {
+		return nil, err
+	}
 	for _, name := range o.Methods {
 		s := o.Prune.Scoring
 		s.Method = name
@@ -171,11 +174,11 @@ func (j *Sweep) cut(ctx context.Context, method string, ratio float64, dense []M
 		return c, err
 	}
 	r, err := p.Execute(ctx, plan, progress)
-	c.Params, c.Cut, c.After = plan.After.ParamCount(), r.Cut, r.After
-	if err == nil {
-		c.Params = r.Plan.After.ParamCount()
+	if err != nil {
+		return c, err
 	}
-	return c, err
+	c.Params, c.Cut, c.After = r.Plan.After.ParamCount(), r.Cut, r.After
+	return c, nil
 }
 
 // scores is the file of a method's scores.

@@ -40,7 +40,7 @@ func FindChanged(dense, pruned Model, m *Match) (Model, []Changed, error) {
 	for l := range wide.Layers {
 		for _, role := range []model.Role{model.O, model.Down} {
 			d, p := param(wide, l, role), param(narrow, l, role)
-			grown := func() (tensor.Tensor, float64, error) { return grow(dense, pruned, d, p, m.Kept[d.Axes[1].Dim]) }
+			grown := func() ([]float32, float64, error) { return grow(dense, pruned, d, p, m.Kept[d.Axes[1].Dim]) }
 			_, apart, err := grown()
 			if err != nil {
 				return dense, nil, err
@@ -57,7 +57,10 @@ func FindChanged(dense, pruned Model, m *Match) (Model, []Changed, error) {
 			}
 			all = append(all, Changed{l, p.Name, apart})
 			infos = append(infos, checkpoint.Info{Name: d.Name, DType: tensor.F32, Shape: d.Shape()})
-			read[d.Name] = func() (tensor.Tensor, error) { t, _, err := grown(); return t, err }
+			read[d.Name] = func() (tensor.Tensor, error) {
+				w, _, err := grown()
+				return tensor.FromFloat32(tensor.F32, d.Shape(), w), err
+			}
 		}
 	}
 	var err error
@@ -69,14 +72,14 @@ func FindChanged(dense, pruned Model, m *Match) (Model, []Changed, error) {
 
 // grow is the dense model's projection d [O, F] with the columns of the units that stayed from the pruned one's p, and how
 // far these were apart, in relative L2 distance.
-func grow(dense, pruned Model, d, p model.Param, kept []int) (tensor.Tensor, float64, error) {
-	w, err := decoded(dense, d)
+func grow(dense, pruned Model, d, p model.Param, kept []int) (w []float32, apart float64, err error) {
+	w, err = decoded(dense, d)
 	if err != nil {
-		return tensor.Tensor{}, 0, err
+		return nil, 0, err
 	}
 	v, err := decoded(pruned, p)
 	if err != nil {
-		return tensor.Tensor{}, 0, err
+		return nil, 0, err
 	}
 	F, G, width := d.Axes[1].Size(), p.Axes[1].Size(), d.Axes[1].Width
 	var off, of float64
@@ -89,11 +92,10 @@ func grow(dense, pruned Model, d, p model.Param, kept []int) (tensor.Tensor, flo
 			copy(to, from)
 		}
 	}
-	apart := 0.
 	if off > 0 || math.IsNaN(off) {
 		apart = math.Sqrt(off / of)
 	}
-	return tensor.Tensor{DType: tensor.F32, Shape: d.Shape(), Data: tensor.Encode(tensor.F32, w)}, apart, nil
+	return w, apart, nil
 }
 
 func decoded(m Model, p model.Param) ([]float32, error) {
