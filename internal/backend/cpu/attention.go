@@ -2,12 +2,17 @@ package cpu
 
 import (
 	"math"
+	"math/bits"
 
 	"moreau/internal/backend"
 )
 
 // queryRows is about how many queries share a tile of scores.
 const queryRows = 48
+
+// packedAtOnce is how many packed keys, and how many values, of several KV heads there are at once: behind
+// a long cache these would be as many as a layer of it.
+const packedAtOnce = 1 << 20
 
 // attention is one call: the sizes, and where heads stand in memory.
 type attention struct {
@@ -37,19 +42,23 @@ func (a attention) keys(x []float32, i, kv int) matrix {
 // transposed exchanges rows and the common dimension.
 func (m matrix) transposed() matrix { return matrix{m.data, m.cs, m.rs} }
 
-// packHeads packs every KV head of x[B,S,K,D] as the right operand of a product:
-// of scores (a row a position) or, transposed, of a sum over positions. The panels
-// are in memory from the pool, to be given back.
-func (a attention) packHeads(x []float32, transposed bool) (heads []panels, memory []float32) {
+// packHeads packs KV heads lo to hi, counted through all sequences, of x[B,S,K,D] as the right operand of a
+// product: of scores (a row a position) or, transposed, of a sum over positions. The panels are in memory from
+// the pool, to be given back.
+func (a attention) packHeads(x []float32, lo, hi int, transposed bool) (heads []panels, memory []float32) {
 	rows, depth := a.S, a.D
 	if transposed {
 		rows, depth = a.D, a.S
 	}
 	size := roundUp(rows, a.nr) * depth
-	heads = make([]panels, a.B*a.K)
-	memory, _ = a.memory.take(len(heads) * size)
+	heads = make([]panels, hi-lo)
+	all := len(heads) * size
+	if a.T < a.S { // a cache, which grows: of few sizes, so that what no longer fits is little
+		all = 1 << bits.Len(uint(all-1))
+	}
+	memory, _ = a.memory.take(all)
 	a.each(len(heads), func(_ *worker, i int) {
-		m := a.keys(x, i/a.K, i%a.K)
+		m := a.keys(x, (lo+i)/a.K, (lo+i)%a.K)
 		if transposed {
 			m = m.transposed()
 		}
@@ -74,16 +83,23 @@ func (b *Backend) AttentionForward(out, lse, q, k, v backend.Buffer, s backend.A
 		})
 		return
 	}
-	keys, m1 := a.packHeads(ks, false)
-	values, m2 := a.packHeads(vs, true)
-	defer b.memory.put(m1)
-	defer b.memory.put(m2)
-	tiles := ceilDiv(s.T, a.rows)
-	b.each(s.B*s.H*tiles, func(w *worker, task int) {
-		head, t := task/tiles, task%tiles*a.rows
-		i, h := head/s.H, head%s.H
-		kv := i*s.K + h/(s.H/s.K)
-		a.forwardTile(w, a.query(o, i, t, h), l[head*s.T+t:], a.query(qs, i, t, h), keys[kv], values[kv], t)
+	atOnce := max(1, packedAtOnce/max(1, s.S*roundUp(s.D, b.nr)))
+	for lo := 0; lo < s.B*s.K; lo += atOnce {
+		a.forwardHeads(o, l, qs, ks, vs, lo, min(lo+atOnce, s.B*s.K))
+	}
+}
+
+// forwardHeads makes the outputs of the query heads of KV heads lo to hi, counted through all sequences.
+func (a attention) forwardHeads(out, lse, q, k, v []float32, lo, hi int) {
+	keys, m1 := a.packHeads(k, lo, hi, false)
+	values, m2 := a.packHeads(v, lo, hi, true)
+	defer a.memory.put(m1)
+	defer a.memory.put(m2)
+	tiles, queries := ceilDiv(a.T, a.rows), a.H/a.K
+	a.each((hi-lo)*queries*tiles, func(w *worker, task int) {
+		head, t := lo*queries+task/tiles, task%tiles*a.rows
+		i, h, kv := head/a.H, head%a.H, head/queries-lo
+		a.forwardTile(w, a.query(out, i, t, h), lse[head*a.T+t:], a.query(q, i, t, h), keys[kv], values[kv], t)
 	})
 }
 

@@ -28,9 +28,9 @@ func (b *Backend) AttentionBackward(dq, dk, dv, dout, out, lse, q, k, v backend.
 	}
 	g.dq, g.addQ = wanted(dq, queries, "Attention dq")
 	var memory [3][]float32
-	g.keys, memory[0] = a.packHeads(g.k, false)
-	g.keysT, memory[1] = a.packHeads(g.k, true)
-	g.values, memory[2] = a.packHeads(g.v, false)
+	g.keys, memory[0] = a.packHeads(g.k, 0, s.B*s.K, false)
+	g.keysT, memory[1] = a.packHeads(g.k, 0, s.B*s.K, true)
+	g.values, memory[2] = a.packHeads(g.v, 0, s.B*s.K, false)
 	heads := s.B * s.H * s.S * s.D
 	if dk != nil {
 		g.dk, _ = b.memory.take(heads)

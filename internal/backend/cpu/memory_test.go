@@ -69,3 +69,16 @@ func TestTrim(t *testing.T) {
 		t.Errorf("%d and %d packed values are kept", len(b.packed[0]), len(b.packed[1]))
 	}
 }
+
+// What attention of a prompt behind a long cache works in does not grow with the heads of it.
+func TestAttentionMemory(t *testing.T) {
+	b := newBackend(&generic, full(&generic), 2)
+	s := backend.AttentionShape{B: 1, T: 5, S: 1 << 14, H: 16, K: 16, D: 16, Scale: 1}
+	q, lse := b.New(s.T*s.H*s.D), b.New(s.T*s.H)
+	kv := b.New(s.S * s.K * s.D)
+	given := b.Peak()
+	b.AttentionForward(q, lse, q, kv, kv, s)
+	if used, most := b.Peak()-given, int64(2*4*packedAtOnce); used > most {
+		t.Errorf("%d bytes beside those given, want %d at most", used, most)
+	}
+}

@@ -4,6 +4,8 @@
 package dry
 
 import (
+	"math/bits"
+
 	"moreau/internal/backend"
 	"moreau/internal/tensor"
 )
@@ -136,6 +138,7 @@ const (
 
 	fewStoredRows = 8
 	storedAtOnce  = 4 << 20 // values of a stored matrix that are decoded at once
+	packedAtOnce  = 1 << 20 // keys of attention, and values, that are packed at once
 )
 
 // pack grows the memory of packed blocks as a product of m rows, n columns and common
@@ -153,10 +156,14 @@ const panel = 32
 
 func padded(rows int) int { return (rows + panel - 1) / panel * panel }
 
-// AttentionForward works in packed keys and, with their positions side by side, values.
+// AttentionForward works in packed keys and, with their positions side by side, values, of some heads.
 func (b *Backend) AttentionForward(_, _, _, _, _ backend.Buffer, s backend.AttentionShape) {
-	heads := s.B * s.K
-	b.work(heads*padded(s.S)*s.D, heads*padded(s.D)*s.S)
+	heads := min(s.B*s.K, max(1, packedAtOnce/max(1, s.S*padded(s.D))))
+	keys, values := heads*padded(s.S)*s.D, heads*padded(s.D)*s.S
+	if s.T < s.S {
+		keys, values = 1<<bits.Len(uint(keys-1)), 1<<bits.Len(uint(values-1))
+	}
+	b.work(keys, values)
 }
 
 // AttentionBackward works in packed keys, both ways, and values, and in gradients of keys
