@@ -85,7 +85,7 @@ func ofKernels(k *kernels, values int, packPanel func(dst []float32, m matrix, r
 
 // gemm: c[m,n] = x·yᵀ for x (m rows), y (n rows) and common dimension k; with add,
 // c += x·yᵀ. Rows of c are ldc values apart.
-func (b *Backend) gemm(c []float32, ldc, m, n, k int, x, y matrix, add bool) {
+func (b *Backend) gemm(c []float32, ldc, m, n, k int, x, y operand, add bool) {
 	f := &b.linear
 	units := ceilDiv(k, f.values)
 	depth := ceilDiv(units, ceilDiv(units*f.slots, f.depth)) * f.values
@@ -93,10 +93,10 @@ func (b *Backend) gemm(c []float32, ldc, m, n, k int, x, y matrix, add bool) {
 		kc := min(depth, k-l)
 		for j := 0; j < n; j += colLimit {
 			nc := min(colLimit, n-j)
-			py := b.pack(1, y.at(j, l), nc, kc)
+			py := b.pack(1, y, j, l, nc, kc)
 			for i := 0; i < m; i += rowLimit {
 				mc := min(rowLimit, m-i)
-				px := b.pack(0, x.at(i, l), mc, kc)
+				px := b.pack(0, x, i, l, mc, kc)
 				b.multiply(c[i*ldc+j:], ldc, mc, nc, px, py, add || l > 0)
 			}
 		}

@@ -17,7 +17,7 @@ func TestGemmKernels(t *testing.T) {
 		for k := range 71 {
 			for _, turned := range []bool{false, true} {
 				x, y := drawMatrix(random, f.mr, k, turned), drawMatrix(random, n, k, turned)
-				c, px, py := draws(random, f.mr*ldc), be.pack(0, x, f.mr, k), be.pack(1, y, n, k)
+				c, px, py := draws(random, f.mr*ldc), be.pack(0, x, 0, 0, f.mr, k), be.pack(1, y, 0, 0, n, k)
 				for _, add := range []bool{false, true} {
 					want, got := slices.Clone(c), slices.Clone(c)
 					plainGemm(want, ldc, f.mr, n, k, f.taken(x), f.taken(y), add)

@@ -11,6 +11,8 @@ type worker struct {
 	tile []float32 // a micro-tile, for the ragged edges of a product
 	area []float32
 
+	decoded []float32 // part of a stored matrix
+
 	posted atomic.Pointer[tasks] // what it is to do next; listening: nothing yet; nil: it has no goroutine
 }
 

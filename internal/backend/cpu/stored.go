@@ -53,15 +53,12 @@ func (s *stored) free() {
 // some rows.
 const fewStoredRows = 8
 
-// storedAtOnce is about how many values are decoded at once where many rows are multiplied.
-const storedAtOnce = 4 << 20
-
 // storedTasks of products of few rows there are for each thread: several, so that none waits
 // long for another; not many, since nobody asks ahead for the first bytes of a task.
 const storedTasks = 4
 
 // linearStored is LinearForward with w as it is stored: few rows read it once, for more
-// some rows of it at a time are decoded.
+// it is decoded as it is packed.
 func (b *Backend) linearStored(out, x []float32, w *stored, N, I, O int) {
 	if w.Shape[1] != I || w.Shape[0] < O {
 		panic("cpu: Linear w: the stored matrix has another shape")
@@ -70,14 +67,18 @@ func (b *Backend) linearStored(out, x []float32, w *stored, N, I, O int) {
 		b.linearStoredDots(out, x, w, N, I, O)
 		return
 	}
-	rows := max(b.nr, storedAtOnce/max(1, I)/b.nr*b.nr)
-	memory, _ := b.memory.take(min(rows, O) * I)
-	defer b.memory.put(memory)
-	for lo := 0; lo < O; lo += rows {
-		hi := min(O, lo+rows)
-		b.spans((hi-lo)*I, 8*chunk, func(_ *worker, from, to int) { b.decode(memory[from:to], w, lo*I+from) })
-		b.gemm(out[lo:], O, N, hi-lo, I, matrix{x, I, 1}, matrix{memory, I, 1}, false)
+	b.gemm(out, O, N, O, I, matrix{x, I, 1}, w, false)
+}
+
+// part decodes whole blocks of each row.
+func (s *stored) part(w *worker, i, l, rows, depth int) matrix {
+	cols, size := s.Shape[1], s.DType.BlockSize()
+	from, to := l/size*size, roundUp(l+depth, size)
+	values, decoder := grow(&w.decoded, rows*(to-from)), s.be.storedDecoders[s.DType]
+	for r := range rows {
+		s.decode(decoder, values[r*(to-from):][:to-from], (i+r)*cols+from)
 	}
+	return matrix{values[l-from:], to - from, 1}
 }
 
 // linearStoredDots multiplies rows as they are, or decodes one after the other. Nothing is
@@ -107,12 +108,14 @@ func (b *Backend) linearStoredDots(out, x []float32, w *stored, N, I, O int) {
 	})
 }
 
-// decode is w.Decode from value lo on, the first of a block, by a kernel where there is one.
-func (b *Backend) decode(dst []float32, w *stored, lo int) {
+// decode is Decode from value lo on, the first of a block, by a kernel if there is one.
+func (s *stored) decode(kernel func(dst []float32, blocks []byte), dst []float32, lo int) {
 	n := 0
-	if decoder := b.storedDecoders[w.DType]; decoder != nil {
+	if kernel != nil {
 		n = len(dst) &^ 31
-		decoder(dst[:n], w.Data[lo/w.DType.BlockSize()*w.DType.BlockBytes():])
+		kernel(dst[:n], s.Data[lo/s.DType.BlockSize()*s.DType.BlockBytes():])
 	}
-	w.Decode(dst[n:], lo+n)
+	if n < len(dst) {
+		s.Decode(dst[n:], lo+n)
+	}
 }

@@ -106,16 +106,11 @@ func (b *Backend) ReadSums([]float64, backend.Sums) {}
 // Sync has nothing to wait for.
 func (b *Backend) Sync() error { return nil }
 
-// LinearForward packs blocks of x and w, and decodes some of a stored w before.
+// LinearForward packs blocks of x and w.
 func (b *Backend) LinearForward(_, _, w backend.Buffer, N, I, O int) {
-	stored := w.(*buffer).stored > 0
-	switch {
-	case N <= fewRows, stored && N <= fewStoredRows:
-		return
-	case stored:
-		b.work(min(O*I, storedAtOnce))
+	if stored := w.(*buffer).stored > 0; N > fewRows && !(stored && N <= fewStoredRows) {
+		b.pack(N, O, I)
 	}
-	b.pack(N, O, I)
 }
 
 // LinearBackward packs blocks of dout, and of w or x.
@@ -128,8 +123,8 @@ func (b *Backend) LinearBackward(dx, dw, _, _, _ backend.Buffer, N, I, O int) {
 	}
 }
 
-// What the reference packs of the operands of a product at once, for how few rows it does
-// without, and how much of a stored matrix it decodes.
+// What the reference packs of the operands of a product at once, and for how few rows it does
+// without.
 const (
 	rowLimit   = 1536
 	colLimit   = 3072
@@ -137,7 +132,6 @@ const (
 	fewRows    = 4
 
 	fewStoredRows = 8
-	storedAtOnce  = 4 << 20 // values of a stored matrix that are decoded at once
 	packedAtOnce  = 1 << 20 // keys of attention, and values, that are packed at once
 )
 
