@@ -1,11 +1,14 @@
 package interop
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
+
+	"moreau/internal/tensor"
 )
 
 // wideConfig is a Llama whose rows of 256 and 512 values fit every block type.
@@ -53,4 +56,35 @@ func largest(x []float32) float32 {
 		most = max(most, v, -v)
 	}
 	return most
+}
+
+// Prompts in bf16, as generate takes them, are no farther from float32 than llama.cpp's, whose activations have
+// 8 bits.
+func TestPromptsNotCoarserThanLlamaCpp(t *testing.T) {
+	needLlamaCpp(t)
+	if _, err := os.Stat(smol); err != nil || testing.Short() {
+		t.Skipf("SKIPPED: needs %s, and no -short", smol)
+	}
+	ids, out := writeJSON(t, tokens(2, 48)), filepath.Join(t.TempDir(), "logits.safetensors")
+	for _, d := range []tensor.DType{tensor.Q8_0, tensor.Q4_0} {
+		path := filepath.Join(t.TempDir(), "model.gguf")
+		moreau(t, "convert", smol, "--dtype", dtypeName(d), "-o", path)
+		moreau(t, "logits", path, "--ids", ids, "--compute", "bf16", "--force", "-o", out)
+		exact := moreauLogits(t, path, ids)
+		ours, theirs := distance(readLogits(t, out), exact), distance(allLogits(t, openLlamaCpp(t, path), tokens(2, 48)), exact)
+		t.Logf("%s: relative L2 distance of the logits from float32's: bf16 %.4f, llama.cpp %.4f", d, ours, theirs)
+		if ours > theirs {
+			t.Errorf("%s: prompts in bf16 are farther from float32 than llama.cpp's", d)
+		}
+	}
+}
+
+// distance is ||x - want|| / ||want||.
+func distance(x, want []float32) float64 {
+	var diff, size float64
+	for i, w := range want {
+		diff += math.Pow(float64(x[i]-w), 2)
+		size += math.Pow(float64(w), 2)
+	}
+	return math.Sqrt(diff / size)
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Prompt and generation of token ids: moreau beside llama.cpp on the same cores, alternating,
 # several rounds: tokens/s by the clock, and CPU seconds, which other work on the machine changes less.
-# Prompts go through moreau in float32, its default, and with --compute bf16; llama.cpp rounds activations to
-# eight bits for block types, and to the type of the weights for others.
+# Prompts go through moreau as it takes them by default (in bf16 for coarse weights, where the CPU is faster so) and in float32; llama.cpp
+# rounds activations to eight bits for block types, and to the type of the weights for others.
 #
 # usage: bench/peers/generate.sh [ROUNDS [THREADS [SMOLLM2_TYPES [1B_TYPES]]]]
 # PROMPT (512) and TOKENS (64) are how many. Types are as --dtype takes them, or none; the models are SmolLM2-135M-Instruct in ../shared/data/models,
@@ -31,13 +31,13 @@ measure() { # CASE MODEL
   "$work/moreau" generate "$2" --ids "$work/ids.json" -n 1 >/dev/null 2>&1 # the file is in memory
   for _ in $(seq "$rounds"); do
     read -r _ theirs_prompt _ theirs_gen _ _ theirs_cpu < <("$work/llamaspeed" "$library" "$2" "$threads" "$prompt" "$tokens")
-    read -r our_prompt our_gen long < <(ours "$2" $((tokens + 1)) float32)
-    read -r _ _ short < <(ours "$2" 1 float32)
-    read -r our_bf16 _ _ < <(ours "$2" 1 bf16)
+    read -r our_prompt our_gen long < <(ours "$2" $((tokens + 1)) auto)
+    read -r _ _ short < <(ours "$2" 1 auto)
+    read -r our_float32 _ _ < <(ours "$2" 1 float32)
     note prompt "$1" moreau "$our_prompt"
     note prompt "$1" llama.cpp "$theirs_prompt"
-    note bf16 "$1" moreau "$our_bf16"
-    note bf16 "$1" llama.cpp "$theirs_prompt"
+    note float32 "$1" moreau "$our_float32"
+    note float32 "$1" llama.cpp "$theirs_prompt"
     note generation "$1" moreau "$our_gen"
     note generation "$1" llama.cpp "$theirs_gen"
     note cpu "$1" moreau "$(awk "BEGIN { print 1000 * ($long - $short) / $tokens }")"
@@ -60,8 +60,8 @@ done
 echo "$threads threads, medians of $rounds rounds; load $(cut -d ' ' -f 1-3 /proc/loadavg)"
 echo "prompt of $prompt tokens"
 awk -v unit=tokens/s -v peer=llama.cpp -v better=more -f bench/peers/ratios.awk "$work/prompt"
-echo "prompt of $prompt tokens, --compute bf16"
-awk -v unit=tokens/s -v peer=llama.cpp -v better=more -f bench/peers/ratios.awk "$work/bf16"
+echo "prompt of $prompt tokens, --compute float32"
+awk -v unit=tokens/s -v peer=llama.cpp -v better=more -f bench/peers/ratios.awk "$work/float32"
 echo "generation of $tokens tokens after it"
 awk -v unit=tokens/s -v peer=llama.cpp -v better=more -f bench/peers/ratios.awk "$work/generation"
 awk -v unit="CPU ms a token" -v peer=llama.cpp -f bench/peers/ratios.awk "$work/cpu"

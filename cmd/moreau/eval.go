@@ -139,7 +139,7 @@ func (o *evalOptions) run(ctx context.Context, g *globals, paths []string, stdou
 	if err != nil {
 		return err
 	}
-	be, err := g.backend()
+	be, err := g.generating()
 	if err != nil {
 		return err
 	}

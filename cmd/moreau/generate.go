@@ -36,9 +36,10 @@ func (o *generateOptions) AddFlags(cmd *cobra.Command) {
 
 const generateHelp = `Continue a text, or answer.
 
-Weights stay in the type they are stored in. With --compute bf16 the products of
-a prompt of more than eight tokens have their inputs rounded, weights included;
-those of the tokens behind it do not.`
+Weights stay in the type they are stored in. A prompt of more than eight tokens
+is multiplied in float32 or, rounded, weights included, in bf16 (--compute); the
+tokens behind it always with the weights as they are. By default bf16 is taken for
+weights in bf16 or in blocks of quants, on CPUs with instructions for it.`
 
 func newGenerateCommand(g *globals) *cobra.Command {
 	o := &generateOptions{}
@@ -58,7 +59,7 @@ func newGenerateCommand(g *globals) *cobra.Command {
 }
 
 func (o *generateOptions) run(ctx context.Context, g *globals, path string, in input, stdout, stderr io.Writer) error {
-	be, err := g.backend()
+	be, err := g.generating()
 	if err != nil {
 		return err
 	}

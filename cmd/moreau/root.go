@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"moreau/internal/backend"
 	"moreau/internal/backend/cpu"
 	"moreau/internal/job"
 )
@@ -27,12 +26,12 @@ func (g *globals) AddFlags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.Uint64Var(&g.Seed, "seed", 1, "seed of noise, calibration rows, random scores and sampling")
 	f.IntVar(&g.Threads, "threads", 0, "CPU threads, 0 for all cores; results do not depend on it")
-	f.StringVar(&g.Compute, "compute", "float32", "inputs of matrix products: float32, or bf16 (rounded, summed in float32)")
+	f.StringVar(&g.Compute, "compute", "auto", "inputs of matrix products: float32, bf16 (rounded; sums stay float32), or auto: float32,\nand bf16 for prompts of generate where weights have as few bits and the CPU is faster so")
 	f.BoolVar(&g.JSON, "json", false, "print the result as JSON on standard output")
 }
 
 // backend is the compute backend the flags ask for.
-func (g *globals) backend() (backend.Backend, error) {
+func (g *globals) backend() (*cpu.Backend, error) {
 	if err := job.Within("threads", g.Threads, 0, job.MostThreads); err != nil {
 		return nil, err
 	}
@@ -41,12 +40,21 @@ func (g *globals) backend() (backend.Backend, error) {
 		return nil, job.Usage(err)
 	}
 	switch g.Compute {
-	case "float32":
+	case "auto", "float32":
 		return be, nil
 	case "bf16":
 		return be.WithBF16(), nil
 	}
-	return nil, job.Usage(fmt.Errorf("--compute %s: use float32 or bf16", g.Compute))
+	return nil, job.Usage(fmt.Errorf("--compute %s: use auto, float32 or bf16", g.Compute))
+}
+
+// generating is the backend of commands that generate.
+func (g *globals) generating() (*cpu.Backend, error) {
+	be, err := g.backend()
+	if err != nil || g.Compute != "auto" {
+		return be, err
+	}
+	return be.WithFastPrompts(), nil
 }
 
 const rootHelp = `moreau makes large language models smaller by structured pruning.

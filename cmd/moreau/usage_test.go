@@ -108,7 +108,7 @@ func TestEachPartOfARefusal(t *testing.T) {
 		"eval " + stories + " --rounds 2":                "go with --speed",
 		"eval " + stories + " --ppl =b":                  "want NAME=FILE",
 		"eval " + stories + " --ppl a=":                  "want NAME=FILE",
-		"eval " + stories + " --compute fp8":             "--compute fp8: use float32 or bf16",
+		"eval " + stories + " --compute fp8":             "--compute fp8: use auto, float32 or bf16",
 		"eval":                                           "want a MODEL or several",
 		"synth" + out:                                    "--like GEOMETRY -o OUT",
 		"synth --like llama-7b":                          "--like GEOMETRY -o OUT",

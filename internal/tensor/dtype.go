@@ -87,6 +87,10 @@ func (d DType) Float() bool { return d <= BF16 }
 // Quantized reports whether d encodes blocks of values with shared scales.
 func (d DType) Quantized() bool { return dtypes[d].values > 1 }
 
+// Coarse says that values have at most eight significant bits, but for a scale that a block of them shares:
+// all types of weights but float32, float64 and float16.
+func (d DType) Coarse() bool { return d == BF16 || d.Quantized() }
+
 // Decodable reports whether Decode understands d: every type of real numbers.
 func (d DType) Decodable() bool { return d <= F64 || d.Quantized() }
 

@@ -34,7 +34,7 @@ func backends(threads int) (list []*Backend) {
 			formats = append(formats, tiledGeneric(), tiled(&splitGeneric))
 		}
 		for _, f := range formats {
-			list = append(list, newBackend(k, f, threads))
+			list = append(list, newBackend(k, f, f, threads))
 		}
 	}
 	return list

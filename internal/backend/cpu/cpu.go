@@ -23,6 +23,7 @@ const Environment = "MOREAU_CPU"
 type Backend struct {
 	*kernels
 	linear  format // of the operands of Linear ops
+	coarse  format // of many rows and a stored matrix of a coarse type
 	own     format // of those of attention
 	workers []*worker
 	memory  pool
@@ -48,13 +49,13 @@ func NewWith(set string, threads int) (*Backend, error) {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return newBackend(k, whole(k), threads), nil
+	return newBackend(k, whole(k), whole(k), threads), nil
 }
 
-func newBackend(k *kernels, linear format, threads int) *Backend {
-	b := &Backend{kernels: k, linear: linear, own: full(k), workers: make([]*worker, threads), memory: newPool()}
+func newBackend(k *kernels, linear, coarse format, threads int) *Backend {
+	b := &Backend{kernels: k, linear: linear, coarse: coarse, own: full(k), workers: make([]*worker, threads), memory: newPool()}
 	for i := range b.workers {
-		b.workers[i] = &worker{tile: make([]float32, max(k.mr*k.nr, linear.mr*linear.nr))}
+		b.workers[i] = &worker{tile: make([]float32, max(k.mr*k.nr, linear.mr*linear.nr, coarse.mr*coarse.nr))}
 	}
 	return b
 }
@@ -63,7 +64,19 @@ func newBackend(k *kernels, linear format, threads int) *Backend {
 // nearest even, and sum the products in float32. All else stays float32, products of few
 // rows with stored matrices included.
 func (b *Backend) WithBF16() *Backend {
-	return newBackend(b.kernels, halved(b.kernels, detect()), len(b.workers))
+	f := halved(b.kernels, detect())
+	return newBackend(b.kernels, f, f, len(b.workers))
+}
+
+// WithFastPrompts is a backend as b that rounds to bf16 the inputs of products of more than a few rows with
+// stored matrices of coarse types, if this machine has instructions for products of bf16. llama.cpp
+// rounds activations to as few bits there.
+func (b *Backend) WithFastPrompts() *Backend {
+	f := halved(b.kernels, detect())
+	if f.suffix != "+bf16" {
+		return b
+	}
+	return newBackend(b.kernels, b.linear, f, len(b.workers))
 }
 
 // Name is "cpu/", the kernel set, and how Linear ops are made unless in float32:

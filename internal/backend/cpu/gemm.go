@@ -85,27 +85,25 @@ func ofKernels(k *kernels, values int, packPanel func(dst []float32, m matrix, r
 
 // gemm: c[m,n] = x·yᵀ for x (m rows), y (n rows) and common dimension k; with add,
 // c += x·yᵀ. Rows of c are ldc values apart.
-func (b *Backend) gemm(c []float32, ldc, m, n, k int, x, y operand, add bool) {
-	f := &b.linear
+func (b *Backend) gemm(f *format, c []float32, ldc, m, n, k int, x, y operand, add bool) {
 	units := ceilDiv(k, f.values)
 	depth := ceilDiv(units, ceilDiv(units*f.slots, f.depth)) * f.values
 	for l := 0; l < k; l += depth {
 		kc := min(depth, k-l)
 		for j := 0; j < n; j += colLimit {
 			nc := min(colLimit, n-j)
-			py := b.pack(1, y, j, l, nc, kc)
+			py := b.pack(f, 1, y, j, l, nc, kc)
 			for i := 0; i < m; i += rowLimit {
 				mc := min(rowLimit, m-i)
-				px := b.pack(0, x, i, l, mc, kc)
-				b.multiply(c[i*ldc+j:], ldc, mc, nc, px, py, add || l > 0)
+				px := b.pack(f, 0, x, i, l, mc, kc)
+				b.multiply(f, c[i*ldc+j:], ldc, mc, nc, px, py, add || l > 0)
 			}
 		}
 	}
 }
 
 // multiply makes the tiles of one block over all threads.
-func (b *Backend) multiply(c []float32, ldc, m, n int, x, y panels, add bool) {
-	f := &b.linear
+func (b *Backend) multiply(f *format, c []float32, ldc, m, n int, x, y panels, add bool) {
 	rows, across := roundUp(f.rows, f.mr), ceilDiv(n, f.cols)
 	cols := roundUp(ceilDiv(n, across), f.nr)
 	for rows > f.mr && ceilDiv(m, rows)*across < tasksEach*len(b.workers) {

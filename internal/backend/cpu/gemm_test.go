@@ -17,7 +17,7 @@ func TestGemmKernels(t *testing.T) {
 		for k := range 71 {
 			for _, turned := range []bool{false, true} {
 				x, y := drawMatrix(random, f.mr, k, turned), drawMatrix(random, n, k, turned)
-				c, px, py := draws(random, f.mr*ldc), be.pack(0, x, 0, 0, f.mr, k), be.pack(1, y, 0, 0, n, k)
+				c, px, py := draws(random, f.mr*ldc), be.pack(f, 0, x, 0, 0, f.mr, k), be.pack(f, 1, y, 0, 0, n, k)
 				for _, add := range []bool{false, true} {
 					want, got := slices.Clone(c), slices.Clone(c)
 					plainGemm(want, ldc, f.mr, n, k, f.taken(x), f.taken(y), add)
@@ -86,7 +86,7 @@ func FuzzGemm(f *testing.F) {
 		for _, b := range all {
 			got, want := slices.Clone(c), slices.Clone(c)
 			plainGemm(want, n, m, n, k, b.linear.taken(x), b.linear.taken(y), add)
-			b.gemm(got, n, m, n, k, x, y, add)
+			b.gemm(&b.linear, got, n, m, n, k, x, y, add)
 			for i, w := range want {
 				if !close32(got[i], w, 3e-5) {
 					t.Fatalf("%s: %d x %d x %d, layout %d: c[%d] is %v, want %v", b.Name(), m, n, k, layout, i, got[i], w)

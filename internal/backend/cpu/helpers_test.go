@@ -13,7 +13,7 @@ import (
 func TestHelpersSleep(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for _, threads := range threadCounts {
-		b := newBackend(&generic, full(&generic), threads)
+		b := newBackend(&generic, full(&generic), full(&generic), threads)
 		for n := range 200 {
 			var ran atomic.Int64
 			b.each(n, func(_ *worker, i int) { ran.Add(int64(i) + 1) })

@@ -18,7 +18,7 @@ func (b *Backend) LinearForward(out, x, w backend.Buffer, N, I, O int) {
 		b.linearDots(o, xs, ws, N, I, O)
 		return
 	}
-	b.gemm(o, O, N, O, I, matrix{xs, I, 1}, matrix{ws, I, 1}, false)
+	b.gemm(&b.linear, o, O, N, O, I, matrix{xs, I, 1}, matrix{ws, I, 1}, false)
 }
 
 // rowsOfDots is how many rows of I weights a task of dot products has.
@@ -53,11 +53,11 @@ func (b *Backend) LinearBackward(dx, dw, dout, x, w backend.Buffer, N, I, O int)
 	if dx != nil {
 		ws := first(w, O*I, "Linear w")
 		sum, add := total(dx, N*I, "Linear dx")
-		b.gemm(sum, I, N, I, O, matrix{d, O, 1}, matrix{ws, 1, I}, add)
+		b.gemm(&b.linear, sum, I, N, I, O, matrix{d, O, 1}, matrix{ws, 1, I}, add)
 	}
 	if dw != nil {
 		xs := first(x, N*I, "Linear x")
 		sum, add := total(dw, O*I, "Linear dw")
-		b.gemm(sum, I, O, I, N, matrix{d, 1, O}, matrix{xs, 1, I}, add)
+		b.gemm(&b.linear, sum, I, O, I, N, matrix{d, 1, O}, matrix{xs, 1, I}, add)
 	}
 }

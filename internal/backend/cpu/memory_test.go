@@ -8,7 +8,7 @@ import (
 )
 
 func TestAlignment(t *testing.T) {
-	b := newBackend(&generic, full(&generic), 1)
+	b := newBackend(&generic, full(&generic), full(&generic), 1)
 	for n := range 300 {
 		data := all(b.New(n))
 		if uintptr(unsafe.Pointer(unsafe.SliceData(data)))%64 != 0 {
@@ -60,7 +60,7 @@ func TestPool(t *testing.T) {
 
 // Trim gives up packed operands too.
 func TestTrim(t *testing.T) {
-	b := newBackend(&generic, full(&generic), 1)
+	b := newBackend(&generic, full(&generic), full(&generic), 1)
 	x, out := b.New(100*100), b.New(100*100)
 	b.LinearForward(out, x, x, 100, 100, 100)
 	taken := b.Peak()
@@ -72,7 +72,7 @@ func TestTrim(t *testing.T) {
 
 // What attention of a prompt behind a long cache works in does not grow with the heads of it.
 func TestAttentionMemory(t *testing.T) {
-	b := newBackend(&generic, full(&generic), 2)
+	b := newBackend(&generic, full(&generic), full(&generic), 2)
 	s := backend.AttentionShape{B: 1, T: 5, S: 1 << 14, H: 16, K: 16, D: 16, Scale: 1}
 	q, lse := b.New(s.T*s.H*s.D), b.New(s.T*s.H)
 	kv := b.New(s.S * s.K * s.D)

@@ -22,9 +22,8 @@ const (
 )
 
 // pack packs rows x depth of m, from row i0 and column l0 on, into panels of operand number
-// which of Linear ops, 0 the left and 1 the right, over all threads, in memory of the backend.
-func (b *Backend) pack(which int, m operand, i0, l0, rows, depth int) panels {
-	f := &b.linear
+// which of products, 0 the left and 1 the right, over all threads, in memory of the backend.
+func (b *Backend) pack(f *format, which int, m operand, i0, l0, rows, depth int) panels {
 	width := [2]int{f.mr, f.nr}[which]
 	p := panels{depth: ceilDiv(depth, f.values) * f.slots}
 	p.data = grow(&b.packed[which], roundUp(rows, width)*p.depth)

@@ -67,7 +67,11 @@ func (b *Backend) linearStored(out, x []float32, w *stored, N, I, O int) {
 		b.linearStoredDots(out, x, w, N, I, O)
 		return
 	}
-	b.gemm(out, O, N, O, I, matrix{x, I, 1}, w, false)
+	f := &b.linear
+	if w.DType.Coarse() {
+		f = &b.coarse
+	}
+	b.gemm(f, out, O, N, O, I, matrix{x, I, 1}, w, false)
 }
 
 // part decodes whole blocks of each row.

@@ -92,7 +92,7 @@ func TestStoredDecoders(t *testing.T) {
 // BenchmarkStoredDots: weights a second of one thread, of a matrix that the second-level
 // cache holds, and of one that comes from memory.
 func BenchmarkStoredDots(b *testing.B) {
-	random, be := rand.New(rand.NewPCG(5, 6)), newBackend(&generic, full(&generic), 1)
+	random, be := rand.New(rand.NewPCG(5, 6)), newBackend(&generic, full(&generic), full(&generic), 1)
 	for _, k := range vectorSets() {
 		for d := tensor.F32; d <= tensor.Q6_K; d++ {
 			for _, rows := range []int{100, 90_000} {
@@ -135,4 +135,38 @@ func BenchmarkStoredDecoders(b *testing.B) {
 			})
 		}
 	}
+}
+
+// TestFastPrompts: products of many rows with coarse matrices have the bits of a backend that rounds, those
+// of few rows and of other types the bits of one that does not.
+func TestFastPrompts(t *testing.T) {
+	const O, I = 37, 512
+	random := rand.New(rand.NewPCG(13, 14))
+	for _, k := range available() {
+		plain, coarse := newBackend(k, whole(k), whole(k), 2), newBackend(k, rounded(k), rounded(k), 2)
+		fast := newBackend(k, whole(k), rounded(k), 2)
+		for d, rounds := range map[tensor.DType]bool{tensor.F32: false, tensor.F16: false, tensor.BF16: true, tensor.Q5_K: true} {
+			w := randomStored(random, d, O, I)
+			for _, N := range []int{fewStoredRows, fewStoredRows + 1, 40} {
+				x, want := draws(random, N*I), plain
+				if rounds && N > fewStoredRows {
+					want = coarse
+				}
+				if !slices.Equal(fast.productOf(x, w), want.productOf(x, w)) {
+					t.Errorf("%s: %d rows times %s are not those of %s", k.name, N, d, want.Name())
+				}
+			}
+		}
+	}
+}
+
+func (b *Backend) productOf(x []float32, w tensor.Tensor) []float32 {
+	O, I := w.Shape[0], w.Shape[1]
+	N := len(x) / I
+	from, out := b.New(len(x)), b.New(N*O)
+	b.Upload(from, func(part []float32, lo int) { copy(part, x[lo:]) })
+	b.LinearForward(out, from, b.NewStored(w), N, I, O)
+	got := make([]float32, N*O)
+	b.Download(got, out)
+	return got
 }

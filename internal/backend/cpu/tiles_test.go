@@ -66,7 +66,8 @@ func TestSplitErrors(t *testing.T) {
 		x, y := drawMatrix(random, m, k, false), drawMatrix(random, n, k, false)
 		for _, s := range splits() {
 			c := make([]float32, m*n)
-			newBackend(&generic, tiled(s), 2).gemm(c, n, m, n, k, x, y, false)
+			b := newBackend(&generic, tiled(s), tiled(s), 2)
+			b.gemm(&b.linear, c, n, m, n, k, x, y, false)
 			var off, size float64
 			for i := range m {
 				for j := range n {
@@ -91,10 +92,10 @@ func TestSplitErrors(t *testing.T) {
 func TestSplitRange(t *testing.T) {
 	inf, most := float32(math.Inf(1)), float32(math.MaxFloat32)
 	for _, s := range splits() {
-		be := newBackend(&generic, tiled(s), 1)
+		be := newBackend(&generic, tiled(s), tiled(s), 1)
 		product := func(x, y float32) float32 {
 			c := make([]float32, 1)
-			be.gemm(c, 1, 1, 1, 2, matrix{[]float32{x, 0}, 2, 1}, matrix{[]float32{y, 1}, 2, 1}, false)
+			be.gemm(&be.linear, c, 1, 1, 1, 2, matrix{[]float32{x, 0}, 2, 1}, matrix{[]float32{y, 1}, 2, 1}, false)
 			return c[0]
 		}
 		for _, v := range [][2]float32{{1e-30, 1e30}, {1.2345678e-30, 7.654321e30}, {1.2345678e15, 7.654321e-15}, {1.2345678e-16, 1.2345678e-14},
