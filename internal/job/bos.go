@@ -66,10 +66,22 @@ func (b BOS) lacks(v *tokenizer.Vocab, rows dataset.Rows) bool {
 	return b == AutoBOS && v.AddBOS && v.BOS >= 0 && !slices.ContainsFunc(rows, func(ids []int32) bool { return len(ids) > 0 && int(ids[0]) == v.BOS })
 }
 
-// lacksInIDs is lacks of rows given as ids, which go without a tokenizer too.
-func (b BOS) lacksInIDs(m *load.Model, rows dataset.Rows) bool {
+// ofIDs is lacks of rows given as ids, in the file at path, which go without a tokenizer too. They are taken as they
+// are: with AlwaysBOS an error where one does not begin with it.
+func (b BOS) ofIDs(m *load.Model, rows dataset.Rows, path string) (lacks bool, err error) {
 	v, err := m.Vocab()
-	return err == nil && b.lacks(v, rows)
+	switch {
+	case b != AlwaysBOS:
+		return err == nil && b.lacks(v, rows), nil
+	case err != nil || v.BOS < 0:
+		return false, Usage(fmt.Errorf("--bos always: the model does not say which id BOS is; leave it out: rows of ids are taken as they are"))
+	}
+	for i, ids := range rows {
+		if len(ids) > 0 && int(ids[0]) != v.BOS {
+			return false, Input(fmt.Errorf("%s: row %d does not begin with BOS, %d, and --bos always does not put it there: rows of ids are taken as they are", path, i+1, v.BOS))
+		}
+	}
+	return false, nil
 }
 
 // noteBOS says where rows lack a BOS; calib is nil where there is none.

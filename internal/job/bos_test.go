@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"moreau/internal/backend/cpu"
+	"moreau/internal/dataset"
 	"moreau/internal/load"
 	"moreau/internal/tokenizer"
 )
@@ -164,6 +165,30 @@ func TestNoteOfRowsWithoutBOS(t *testing.T) {
 		h := &heard{}
 		if _, err := j.Execute(t.Context(), p, h); err != nil || !slices.EqualFunc(h.notes, c.said, strings.HasPrefix) {
 			t.Errorf("prune: notes %q, want %q; %v", h.notes, c.said, err)
+		}
+	}
+}
+
+// Rows of ids are taken as they are: --bos always is refused where one lacks it, or nobody knows which id it is.
+func TestBOSOfIDs(t *testing.T) {
+	m := builtinModel(t)
+	nameless := *m
+	nameless.Vocab = func() (*tokenizer.Vocab, error) { return nil, tokenizer.ErrNone }
+	for _, c := range []struct {
+		m    *load.Model
+		bos  BOS
+		rows dataset.Rows
+		want string // of the error
+	}{
+		{m, AlwaysBOS, dataset.Rows{{1, 5, 6}, {1, 7}}, ""},
+		{m, AlwaysBOS, dataset.Rows{{1, 5, 6}, {7, 1}}, "ids.json: row 2 does not begin with BOS, 1"},
+		{m, NeverBOS, dataset.Rows{{5, 6}}, ""},
+		{&nameless, AlwaysBOS, dataset.Rows{{1, 5}}, "does not say which id BOS is"},
+		{&nameless, AutoBOS, dataset.Rows{{1, 5}}, ""},
+	} {
+		lacks, err := c.bos.ofIDs(c.m, c.rows, "ids.json")
+		if lacks || (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("--bos %s, %v: %v, want %q", c.bos, c.rows, err, c.want)
 		}
 	}
 }

@@ -61,7 +61,10 @@ func (c *calibration) fromIDs(o CalibOptions, m *load.Model, _ uint64, need int)
 	if err != nil {
 		return err
 	}
-	c.info.Source, c.lacksBOS = o.IDs, o.BOS.lacksInIDs(m, rows)
+	if c.lacksBOS, err = o.BOS.ofIDs(m, rows, o.IDs); err != nil {
+		return err
+	}
+	c.info.Source = o.IDs
 	if !o.Fresh {
 		c.rows, c.per = rows, len(rows)
 		return nil

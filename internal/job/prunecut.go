@@ -59,13 +59,21 @@ func (j *Prune) prepareCut() (err error) {
 // prepareRefit reads the rows of a refit, if one is asked for, or none is refused and there are some.
 func (j *Prune) prepareRefit() (err error) {
 	if method := j.o.Compensate.Method; method == "" || method == NoCompensation {
-		return nil
+		return j.unreadCalib()
 	}
 	j.refit, err = newRefitting(j.rest, j.o.Compensate, j.o.Scoring.Calib, j.o.Scoring.Seed)
 	if j.o.Compensate.Method == AutoCompensation && (errors.Is(err, errOneRow) || errors.Is(err, tokenizer.ErrNone)) {
 		j.refit, j.noRefit, err = nil, err.Error(), nil
 	}
 	return err
+}
+
+// unreadCalib refuses calibration rows that nothing reads: scores are given, and nothing is refitted.
+func (j *Prune) unreadCalib() error {
+	if c := j.o.Scoring.Calib; j.o.Scores == "" || c.Text == "" && c.IDs == "" {
+		return nil
+	}
+	return Usage(errors.New("--scores without a refit reads no calibration rows: leave out --calib or --ids, or ask for --compensate refit"))
 }
 
 // decided says whether all units that go are known without scores: none do, or a plan says

@@ -55,7 +55,11 @@ func (o TextOptions) load(m *load.Model, instead string) ([]text, error) {
 	}
 	if o.IDs != "" {
 		rows, err := predictable(o.IDs, m.Config)
-		return []text{{name: o.IDs, protocol: dataset.Protocol{Name: "ids"}, rows: rows, lacksBOS: o.BOS.lacksInIDs(m, rows)}}, err
+		if err != nil {
+			return nil, err
+		}
+		lacks, err := o.BOS.ofIDs(m, rows, o.IDs)
+		return []text{{name: o.IDs, protocol: dataset.Protocol{Name: "ids"}, rows: rows, lacksBOS: lacks}}, err
 	}
 	tok, err := textTokenizer(m, instead)
 	if err != nil {
