@@ -92,6 +92,9 @@ func printSideBySide(w io.Writer, models []job.ModelReport) {
 
 // printDifferences writes paired comparisons, a table each.
 func printDifferences(w io.Writer, all []results.Comparison) {
+	if len(all) == 0 {
+		return
+	}
 	for _, c := range all {
 		fmt.Fprintf(w, "\nA = %s\nB = %s\n", c.A, c.B)
 		rows := []string{"\tmetric\tA\tB\tB - A\tstderr\tonly A\tonly B\tp"}
@@ -105,6 +108,9 @@ func printDifferences(w io.Writer, all []results.Comparison) {
 			rows = append(rows, fmt.Sprintf("%s\tperplexity\t%.4f\t%.4f\t%+.4f\t%.4f\t\t\t%.2g", t.Text, t.A, t.B, t.Difference.Value, t.Difference.Stderr, t.P))
 		}
 		table(w, rows...)
+		for _, why := range c.Unpaired {
+			fmt.Fprintln(w, "not compared:", why)
+		}
 	}
 	fmt.Fprintln(w, "*: counts in the mean. p: McNemar's exact test for tasks; for perplexity a t-test of the chunks' mean losses, whose difference is shown, in nats a token")
 }

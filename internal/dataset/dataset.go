@@ -30,6 +30,14 @@ func (r Rows) Behind(id int) Rows {
 	return rows
 }
 
+// Longest is the most ids of a row.
+func (r Rows) Longest() (n int) {
+	for _, ids := range r {
+		n = max(n, len(ids))
+	}
+	return n
+}
+
 // Predicted gives the number of ids that have one before them in their row.
 func (r Rows) Predicted() int {
 	n := 0

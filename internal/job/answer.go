@@ -15,7 +15,7 @@ import (
 func (s *subject) measure(ctx context.Context, be backend.Backend, number int, run *results.Run, journal *results.Journal, progress Progress) ([]Measured, error) {
 	tr, w := transformer.New(be, s.m.Config), transformer.NewStreamed(be, s.m.Weights)
 	var texts []Measured
-	noteBOS(nil, s.texts, progress)
+	noteRows(s.m, nil, s.texts, progress)
 	for i, t := range s.texts {
 		known := journal.Chunks(number, t.name)
 		keep := func(more []eval.Chunk) error {

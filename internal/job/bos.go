@@ -84,10 +84,23 @@ func (b BOS) ofIDs(m *load.Model, rows dataset.Rows, path string) (lacks bool, e
 	return false, nil
 }
 
-// noteBOS says where rows lack a BOS; calib is nil where there is none.
-func noteBOS(calib *calibration, texts []text, progress Progress) {
-	if calib != nil && calib.lacksBOS {
-		progress.Note("calibration: " + idsLackBOS)
+// noteRows says where rows lack a BOS, and where they are longer than the model's context; calib is nil where there is none.
+func noteRows(m *load.Model, calib *calibration, texts []text, progress Progress) {
+	long := func(what string, rows dataset.Rows) {
+		if n := rows.Longest(); n > m.Config.MaxPositions {
+			progress.Note(fmt.Sprintf("%s: rows of %d tokens, though the model's context is %d: what it says behind that means little", what, n, m.Config.MaxPositions))
+		}
+	}
+	if calib != nil {
+		long("calibration", calib.rows)
+		if calib.lacksBOS {
+			progress.Note("calibration: " + idsLackBOS)
+		}
+	}
+	for _, t := range texts {
+		if t.docs == nil { // those are read in windows
+			long("perplexity", t.rows)
+		}
 	}
 	i := slices.IndexFunc(texts, func(t text) bool { return t.lacksBOS })
 	switch {

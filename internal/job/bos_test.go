@@ -169,6 +169,21 @@ func TestNoteOfRowsWithoutBOS(t *testing.T) {
 	}
 }
 
+// Rows that are longer than the model's context are measured, and one line says so.
+func TestNoteOfLongRows(t *testing.T) {
+	for seq, notes := range map[int]int{512: 0, 513: 1} {
+		j, err := NewEval([]string{load.Builtin}, mustCPU(t), EvalOptions{Texts: &TextOptions{Seq: seq, Chunks: 1, BOS: NeverBOS}, Mean: "papers"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		h := &heard{}
+		if _, err := j.Execute(t.Context(), j.Plan(), h); err != nil || len(h.notes) != notes || notes > 0 && !strings.Contains(h.notes[0], "the model's context is 512") {
+			t.Errorf("rows of %d: notes %q, %v", seq, h.notes, err)
+		}
+	}
+}
+
 // Rows of ids are taken as they are: --bos always is refused where one lacks it, or nobody knows which id it is.
 func TestBOSOfIDs(t *testing.T) {
 	m := builtinModel(t)

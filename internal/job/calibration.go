@@ -166,13 +166,7 @@ func (c *calibration) batch(step int) (transformer.Batch, error) {
 }
 
 // longest is the length that the rows of a pass are padded to at most.
-func (c *calibration) longest() int {
-	n := 0
-	for _, r := range c.rows {
-		n = max(n, len(r))
-	}
-	return n
-}
+func (c *calibration) longest() int { return c.rows.Longest() }
 
 // hashRows identifies the tokens: SHA-256 of the rows, each as its length and
 // its ids, little-endian int32.

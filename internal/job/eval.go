@@ -163,8 +163,9 @@ func (j *Eval) Execute(ctx context.Context, p EvalPlan, progress Progress) (Eval
 	}
 	for i := range file.Runs[1:] {
 		c, err := results.Compare(file.Runs[0], file.Runs[i+1], j.rule)
-		if err != nil {
-			return report, err
+		if err != nil { // nothing to pair; what was measured of each stands
+			progress.Note("not compared: " + err.Error())
+			continue
 		}
 		report.Differences = append(report.Differences, c)
 	}

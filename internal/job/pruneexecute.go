@@ -35,7 +35,7 @@ func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (Pr
 // change does all but write.
 func (j *Prune) change(ctx context.Context, p PrunePlan, progress Progress) (PruneReport, error) {
 	r := PruneReport{Plan: p, Source: j.source, WeightBytes: weightBytes(j.m)}
-	noteBOS(j.calibration(), j.texts, progress)
+	noteRows(j.m, j.calibration(), j.texts, progress)
 	var err error
 	if r.Plan.Weights, err = j.weigh(ctx, progress); err != nil {
 		return r, err

@@ -89,7 +89,7 @@ func (j *Score) Plan() (*ScoringPlan, error) { return j.scoring.plan(j.o.Out) }
 func (j *Score) Execute(ctx context.Context, p *ScoringPlan, progress Progress) (ScoreReport, error) {
 	defer bound(p.Memory)()
 	output.Clean(j.o.Out)
-	noteBOS(j.scoring.calib, nil, progress)
+	noteRows(j.m, j.scoring.calib, nil, progress)
 	weights, err := hashModel(ctx, j.m, j.o.Threads, progress)
 	if err != nil {
 		return ScoreReport{}, err

@@ -1,7 +1,9 @@
 package results
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"moreau/internal/eval"
 )
@@ -13,6 +15,8 @@ type Comparison struct {
 	Tasks []TaskDifference `json:"tasks,omitempty"`
 	Mean  *MeanDifference  `json:"mean,omitempty"` // over all tasks, by a rule; nil where there is but one
 	Texts []TextDifference `json:"perplexity,omitempty"`
+
+	Unpaired []string `json:"unpaired,omitempty"` // tasks and texts that both have, and why they are not compared
 }
 
 // TaskDifference is that of one metric of a task.
@@ -47,7 +51,7 @@ type TextDifference struct {
 }
 
 // Compare pairs what both runs measured. A task or text of the same name with other records,
-// other questions or other tokens is an error; so is nothing in common.
+// other questions or other tokens is left out, and said; nothing to pair is an error.
 func Compare(a, b Run, rule Rule) (Comparison, error) {
 	c := Comparison{A: a.Model, B: b.Model}
 	for _, x := range a.Tasks {
@@ -57,7 +61,8 @@ func Compare(a, b Run, rule Rule) (Comparison, error) {
 			}
 			pair, err := pairs(x, y)
 			if err != nil {
-				return c, fmt.Errorf("%w: %s and %s: task %s: %w", ErrResults, a.Model, b.Model, x.Name, err)
+				c.Unpaired = append(c.Unpaired, fmt.Sprintf("task %s: %v", x.Name, err))
+				continue
 			}
 			c.Tasks = append(c.Tasks, pair.difference(x, "acc", rule), pair.difference(x, "acc_norm", rule))
 		}
@@ -69,13 +74,15 @@ func Compare(a, b Run, rule Rule) (Comparison, error) {
 				continue
 			}
 			if x.SHA256 != y.SHA256 || x.Protocol != y.Protocol || x.Length != y.Length || len(x.ChunkNLL) != len(y.ChunkNLL) {
-				return c, fmt.Errorf("%w: %s and %s: text %s has other tokens: other text, protocol, rows or tokenizer", ErrResults, a.Model, b.Model, x.Name)
+				c.Unpaired = append(c.Unpaired, fmt.Sprintf("text %s: other tokens: other text, protocol, rows or tokenizer", x.Name))
+				continue
 			}
 			c.Texts = append(c.Texts, textDifference(x, y))
 		}
 	}
 	if c.Tasks == nil && c.Texts == nil {
-		return c, fmt.Errorf("%w: %s and %s have no task or text in common", ErrResults, a.Model, b.Model)
+		why := append([]string{fmt.Sprintf("%s and %s have no task or text to compare", a.Model, b.Model)}, c.Unpaired...)
+		return c, errors.New(strings.Join(why, "; "))
 	}
 	return c, nil
 }

@@ -79,8 +79,8 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// Two runs of other questions, records or tokens are not compared.
-func TestCompareRefuses(t *testing.T) {
+// Of two runs, what has other questions, records or tokens is left out and named; nothing to pair is refused.
+func TestUnpaired(t *testing.T) {
 	run := func(change func(*Run)) Run {
 		r := Run{Model: "m", Tasks: []Task{asked("x", 0, some...)}, Texts: []Text{{Name: "w", SHA256: "s", ChunkNLL: []float64{1}}}}
 		change(&r)
@@ -95,14 +95,15 @@ func TestCompareRefuses(t *testing.T) {
 		"other text, protocol":     run(func(r *Run) { r.Texts[0].Protocol = "rolling" }),
 		"protocol, rows":           run(func(r *Run) { r.Texts[0].Length = 128 }),
 		"rows or tokenizer":        run(func(r *Run) { r.Texts[0].ChunkNLL = []float64{1, 2} }),
-		"nothing in common":        {Model: "m"},
+		"no task or text to":       {Model: "m"},
 	} {
-		_, err := Compare(same, other, Rules[0])
-		if word == "nothing in common" {
-			word = "in common"
-		}
-		if !errors.Is(err, ErrResults) || !strings.Contains(err.Error(), word) {
+		c, err := Compare(same, other, Rules[0])
+		paired := len(c.Tasks)/2 + len(c.Texts)
+		switch {
+		case paired == 0 && (err == nil || !strings.Contains(err.Error(), word)):
 			t.Errorf("%s: %v", word, err)
+		case paired == 1 && (err != nil || len(c.Unpaired) != 1 || !strings.Contains(c.Unpaired[0], word)), paired == 2:
+			t.Errorf("%s: %d paired, left out %q, %v", word, paired, c.Unpaired, err)
 		}
 	}
 }
