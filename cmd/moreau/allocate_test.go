@@ -62,7 +62,7 @@ func TestNoRowsForARefit(t *testing.T) {
 		"--ratio 5% --allocate measured --units kv-groups":  "cut channels",
 		"--ratio 20% --compensate refit --refit-dense 2":    "--refit-dense 2: want 0 to 1",
 		"--ratio 20% --compensate refit --refit-dense -0.1": "--refit-dense -0.1: want 0 to 1",
-		"--ratio 20% --compensate best":                     `--compensate "best": want auto, refit or none`,
+		"--ratio 20% --compensate best":                     `--compensate "best": want auto, refit, bias or none`,
 	} {
 		refused(t, exitUsage, strings.Split(words, "|"), append([]string{"prune", stories, "--no-eval", "-o", out + "2"}, strings.Fields(args)...)...)
 	}

@@ -165,8 +165,8 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 func compensateFlags(cmd *cobra.Command, c *job.CompensateOptions) {
 	*c = job.DefaultCompensate()
 	f := cmd.Flags()
-	f.StringVar(&c.Method, "compensate", c.Method, "refit: fit what is left of o_proj and down_proj to what they gave, in closed form, layer after layer; none; auto: refit, unless there is no text or but one row for it")
-	f.IntVar(&c.Rows, "refit-rows", c.Rows, "calibration rows of a refit; 0: 32 tokens for each input of the widest projection, 1024 rows at most")
+	f.StringVar(&c.Method, "compensate", c.Method, "refit: fit what is left of o_proj and down_proj to what they gave, in closed form, layer after layer; bias: give o_proj and down_proj biases of what goes, in the mean (FLAP), where the output has a place for them; none; auto: refit, unless there is no text or but one row for it")
+	f.IntVar(&c.Rows, "refit-rows", c.Rows, "calibration rows of a refit, or of those means; 0: 32 tokens for each input of the widest projection, 1024 rows at most")
 	f.Float64Var(&c.Damping, "damping", c.Damping, "ridge of a refit towards the weights as they are, in mean squares of the inputs")
 	f.Float64Var(&c.Dense, "refit-dense", c.Dense, "how far a refit leads outputs back to the residual stream of the dense model, 0 to 1")
 }

@@ -91,6 +91,9 @@ func sharesNote(p job.PrunePlan) string {
 
 // refitNote says on what the cut is repaired.
 func refitNote(r *job.RefitPlan) string {
+	if r.Bias {
+		return fmt.Sprintf("biases of o_proj and down_proj make up for the mean of what goes, on %d x %d tokens of %s, %s", r.Rows, r.SeqLen, r.Calibration, job.BOSInWords(r.BOS))
+	}
 	return fmt.Sprintf("o_proj and down_proj, on %d x %d tokens of %s, %s; damping %g, %g of the way to the dense model's stream",
 		r.Rows, r.SeqLen, r.Calibration, job.BOSInWords(r.BOS), r.Damping, r.Dense)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"moreau/internal/job"
+	"moreau/internal/prune"
 )
 
 // refits prunes the built-in model and refits what is left.
@@ -85,7 +86,8 @@ func TestRefitRefusals(t *testing.T) {
 		code        int
 		words, args string
 	}{
-		{exitUsage, "--compensate|\"bias\"|refit", "--compensate bias"},
+		{exitUsage, "--compensate|\"tune\"|refit", "--compensate tune"},
+		{exitUsage, "--allocate|--compensate refit", "--compensate bias --allocate measured"},
 		{exitUsage, "--damping|more than 0", "--compensate refit --damping 0"},
 		{exitUsage, "--refit-rows|2 to", "--compensate refit --refit-rows 1"},
 		{exitInput, ids + "|two rows", "--compensate refit --ids " + ids},
@@ -154,4 +156,39 @@ func TestInterruptedRefitIsKept(t *testing.T) {
 		t.Error("no refit was interrupted")
 	}
 	only(t, dir, "out.gguf")
+}
+
+// Biases make up for the mean of what goes: in a GGUF file of down alone, in a folder of what its flags stand for; a plan gives the
+// same bytes again, and verify takes the biases or finds them by the plan.
+func TestBiasesMakeUpForACut(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct{ place, drop string }{"a.gguf": {`"down_proj"`, ""}, "a": {`"gate_proj","up_proj","down_proj"`, "2"}} {
+		plan, out, again := filepath.Join(dir, name+".json"), filepath.Join(dir, name), filepath.Join(dir, "again-"+name)
+		r := parsed[pruneJSON](t, must(t, "prune", stories, "--ratio", "20%", "--method", "energy", "--rows", "32", "--compensate", "bias", "--seq", "64", "--chunks", "16",
+			"--drop-layers", c.drop, "--save-plan", plan, "--json", "-o", out).stdout)
+		if c.drop == "" && !(r.After[0].Perplexity < 0.97*r.Cut[0].Perplexity) {
+			t.Errorf("%s: perplexity %+v after the cut, %+v with biases", name, r.Cut, r.After)
+		}
+		if p := r.Plan; !p.Refit.Bias || p.Selection != prune.Local || float64(p.ParamsAfter) > 0.8*float64(p.ParamsBefore) {
+			t.Errorf("%s: the plan says %+v", name, p)
+		}
+		if text := read(t, plan); !strings.Contains(text, `{"biases":[`+c.place+`]}`) {
+			t.Errorf("%s: the plan is %s", name, text)
+		}
+		e := parsed[struct{ Perplexity []job.Measured }](t, must(t, "eval", out, "--ppl", "held-out=builtin:stories", "--seq", "64", "--chunks", "16", "--json").stdout)
+		if want, got := r.After[0].Perplexity, e.Perplexity[0].Perplexity; got < want*(1-1e-6) || got > want*(1+1e-6) {
+			t.Errorf("%s: the file has perplexity %g, prune said %g", name, got, want)
+		}
+		must(t, "prune", stories, "--seq", "64", "--chunks", "16", "--plan", plan, "-o", again)
+		sameFiles(t, name, out, again)
+		if v := parsed[job.VerifyReport](t, must(t, "verify", stories, out, "--plan", plan, "--json").stdout); !v.Pass || v.Refitted == 0 || v.Relative() > 1e-6 {
+			t.Errorf("%s: verify says %+v", name, v)
+		}
+		if v := parsed[job.VerifyReport](t, must(t, "verify", stories, out, "--json").stdout); !v.Pass || len(v.Biases) == 0 || len(v.Changed) > 0 || v.Relative() > 1e-6 {
+			t.Errorf("%s: without the plan verify says %+v", name, v)
+		}
+		mentions(t, must(t, "verify", stories, out).stdout, "biases", "as --compensate bias leaves them", "PASS")
+	}
+	mentions(t, read(t, filepath.Join(dir, "a", "README.md")), "biases of o_proj and down_proj make up for the mean of what goes")
+	refused(t, exitUsage, []string{"a qwen2 has no bias of down_proj", "--compensate refit"}, "prune", golden("qwen2_window"), "--ratio", "5%", "--units", "channels", "--compensate", "bias", "--dry-run", "-o", filepath.Join(dir, "q.gguf"))
 }

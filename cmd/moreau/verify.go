@@ -94,6 +94,9 @@ func printVerified(g *globals, v job.VerifyReport, stdout io.Writer) error {
 	if len(v.Changed) > 0 {
 		rows = append(rows, "changed\t"+changedNote(v.Changed))
 	}
+	if n := len(v.Biases); n > 0 {
+		rows = append(rows, fmt.Sprintf("biases\t%d (of o, down) are not the dense model's, as --compensate bias leaves them; all else is compared, --plan FILE compares these too", n))
+	}
 	if v.Refitted > 0 {
 		rows = append(rows, fmt.Sprintf("refitted\t%d projections of the dense model, as the plan says", v.Refitted))
 	}

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,4 +108,31 @@ func refusal(why, alike, other string) error {
 		return fmt.Errorf("%s; no other container holds it either", why)
 	}
 	return fmt.Errorf("%s; %s", why, strings.Join(remedies, " or "))
+}
+
+// Biases is what biases a model of configuration c has to have, for those of roles to be among them and a GGUF file or a
+// Hugging Face folder to hold it: as few as will do, since flags of config.json stand for several at once. An error says
+// why none will.
+func Biases(c *model.Config, roles model.Roles, gguf bool) (model.Roles, error) {
+	attention, mlp := model.RolesOf(model.QBias, model.KBias, model.VBias, model.OBias), model.RolesOf(model.GateBias, model.UpBias, model.DownBias)
+	whole := roles
+	for _, s := range []model.Roles{attention, mlp} {
+		if roles&s != 0 {
+			whole |= s
+		}
+	}
+	var err error
+	for _, s := range []model.Roles{roles, whole, model.Biases} {
+		with, e := c.WithBiases(s)
+		if e == nil && gguf {
+			_, e = ggufFor(with)
+		} else if e == nil {
+			_, e = hfFor(with)
+		}
+		if e == nil {
+			return s, nil
+		}
+		err = cmp.Or(err, e)
+	}
+	return 0, err
 }

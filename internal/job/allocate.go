@@ -21,8 +21,11 @@ const (
 
 // measures says whether how much each layer loses is measured.
 func (j *Prune) measures() bool {
-	return j.again == nil && j.refit != nil && (j.o.Budget.Allocate == "" || j.o.Budget.Allocate == MeasuredLayers) && len(j.measurable()) > 1
+	return j.again == nil && j.refits() && (j.o.Budget.Allocate == "" || j.o.Budget.Allocate == MeasuredLayers) && len(j.measurable()) > 1
 }
+
+// refits says whether what is left is fitted.
+func (j *Prune) refits() bool { return j.refit != nil && !j.refit.Bias }
 
 // measurable are the dimensions of channels among which a budget of parameters can be shared out.
 func (j *Prune) measurable() (dims []model.Dim) {
@@ -43,7 +46,7 @@ func (j *Prune) checkAllocation() error {
 	switch {
 	case j.o.Budget.Allocate != MeasuredLayers || j.measures():
 		return nil
-	case j.refit == nil:
+	case !j.refits():
 		return Usage(fmt.Errorf("--allocate %s goes with a refit, whose rows it is measured on: --compensate %s", MeasuredLayers, Refitted))
 	}
 	return Usage(fmt.Errorf("--allocate %s shares out the channels of several layers by a number of parameters: give --ratio, --params or --size, and cut channels of more than one layer", MeasuredLayers))

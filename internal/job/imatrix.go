@@ -136,6 +136,8 @@ func cutImportance(cfg *model.Config, weigh export.Importance, stages stage.Sequ
 				}
 			}
 			cfg = after
+		case prune.Biases: // which no product multiplies
+			left = weigh
 		case *prune.Plan:
 			for _, p := range s.Pruned.Along(cfg).Params() {
 				w, columns := weigh[p.Name], p.Axes[len(p.Axes)-1]

@@ -43,8 +43,9 @@ type PruneOptions struct {
 type Prune struct {
 	o        PruneOptions
 	m        *load.Model
-	rest     *load.Model   // m without drop: what is scored and cut
+	rest     *load.Model   // m without drop and with biases: what is scored and cut
 	drop     prune.Drop    // layers that go first
+	biases   prune.Biases  // that it got after that; 0: none
 	again    *prune.Record // what Plan says, nil: none
 	be       backend.Backend
 	source   Source

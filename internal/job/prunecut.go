@@ -44,6 +44,11 @@ func (j *Prune) prepareCut() (err error) {
 	if j.sized, err = j.cut(nil); err != nil { // a budget out of reach shows before any text is read
 		return err
 	}
+	if !j.decided() {
+		if err := j.addBiases(); err != nil {
+			return err
+		}
+	}
 	if j.sizesAlone() || j.decided() {
 		return nil
 	}

@@ -16,7 +16,7 @@ type PrunePlan struct {
 	Model       string
 	Before      *model.Config
 	After       *model.Config
-	Stages      stage.Sequence      // from the one to the other: prune.Drop and *prune.Plan
+	Stages      stage.Sequence      // from the one to the other: prune.Drop, prune.Biases and *prune.Plan
 	Cut         *prune.Plan         // the last among them; of no units where there is none
 	OneSize     bool                // all layers are cut alike though nobody asked: the output has one size for all
 	Decided     bool                // the units that go are known; else sizes alone are, under prune.Global and where they are measured not even these

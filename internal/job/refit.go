@@ -24,6 +24,7 @@ import (
 const (
 	NoCompensation   = "none"
 	Refitted         = "refit"
+	Biased           = "bias" // of what goes, the mean
 	AutoCompensation = "auto" // Refitted, where there are rows for it
 )
 
@@ -44,8 +45,8 @@ func (o CompensateOptions) check() (err error) {
 	switch {
 	case o.Method == NoCompensation || o.Method == "":
 		return nil
-	case o.Method != Refitted && o.Method != AutoCompensation:
-		err = fmt.Errorf("--compensate %q: want %s, %s or %s", o.Method, AutoCompensation, Refitted, NoCompensation)
+	case o.Method != Refitted && o.Method != AutoCompensation && o.Method != Biased:
+		err = fmt.Errorf("--compensate %q: want %s, %s, %s or %s", o.Method, AutoCompensation, Refitted, Biased, NoCompensation)
 	case !(o.Damping > 0) || math.IsInf(o.Damping, 0):
 		err = errors.New("--damping wants more than 0")
 	case !(o.Dense >= 0 && o.Dense <= 1):
@@ -113,7 +114,10 @@ func newRefitting(m *load.Model, o CompensateOptions, calib CalibOptions, seed u
 		return nil, Input(fmt.Errorf("%s: %w; give more", c.info.Source, errOneRow))
 	}
 	i := c.info
-	return &refitting{prune.Refit{Calibration: i.Source, IDs: calib.IDs != "", Mix: i.Mix, Rows: i.Rows, SeqLen: i.SeqLen, BOS: i.BOS, Seed: seed, SHA256: i.SHA256, Damping: o.Damping, Dense: o.Dense}, c, nil}, nil
+	if o.Method == Biased {
+		o.Damping, o.Dense = 0, 0
+	}
+	return &refitting{prune.Refit{Bias: o.Method == Biased, Calibration: i.Source, IDs: calib.IDs != "", Mix: i.Mix, Rows: i.Rows, SeqLen: i.SeqLen, BOS: i.BOS, Seed: seed, SHA256: i.SHA256, Damping: o.Damping, Dense: o.Dense}, c, nil}, nil
 }
 
 // refitAgain reads the rows of a refit that a plan says, which must be the same.
@@ -125,7 +129,11 @@ func refitAgain(m *load.Model, r prune.Refit) (*refitting, error) {
 	if r.BOS {
 		calib.BOS = AlwaysBOS
 	}
-	f, err := newRefitting(m, CompensateOptions{Refitted, r.Rows, r.Damping, r.Dense}, calib, r.Seed)
+	method := Refitted
+	if r.Bias {
+		method = Biased
+	}
+	f, err := newRefitting(m, CompensateOptions{method, r.Rows, r.Damping, r.Dense}, calib, r.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -170,8 +178,11 @@ func changed(r prune.Refit, now dataset.Mix) string {
 	return r.Calibration
 }
 
-// split are the rows that are fitted and those that are held out.
+// split are the rows that are fitted and those that are held out, of means none.
 func (f *refitting) split() (fitted, heldOut [][]int32) {
+	if f.Bias {
+		return f.calib.rows, nil
+	}
 	for i, row := range f.calib.rows {
 		if i%heldOutEvery == min(heldOutEvery, len(f.calib.rows))-1 {
 			heldOut = append(heldOut, row)
@@ -185,7 +196,7 @@ func (f *refitting) split() (fitted, heldOut [][]int32) {
 // batches are these rows in parts.
 func (f *refitting) batches() (fitted, heldOut []transformer.Batch, err error) {
 	a, b := f.split()
-	if fitted, err = parts(a); err == nil {
+	if fitted, err = parts(a); err == nil && b != nil {
 		heldOut, err = parts(b)
 	}
 	return fitted, heldOut, err
@@ -200,7 +211,7 @@ func (f *refitting) stage(be backend.Backend, cut prune.Cut, dir, key string) (*
 		return nil, err
 	}
 	store, err := refit.OpenStore(dir, key)
-	return &refit.Refit{Cut: cut, Fitted: fitted, HeldOut: heldOut, Damping: f.Damping, Dense: f.Dense, Backend: be, Store: store}, err
+	return &refit.Refit{Bias: f.Bias, Cut: cut, Fitted: fitted, HeldOut: heldOut, Damping: f.Damping, Dense: f.Dense, Backend: be, Store: store}, err
 }
 
 // estimate is what the refit of a cut takes; which units go does not matter.
@@ -209,7 +220,7 @@ func (f *refitting) estimate(p PrunePlan) (stage.Estimate, error) {
 	if err != nil {
 		return stage.Estimate{}, err
 	}
-	return (&refit.Refit{Cut: p.Cut.Pruned, Fitted: fitted, HeldOut: heldOut}).Estimate(p.Cut.Before)
+	return (&refit.Refit{Bias: f.Bias, Cut: p.Cut.Pruned, Fitted: fitted, HeldOut: heldOut}).Estimate(p.Cut.Before)
 }
 
 // runRefit runs a refit of a model of this configuration, by run, and tells of it.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"moreau/internal/export"
 	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/prune"
@@ -50,14 +51,45 @@ func (j *Prune) dropLayers() (err error) {
 	if !j.o.Budget.asked() && j.o.Scores+j.o.SaveScores != "" {
 		return Usage(errors.New("--scores and --save-scores: no scores are needed where layers are dropped and nothing is cut; leave them out, or say how much to cut"))
 	}
-	left, err := j.drop.Run(context.Background(), whole(j.m))
+	return j.apply(j.drop)
+}
+
+// apply makes what a stage leaves of the model the one that is scored and cut.
+func (j *Prune) apply(s stage.Stage) error {
+	left, err := s.Run(context.Background(), whole(j.rest))
 	if err != nil {
 		return err
 	}
-	rest := *j.m
+	rest := *j.rest
 	rest.Config, rest.Raw, rest.Weights = left.Config, left.Raw, left.Weights
 	j.rest = &rest
 	return nil
+}
+
+// addBiases gives the model the biases that are to make up for what goes, and those that the output has to have with them.
+func (j *Prune) addBiases() error {
+	if j.o.Compensate.Method != Biased {
+		return nil
+	}
+	var roles model.Roles
+	for d := range j.sized.Pruned {
+		if d.Kind == model.MLP {
+			roles |= model.RolesOf(model.DownBias)
+		} else {
+			roles |= model.RolesOf(model.OBias)
+		}
+	}
+	held, err := export.Biases(j.rest.Config, roles, isGGUF(j.o.Out.Path))
+	if err != nil {
+		return Usage(fmt.Errorf("--compensate %s: %w; or take --compensate %s, which adds no tensor", Biased, err, Refitted))
+	}
+	j.biases = prune.Biases(held)
+	if err := j.apply(j.biases); err != nil {
+		return err
+	}
+	j.budget.Dropped, j.sized = j.m.Config.ParamCount()-j.rest.Config.ParamCount(), nil // below 0 where the biases are more than what was dropped: the ratio is of the model given
+	j.sized, err = j.cut(nil)
+	return err
 }
 
 // stages are what is done for a cut: layers are dropped first.
@@ -67,6 +99,9 @@ func (j *Prune) stages(cut *prune.Plan) (s stage.Sequence) {
 	}
 	if len(j.drop) > 0 {
 		s = append(s, j.drop)
+	}
+	if j.biases != 0 {
+		s = append(s, j.biases)
 	}
 	if cut.Removed() > 0 {
 		s = append(s, cut)

@@ -54,6 +54,7 @@ type VerifyReport struct {
 
 	// Changed are the projections that were taken from the pruned model as they are, for want of a plan.
 	Changed []verify.Changed `json:"changed,omitempty"`
+	Biases  []string         `json:"biases,omitempty"` // and the biases of o and down
 }
 
 // NewVerify opens the models.
@@ -115,7 +116,9 @@ func (j *Verify) Execute(ctx context.Context, p VerifyPlan, progress Progress) (
 	dense, pruned := verify.Model{Config: j.dense.Config, Weights: j.dense.Weights}, verify.Model{Config: j.pruned.Config, Weights: j.pruned.Weights}
 	r.Of = len(dense.Config.Layers)
 	var match *verify.Match
-	dense, r.Layers, err = verify.SameLayers(ctx, j.be, dense, pruned)
+	if dense, err = verify.WithBiases(ctx, dense, pruned); err == nil {
+		dense, r.Layers, err = verify.SameLayers(ctx, j.be, dense, pruned)
+	}
 	if err == nil && j.plan != nil {
 		folder, err := os.MkdirTemp("", "moreau-refit-")
 		if err != nil {
@@ -138,6 +141,9 @@ func (j *Verify) Execute(ctx context.Context, p VerifyPlan, progress Progress) (
 	if j.plan == nil {
 		if dense, r.Changed, err = verify.FindChanged(dense, pruned, match); err != nil {
 			return r, Input(fmt.Errorf("%s, %s: %w", j.dense.Path, j.pruned.Path, err))
+		}
+		if dense, r.Biases, err = verify.TakeBiases(dense, pruned); err != nil {
+			return r, err
 		}
 	}
 	if r.Difference, err = verify.Compare(ctx, j.be, dense, pruned, match, batch); err != nil {

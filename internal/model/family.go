@@ -118,6 +118,16 @@ func (c *Config) Has(r Role) bool {
 	return false
 }
 
+// WithBiases is c with biases of these roles besides its own; an error names one that its family has no place for.
+func (c *Config) WithBiases(roles Roles) (*Config, error) {
+	with := *c
+	with.Optional |= roles & c.Family.optional
+	if lacks := roles &^ with.Biases(); lacks != 0 {
+		return nil, fmt.Errorf("a %s has no bias of %s", c.Family.Name, strings.Join(lacks.Biased(), ", "))
+	}
+	return &with, nil
+}
+
 // Biases is the roles of the biases that the layers of c have.
 func (c *Config) Biases() (s Roles) {
 	for _, y := range c.Family.layer {

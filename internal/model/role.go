@@ -1,5 +1,10 @@
 package model
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Role names what a parameter does in the decoder.
 type Role int
 
@@ -52,3 +57,29 @@ func RolesOf(roles ...Role) (s Roles) {
 
 // Has says whether r is in the set.
 func (s Roles) Has(r Role) bool { return s>>r&1 == 1 }
+
+// biased are the projections whose biases are QBias to DownBias.
+var biased = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+
+// Biased names the projections whose biases are in the set, in the order of a layer.
+func (s Roles) Biased() []string {
+	names := []string{}
+	for i, name := range biased {
+		if s.Has(QBias + Role(i)) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// BiasesOf is the inverse of Biased.
+func BiasesOf(projections []string) (s Roles, err error) {
+	for _, name := range projections {
+		i := slices.Index(biased, name)
+		if i < 0 {
+			return 0, fmt.Errorf("there is no bias of %q", name)
+		}
+		s |= RolesOf(QBias + Role(i))
+	}
+	return s, nil
+}

@@ -21,7 +21,7 @@ type Record struct {
 	Seed    uint64
 	Before  *model.Config
 	After   *model.Config
-	Stages  stage.Sequence // each a Drop or a *Plan
+	Stages  stage.Sequence // each a Drop, Biases or a *Plan
 	Refit   *Refit         // before the one cut, which is the last stage; nil: none
 }
 
@@ -31,17 +31,18 @@ type Refit struct {
 	IDs         bool        `json:"ids,omitempty"` // it is a file of rows of token ids
 	Rows        int         `json:"rows"`
 	SeqLen      int         `json:"seq_len"`
-	BOS         bool        `json:"bos,omitempty"` // it was put before each row
-	Seed        uint64      `json:"seed"`          // that drew them
-	SHA256      string      `json:"ids_sha256"`    // of the rows
-	Mix         dataset.Mix `json:"mix,omitempty"` // of text: what these files were
-	Damping     float64     `json:"damping"`
+	BOS         bool        `json:"bos,omitempty"`  // it was put before each row
+	Seed        uint64      `json:"seed"`           // that drew them
+	SHA256      string      `json:"ids_sha256"`     // of the rows
+	Mix         dataset.Mix `json:"mix,omitempty"`  // of text: what these files were
+	Bias        bool        `json:"bias,omitempty"` // nothing is fitted: what the columns that go gave in the mean becomes a bias
+	Damping     float64     `json:"damping,omitempty"`
 	Dense       float64     `json:"dense,omitempty"` // how far outputs are led back to the dense model's residual stream
 }
 
 func (r *Refit) check() error {
 	const most = 1 << 20
-	if !(r.Damping > 0) || r.Rows < 2 || r.Rows > most || r.SeqLen < 2 || r.SeqLen > most {
+	if !(r.Damping > 0) && !r.Bias || r.Rows < 2 || r.Rows > most || r.SeqLen < 2 || r.SeqLen > most {
 		return fmt.Errorf("a refit on %d rows of %d tokens with damping %g: want 2 to %d of each, and more than 0", r.Rows, r.SeqLen, r.Damping, most)
 	}
 	if !(r.Dense >= 0 && r.Dense <= 1) {
@@ -69,9 +70,10 @@ type file struct {
 
 // stageEntry is one stage: one of its fields.
 type stageEntry struct {
-	Drop  []int     `json:"drop_layers,omitempty"`
-	Refit *Refit    `json:"refit,omitempty"`
-	Cut   *cutEntry `json:"cut,omitempty"`
+	Drop   []int     `json:"drop_layers,omitempty"`
+	Biases []string  `json:"biases,omitempty"`
+	Refit  *Refit    `json:"refit,omitempty"`
+	Cut    *cutEntry `json:"cut,omitempty"`
 }
 
 // Encode is plan.json.
@@ -81,6 +83,8 @@ func (r *Record) Encode() ([]byte, error) {
 		switch s := s.(type) {
 		case Drop:
 			f.Stages = append(f.Stages, stageEntry{Drop: s})
+		case Biases:
+			f.Stages = append(f.Stages, stageEntry{Biases: model.Roles(s).Biased()})
 		case *Plan:
 			if r.Refit != nil {
 				f.Stages = append(f.Stages, stageEntry{Refit: r.Refit})
@@ -113,7 +117,7 @@ func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
 	}
 	r := &Record{f.Program, f.Command, f.Model, f.Weights, f.Scores, f.Seed, cfg, cfg, nil, nil}
 	for i, e := range f.Stages {
-		if e.Refit != nil && e.Drop == nil && e.Cut == nil {
+		if e.Refit != nil && e.keys() == 1 {
 			if i+2 != len(f.Stages) || f.Stages[i+1].Cut == nil {
 				return nil, fmt.Errorf("stage %d: a refit wants a cut behind it, as the last stage", i+1)
 			}
@@ -142,12 +146,26 @@ func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
 // stage is the stage for a model of configuration c.
 func (e stageEntry) stage(c *model.Config) (stage.Stage, error) {
 	switch {
-	case e.Drop != nil && e.Cut == nil && e.Refit == nil:
+	case e.keys() != 1:
+	case e.Drop != nil:
 		return Drop(e.Drop), nil
-	case e.Cut != nil && e.Drop == nil && e.Refit == nil:
+	case e.Biases != nil:
+		roles, err := model.BiasesOf(e.Biases)
+		return Biases(roles), err
+	case e.Cut != nil:
 		return e.Cut.plan(c)
 	}
-	return nil, errors.New("neither layers to drop, nor units to cut, nor a refit before a cut, which are all the stages this program knows; use a newer one")
+	return nil, errors.New("neither layers to drop, nor biases to add, nor units to cut, nor a refit before a cut, which are all the stages this program knows; use a newer one")
+}
+
+// keys is how many of the fields are there.
+func (e stageEntry) keys() (n int) {
+	for _, there := range []bool{e.Drop != nil, e.Biases != nil, e.Refit != nil, e.Cut != nil} {
+		if there {
+			n++
+		}
+	}
+	return n
 }
 
 // firstVersion is the one stage of a file of version 1: the cut.

@@ -42,6 +42,10 @@ func (r *Refit) fittingFLOPs(c *model.Config) (flops float64) {
 	rows := float64(tokens(r.Fitted) + tokens(r.HeldOut))
 	for _, p := range r.Projections(c) {
 		F, O, gone := float64(p.Axes[1].Size()), float64(p.Axes[0].Size()), float64(len(p.gone))
+		if r.Bias {
+			flops += 3*rows*F + 2*O*gone
+			continue
+		}
 		kept, solved := F-gone, gone
 		if r.dense(c) > 0 {
 			flops += 2 * rows * F * O
@@ -79,19 +83,24 @@ type site struct {
 
 // memory is a tap that takes the memory of a refit.
 type memory struct {
-	be   *dry.Backend
-	sums map[site]int64 // bytes of the moments of each site that is refitted
-	held map[site]int64 // and of solving there
-	out  int            // outputs of a projection where e is asked for, else 0
+	be    *dry.Backend
+	sums  map[site]int64 // bytes of the moments of each site that is refitted
+	held  map[site]int64 // and of solving there
+	means bool           // are all that is summed up
+	out   int            // outputs of a projection where e is asked for, else 0
 }
 
 func (r *Refit) memory(c *model.Config) *memory {
-	m := &memory{be: dry.New(), sums: map[site]int64{}, held: map[site]int64{}}
+	m := &memory{be: dry.New(), means: r.Bias, sums: map[site]int64{}, held: map[site]int64{}}
 	if r.dense(c) > 0 {
 		m.out = c.HiddenSize
 	}
 	for _, p := range r.Projections(c) {
 		at, O, F := site{p.Layer, p.Role}, p.Axes[0].Size(), p.Axes[1].Size()
+		if r.Bias { // sums, and the weights read, cut and decoded
+			m.sums[at], m.held[at] = 2*8*int64(F), 3*4*int64(O)*int64(F)
+			continue
+		}
 		m.sums[at] = momentBytes(F, m.out)
 		m.held[at] = solvingBytes(O, F, len(p.gone), m.out)
 	}
@@ -108,10 +117,13 @@ func (m *memory) Sees(layer int, at transformer.Site) transformer.Sight {
 	return transformer.Unseen
 }
 
-// See takes the memory of moments.add, and of addAhead.
+// See takes the memory of moments.add, and of addAhead, or of a meanTap.
 func (m *memory) See(s transformer.Seen) error {
 	m.hold(m.sums[site{s.Layer, rolesAt[s.Site]}])
 	buffers := [][]int{{s.X.Len(), s.Width * s.Width}}
+	if m.means {
+		buffers = [][]int{{s.X.Len()}}
+	}
 	if N := len(s.Lengths) * s.T; m.out > 0 {
 		buffers = append(buffers, []int{N * m.out, N * m.out, m.out * s.Width})
 	}

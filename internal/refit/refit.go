@@ -1,6 +1,6 @@
-// Package refit repairs a cut in closed form: what is left of o and down is fitted to what
-// they gave before, layer after layer, on the inputs that the model cut so far makes. Nothing is
-// trained, no tensor is added.
+// Package refit repairs a cut in closed form, layer after layer, on the inputs that the model cut so far makes:
+// what is left of o and down is fitted to what they gave before, which adds no tensor, or what goes is made up
+// for in the mean by their biases. Nothing is trained.
 package refit
 
 import (
@@ -20,6 +20,7 @@ import (
 // Refit is the stage before a cut: the model it gives has other weights where columns of o and
 // down go, with zeros in these, so that the cut then takes away what nothing depends on.
 type Refit struct {
+	Bias    bool                // fit nothing: biases get what the columns that go gave in the mean
 	Cut     prune.Cut           // of the model that the stage is given
 	Fitted  []transformer.Batch // rows whose outputs are fitted
 	HeldOut []transformer.Batch // rows that say how far
@@ -64,25 +65,31 @@ func (h half) of(ps []Projection, layer int) (Projection, bool) {
 // Projection is o or down of a layer, and the columns of it that go, maybe none.
 type Projection struct {
 	model.Param
-	gone []int
+	gone  []int
+	gives model.Param // what the refit changes: the projection, or its bias
 }
 
 // Projections are those that lose columns, and, led back to the dense model's stream, all behind the first of them.
 func (r *Refit) Projections(cfg *model.Config) (ps []Projection) {
 	for _, p := range cfg.Params() {
-		if p.Role == model.O || p.Role == model.Down {
-			if gone := r.gone(p); len(gone) > 0 || len(ps) > 0 && r.dense(cfg) > 0 {
-				ps = append(ps, Projection{p, gone})
-			}
+		if p.Role != model.O && p.Role != model.Down {
+			continue
+		}
+		gives, some := p, true
+		if r.Bias {
+			gives, some = biasOf(cfg, p)
+		}
+		if gone := r.gone(p); some && (len(gone) > 0 || len(ps) > 0 && r.dense(cfg) > 0) {
+			ps = append(ps, Projection{p, gone, gives})
 		}
 	}
 	return ps
 }
 
-// dense is how far outputs are led back to the dense model's stream: not at all where a norm stands between
+// dense is how far outputs are led back to the dense model's stream: not at all where nothing is fitted, or a norm stands between
 // a projection and the stream.
 func (r *Refit) dense(cfg *model.Config) float64 {
-	if cfg.Features().Has(model.PostNorms) {
+	if r.Bias || cfg.Features().Has(model.PostNorms) {
 		return 0
 	}
 	return r.Dense
@@ -118,17 +125,17 @@ func (r *Refit) Run(ctx context.Context, m stage.Model) (stage.Model, error) {
 	}
 	infos := make([]checkpoint.Info, len(ps))
 	for i, p := range ps {
-		infos[i] = checkpoint.Info{Name: p.Name, DType: r.dtype(m, p), Shape: p.Shape()}
+		infos[i] = checkpoint.Info{Name: p.gives.Name, DType: r.dtype(m, p), Shape: p.gives.Shape()}
 	}
 	weights, err := checkpoint.Override(m.Weights, infos, r.Store.read)
 	m.Weights = weights
 	return m, err
 }
 
-// dtype is the type of what is refitted: the one it had, float32 for blocks.
+// dtype is the type of what is changed: the one it had, float32 for blocks.
 func (r *Refit) dtype(m stage.Model, p Projection) tensor.DType {
 	for _, info := range m.Weights.Tensors() {
-		if info.Name == p.Name && info.DType.Float() {
+		if info.Name == p.gives.Name && info.DType.Float() {
 			return info.DType
 		}
 	}
@@ -182,30 +189,54 @@ func (r *Refit) start(ctx context.Context, cfg *model.Config, stored transformer
 // model, where there is one, has run it.
 func (r *Refit) half(ctx context.Context, m stage.Model, walk, dense *transformer.Walk, stored transformer.WeightSource, h half, p Projection) error {
 	if !r.Store.has([]Projection{p}) {
-		tap := &momentTap{be: r.Backend, layer: p.Layer, at: h.at, heldOut: len(r.Fitted)}
-		if dense != nil {
-			tap.ahead = func(part int) backend.Buffer {
-				return ahead(r.Backend, m.Config, dense.Stream(part), walk.Stream(part))
-			}
+		find := r.findWeights
+		if r.Bias {
+			find = r.findBias
 		}
-		if err := h.run(walk, ctx, stored, tap); err != nil {
+		if err := find(ctx, m, walk, dense, stored, h, p); err != nil {
 			return err
-		}
-		if err := r.fit(m, p, tap.sums[0], tap.sums[1]); err != nil {
-			return fmt.Errorf("%s: %w", p.Name, err)
 		}
 	}
 	if r.Done != nil {
-		r.Done(r.Store.sites[p.Name])
+		r.Done(r.Store.sites[p.gives.Name])
 	}
-	t, err := r.Store.read(p.Name)
+	t, err := r.Store.read(p.gives.Name)
 	if err != nil {
 		return err
 	}
-	refitted := r.Backend.New(p.Len())
-	defer r.Backend.Free(refitted)
-	r.Backend.UploadStored(refitted, t)
-	return h.run(walk, ctx, replaced{stored, p.Name, refitted}, nil)
+	changed := r.Backend.New(p.gives.Len())
+	defer r.Backend.Free(changed)
+	r.Backend.UploadStored(changed, t)
+	weights := replaced{stored, p.gives.Name, changed}
+	if !r.Bias { // which leaves no column that goes
+		return h.run(walk, ctx, weights, nil)
+	}
+	w, err := decoded(m, p.Param)
+	if err != nil {
+		return err
+	}
+	clearColumns(w, p)
+	cut := upload(r.Backend, w)
+	defer r.Backend.Free(cut)
+	return h.run(walk, ctx, replaced{weights, p.Name, cut}, nil)
+}
+
+// findWeights runs a half, refits what ends it by what enters there, and keeps it.
+func (r *Refit) findWeights(ctx context.Context, m stage.Model, walk, dense *transformer.Walk, stored transformer.WeightSource, h half, p Projection) error {
+	tap := &momentTap{be: r.Backend, layer: p.Layer, at: h.at, heldOut: len(r.Fitted)}
+	if dense != nil {
+		tap.ahead = func(part int) backend.Buffer {
+			return ahead(r.Backend, m.Config, dense.Stream(part), walk.Stream(part))
+		}
+	}
+	if err := h.run(walk, ctx, stored, tap); err != nil {
+		return err
+	}
+	f, err := r.solve(m, p, tap.sums[0], tap.sums[1], r.dense(m.Config))
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Name, err)
+	}
+	return r.keep(m, p, Site{Cut: f.cut, Now: f.now, Step: f.step}, f.weights)
 }
 
 // ahead is what a projection would have to give more for the stream to be the dense model's.
@@ -220,28 +251,22 @@ func ahead(be backend.Backend, cfg *model.Config, dense, stream backend.Buffer) 
 	return e
 }
 
-// fit refits p and keeps it.
-func (r *Refit) fit(m stage.Model, p Projection, fitted, heldOut *moments) error {
-	f, err := r.solve(m, p, fitted, heldOut, r.dense(m.Config))
-	if err != nil {
-		return err
-	}
+// keep keeps what was found for p.
+func (r *Refit) keep(m stage.Model, p Projection, site Site, v []float32) error {
 	if err := r.Backend.Sync(); err != nil { // what is kept must not be what a failure left
 		return err
 	}
 	dtype := r.dtype(m, p)
-	site := Site{Layer: p.Layer, Param: p.Name, Gone: len(p.gone), Cut: f.cut, Now: f.now, Step: f.step}
-	return r.Store.put(site, tensor.Tensor{DType: dtype, Shape: p.Shape(), Data: tensor.Encode(dtype, f.weights)})
+	site.Layer, site.Param, site.Gone = p.Layer, p.gives.Name, len(p.gone)
+	return r.Store.put(site, tensor.Tensor{DType: dtype, Shape: p.gives.Shape(), Data: tensor.Encode(dtype, v)})
 }
 
 // solve refits p by its inputs' moments.
 func (r *Refit) solve(m stage.Model, p Projection, fitted, heldOut *moments, dense float64) (fit, error) {
-	t, err := m.Weights.Read(p.Name)
+	w, err := decoded(m, p.Param)
 	if err != nil {
 		return fit{}, err
 	}
-	w := make([]float32, p.Len())
-	t.Decode(w, 0)
 	var kept []int
 	for j := range p.Axes[1].Size() {
 		if _, gone := slices.BinarySearch(p.gone, j); !gone {
@@ -249,6 +274,17 @@ func (r *Refit) solve(m stage.Model, p Projection, fitted, heldOut *moments, den
 		}
 	}
 	return solve(r.Backend, w, p.Axes[0].Size(), fitted, heldOut, kept, p.gone, r.Damping, dense)
+}
+
+// decoded is a parameter of m.
+func decoded(m stage.Model, p model.Param) ([]float32, error) {
+	t, err := m.Weights.Read(p.Name)
+	if err != nil {
+		return nil, err
+	}
+	w := make([]float32, p.Len())
+	t.Decode(w, 0)
+	return w, nil
 }
 
 // replaced is a weight source with one weight in place of another.

@@ -57,7 +57,7 @@ func (s *Store) path(param string) string { return filepath.Join(s.dir, param) }
 // has says whether all of these are there.
 func (s *Store) has(ps []Projection) bool {
 	for _, p := range ps {
-		if _, ok := s.sites[p.Name]; !ok {
+		if _, ok := s.sites[p.gives.Name]; !ok {
 			return false
 		}
 	}
