@@ -34,7 +34,7 @@ func (o *budgetFlags) placeFlags(cmd *cobra.Command) {
 	f.BoolVar(&o.cut.Uniform, "uniform", false, "cut all layers alike, the first and last too: one size, which every format and stock class can hold; the default where the output needs it")
 	f.StringVar(&o.cut.Layers, "layers", "", "layers to cut, A..B (default: all but the first and last few)")
 	f.StringVar(&o.cut.Units, "units", "", "what goes: channels of MLPs; kv-groups, KV heads with their query heads; or query-heads, the weakest of every KV group, as many of each; or some, with commas between them (default: channels, and kv-groups too where more than three quarters of the channels would go, or with --layer-ratio)")
-	f.StringVar(&o.cut.Allocate, "allocate", "", "how much each layer loses. uniform: the same, but for a unit; measured: the less the more its cut, refitted, changes what the model predicts; global: units of all layers compete by their scores (default: measured where there is a refit, else uniform)")
+	f.StringVar(&o.cut.Allocate, "allocate", "", "how much each layer loses. uniform: the same, but for a unit; measured: the less the more its cut, refitted, changes what the model predicts; global: units of all layers compete by their scores, relative to the mean of their layer and kind; threshold: units of all layers and kinds compete by their scores as they are (default: measured where there is a refit, else uniform)")
 	onlyOne(cmd, "uniform", "layers")
 	onlyOne(cmd, "uniform", "allocate")
 }

@@ -83,6 +83,8 @@ func sharesNote(p job.PrunePlan) string {
 		return "all alike"
 	case p.Cut.Budget.Selection == prune.Global:
 		return "units of all by their scores"
+	case p.Cut.Budget.Selection == prune.Threshold:
+		return "units of all layers and kinds by their scores as they are"
 	case p.Measured || p.Cut.Budget.Shares != nil:
 		return "each the less the more its cut alone, refitted, changes predictions"
 	}
@@ -122,7 +124,7 @@ func stateNote(s *job.StatePlan) string {
 func layerRows(p job.PrunePlan) []string {
 	switch {
 	case p.Decided:
-	case p.Cut.Budget.Selection == prune.Global:
+	case p.Cut.Budget.Selection != prune.Local:
 		return []string{"layers\tsizes follow from the scores"}
 	case p.Measured:
 		return []string{"layers\tsizes follow from what their cuts cost"}

@@ -54,7 +54,7 @@ func TestWrongFlagsAndArguments(t *testing.T) {
 		{prune + "--ratio 20% --units channels,channels", "each once"},
 		{prune + "--ratio 20% --units query-heads,kv-groups", "attention loses either"},
 		{prune + "--ratio 20% --scores a --save-scores b", "only one of"},
-		{prune + "--ratio 20% --allocate best", "want uniform, measured or global"},
+		{prune + "--ratio 20% --allocate best", "want uniform, measured, global or threshold"},
 		{prune + "--ratio 20% --layers 3..9", "A..B within 0..4"},
 		{prune + "--ratio 20% --layers 3..1", "A..B within 0..4"},
 		{prune + "--ratio 20% --layers x", "A..B within 0..4"},

@@ -78,6 +78,8 @@ var Methods = []Method{
 		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = wandaSP }},
 	{Name: "flap", Doc: "variance of the activations · w², of columns of o and down (FLAP's WIFV); forward only", run: (*Run).statistics,
 		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = wifv }},
+	{Name: "flap-compat", Doc: "what the published FLAP code computes, standardised for --allocate threshold; forward only", run: (*Run).statistics,
+		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = flapCompat }},
 	{Name: "energy", Doc: "mean square of the activations · w², of columns of o and down; forward only (default)", run: (*Run).statistics,
 		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = energy }},
 	{Name: "smoothgrad", Doc: "|w·g| with g the mean gradient at noisy weights", run: (*Run).envelope,

@@ -17,6 +17,8 @@ const WalkTokens = 2048
 type statistic struct {
 	weights backend.Salience // of the column: the sum of |w| or of w²
 	of      func(column) float64
+	rows    bool                                                      // it wants column.fluctuation
+	units   func(d model.Dim, columns []float64, width int) []float64 // of what columns count, width to a unit; nil: the sum
 }
 
 // column is a column j of o or down [O, I].
@@ -25,23 +27,24 @@ type column struct {
 	outputs      float64 // O
 	tokens       float64 // calibration tokens t
 	sum, squares float64 // of the values x_tj over them
+	fluctuation  float64 // see fluctuation
 }
 
 // wandaSP is mean_i |W_ij| · ||x_j||, FLAP's structured form of Wanda (An et al., arXiv
 // 2312.11983; Sun et al., arXiv 2306.11695).
-var wandaSP = statistic{backend.AbsWeight, func(c column) float64 {
+var wandaSP = statistic{weights: backend.AbsWeight, of: func(c column) float64 {
 	return c.weights / c.outputs * math.Sqrt(c.squares)
 }}
 
 // wifv is Var_t(x_tj) · ||w_j||², FLAP's weighted input feature variance (arXiv 2312.11983).
-var wifv = statistic{backend.SquareWeight, func(c column) float64 {
+var wifv = statistic{weights: backend.SquareWeight, of: func(c column) float64 {
 	mean := c.sum / c.tokens
 	return c.weights * max(0, c.squares/c.tokens-mean*mean)
 }}
 
 // energy is E_t[x_tj²] · ||w_j||²: what the projection's outputs lose in mean square when the
 // column goes alone (the diagonal of OSSCAR's quadratic form, arXiv 2403.12983).
-var energy = statistic{backend.SquareWeight, func(c column) float64 {
+var energy = statistic{weights: backend.SquareWeight, of: func(c column) float64 {
 	return c.weights * c.squares / c.tokens
 }}
 
@@ -78,7 +81,7 @@ func (r *Run) statistics(ctx context.Context) (Scores, error) {
 
 // layerStatistics runs the walk's layer and scores its units.
 func (r *Run) layerStatistics(ctx context.Context, walk *transformer.Walk, scores Scores) error {
-	tap := &momentTap{be: r.Backend, sites: r.sites(), seen: map[model.Dim]*moments{}}
+	tap := &momentTap{be: r.Backend, rows: r.Options.statistic.rows, sites: r.sites(), seen: map[model.Dim]*moments{}}
 	defer tap.free()
 	err := walk.Run(ctx, r.Weights, tap)
 	for _, d := range r.Config.Dims() {
@@ -106,11 +109,29 @@ func (r *Run) columns(d model.Dim, m *moments) ([]float64, error) {
 	sum, squares := make([]float64, u.Cols), make([]float64, u.Cols)
 	r.Backend.ReadSums(sum, m.sum)
 	r.Backend.ReadSums(squares, m.squares)
-	units := make([]float64, d.Units)
-	for j := range weights {
-		units[j/width] += r.Options.statistic.of(column{weights[j], float64(u.Rows), m.tokens, sum[j], squares[j]})
+	columns := make([]float64, u.Cols)
+	for j := range columns {
+		c := column{weights: weights[j], outputs: float64(u.Rows), tokens: m.tokens, sum: sum[j], squares: squares[j]}
+		if m.flap != nil {
+			c.fluctuation = m.flap.sum[j]
+		}
+		columns[j] = r.Options.statistic.of(c)
 	}
+	reduce := r.Options.statistic.units
+	if reduce == nil {
+		reduce = sums
+	}
+	units := reduce(d, columns, width)
 	return units, finiteScores(units, d, "")
+}
+
+// sums of what each unit's columns count.
+func sums(d model.Dim, columns []float64, width int) []float64 {
+	units := make([]float64, d.Units)
+	for j, v := range columns {
+		units[j/width] += v
+	}
+	return units
 }
 
 // into is the parameter that the values of d's units enter, o or down, and its axis along d.
@@ -129,11 +150,13 @@ func (r *Run) into(d model.Dim) (model.Param, int) {
 type moments struct {
 	tokens       float64
 	sum, squares backend.Sums
+	flap         *fluctuation // nil: not asked for
 }
 
 // momentTap sums up what it sees at sites.
 type momentTap struct {
 	be    backend.Backend
+	rows  bool // fluctuations are asked for
 	sites map[site]model.Dim
 	seen  map[model.Dim]*moments
 }
@@ -157,7 +180,13 @@ func (t *momentTap) See(s transformer.Seen) error {
 	m := t.seen[d]
 	if m == nil {
 		m = &moments{sum: t.be.NewSums(s.Width), squares: t.be.NewSums(s.Width)}
+		if t.rows {
+			m.flap = newFluctuation(s.Width)
+		}
 		t.seen[d] = m
+	}
+	if m.flap != nil {
+		t.eachRow(s, m.flap)
 	}
 	for _, n := range s.Lengths {
 		m.tokens += float64(n)

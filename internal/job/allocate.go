@@ -30,7 +30,7 @@ func (j *Prune) refits() bool { return j.refit != nil && !j.refit.Bias }
 // measurable are the dimensions of channels among which a budget of parameters can be shared out.
 func (j *Prune) measurable() (dims []model.Dim) {
 	b := j.budget
-	if b.LayerRatio > 0 || b.Uniform || b.Selection == prune.Global {
+	if b.LayerRatio > 0 || b.Uniform || b.Selection != prune.Local {
 		return nil
 	}
 	for d, units := range j.sized.Pruned {

@@ -23,20 +23,21 @@ type BudgetOptions struct {
 	Uniform    bool    // all layers alike, the first and last too
 	Layers     string  // A..B, "": all but the first and last few
 	Units      string  // Channels, KVGroups or QueryHeads, with commas between them; "": all but query heads
-	Allocate   string  // AlikeLayers, MeasuredLayers or GlobalUnits; "": measured where there is a refit, else alike
+	Allocate   string  // AlikeLayers, MeasuredLayers, GlobalUnits or AllUnits; "": measured where there is a refit, else alike
 }
 
 // oneSize says whether all layers have to be cut alike though nobody asked: nothing is said
 // about layers, and the file that out names could not hold layers that differ.
 func (o BudgetOptions) oneSize(cfg *model.Config, out string) bool {
-	return !o.Uniform && o.Layers == "" && o.Allocate != GlobalUnits && o.Allocate != MeasuredLayers && isGGUF(out) && export.OneSize(cfg)
+	return !o.Uniform && o.Layers == "" && (o.Allocate == "" || o.Allocate == AlikeLayers) && isGGUF(out) && export.OneSize(cfg)
 }
 
 // How much each layer loses.
 const (
-	AlikeLayers    = "uniform"  // the same, but for a unit
-	MeasuredLayers = "measured" // the less, the more its cut changes what the model predicts
-	GlobalUnits    = "global"   // units of all layers compete by their scores
+	AlikeLayers    = "uniform"   // the same, but for a unit
+	MeasuredLayers = "measured"  // the less, the more its cut changes what the model predicts
+	GlobalUnits    = "global"    // units of all layers compete by their scores
+	AllUnits       = "threshold" // units of all layers and kinds compete, by their scores as they are
 )
 
 // asked says whether any units are to go.
@@ -55,8 +56,10 @@ func (o BudgetOptions) budget(dense *model.Config, drop prune.Drop, out string) 
 	case "", AlikeLayers, MeasuredLayers:
 	case GlobalUnits:
 		b.Selection = prune.Global
+	case AllUnits:
+		b.Selection = prune.Threshold
 	default:
-		return b, Usage(fmt.Errorf("--allocate %q: want %s, %s or %s", o.Allocate, AlikeLayers, MeasuredLayers, GlobalUnits))
+		return b, Usage(fmt.Errorf("--allocate %q: want %s, %s, %s or %s", o.Allocate, AlikeLayers, MeasuredLayers, GlobalUnits, AllUnits))
 	}
 	if !o.asked() && len(drop) == 0 {
 		return b, Usage(fmt.Errorf("say how much to cut: --ratio 20%%, --params 5.4B, --size 4GiB or --layer-ratio 0.25; or --drop-layers 20..24"))

@@ -41,7 +41,7 @@ func (j *Prune) fit(scores importance.Scores) (*prune.Plan, error) {
 	}
 	s := &search{j: j, scores: scores, most: most}
 	find := s.scan
-	if j.budget.Selection == prune.Global {
+	if j.budget.Selection != prune.Local {
 		find = s.bisect
 	}
 	p, err := find()

@@ -28,6 +28,8 @@ const (
 	// Global ranks all units of a kind together, each score divided by the mean
 	// of its layer and kind.
 	Global Selection = "global"
+	// Threshold ranks all units of all kinds together, by their scores as they are.
+	Threshold Selection = "threshold"
 )
 
 // Budget is how much to cut, and where.
@@ -66,7 +68,7 @@ func SharesOf(costs map[int]float64, layers int) []float64 {
 const leastCost = 1e-6
 
 // counts is how many units each dimension loses (Local), or all dimensions of
-// a kind together (Global).
+// a kind (Global), or of all kinds (Threshold), together.
 type counts map[model.Dim]int
 
 // check refuses budgets that mean nothing.
@@ -86,8 +88,8 @@ func (b Budget) check() error {
 	if b.Align < 0 {
 		return fmt.Errorf("%w: alignment %d, want 0 or more", ErrBudget, b.Align)
 	}
-	if b.Selection != Local && b.Selection != Global {
-		return fmt.Errorf("%w: selection %q is not known, known are %s, %s", ErrBudget, b.Selection, Local, Global)
+	if b.Selection != Local && b.Selection != Global && b.Selection != Threshold {
+		return fmt.Errorf("%w: selection %q is not known, known are %s, %s, %s", ErrBudget, b.Selection, Local, Global, Threshold)
 	}
 	return nil
 }
@@ -161,7 +163,7 @@ func (b Budget) kinds(cfg *model.Config) []model.Kind {
 	switch {
 	case b.Kinds != nil:
 		return b.Kinds
-	case b.LayerRatio > 0:
+	case b.LayerRatio > 0 || b.Selection == Threshold:
 		return cfg.Kinds()
 	}
 	b.Kinds = []model.Kind{model.MLP}

@@ -72,3 +72,36 @@ func TestScoresOfZero(t *testing.T) {
 		}
 	}
 }
+
+// Under one threshold all units compete by their scores as they are, which may be below 0, until their parameters make up the
+// budget: a KV group counts as many channels as it has parameters of.
+func TestThreshold(t *testing.T) {
+	cfg := config(t, "smollm2-135m").WithLayers([]model.Layer{{Heads: 9, KVHeads: 3, Intermediate: 600}, {Heads: 9, KVHeads: 3, Intermediate: 600}})
+	scores := map[model.Dim][]float64{}
+	for _, d := range cfg.Dims() {
+		scores[d] = make([]float64, d.Units)
+		for u := range scores[d] {
+			scores[d][u] = 1 + float64(u)/1000 + float64(d.Layer)
+		}
+	}
+	heads, channels := cfg.Dim(1, model.Heads), cfg.Dim(0, model.MLP)
+	scores[heads][1], scores[cfg.Dim(0, model.Heads)][2], scores[channels][7], scores[channels][0] = -2, -1, -3, 0.5
+	group, channel := cfg.UnitParams(heads), cfg.UnitParams(channels)
+	for want, budget := range map[string]struct {
+		gone int64
+		cut  Cut
+	}{
+		"a channel":            {channel, Cut{channels: {7}}},
+		"and a group":          {channel + 1, Cut{channels: {7}, heads: {1}}},
+		"and another":          {channel + group + 1, Cut{channels: {7}, heads: {1}, cfg.Dim(0, model.Heads): {2}}},
+		"and the next channel": {channel + 2*group + 1, Cut{channels: {0, 7}, heads: {1}, cfg.Dim(0, model.Heads): {2}}},
+	} {
+		p, err := NewPlan(cfg, scores, Budget{Params: cfg.ParamCount() - budget.gone, Selection: Threshold, Layers: cfg.AllLayers()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(p.Pruned, budget.cut) {
+			t.Errorf("%s: %v go, want %v", want, p.Pruned, budget.cut)
+		}
+	}
+}

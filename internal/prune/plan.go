@@ -3,6 +3,7 @@ package prune
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -27,7 +28,7 @@ func NewPlan(cfg *model.Config, scores map[model.Dim][]float64, b Budget) (*Plan
 	}
 	b.Kinds = b.kinds(cfg)
 	count := b
-	if b.Selection == Global { // which aligns what it picks: counts need not be aligned twice
+	if b.Selection != Local { // which aligns what it picks: counts need not be aligned twice
 		count.Align = 0
 	}
 	cut := count.byLayerRatio(cfg)
@@ -43,7 +44,7 @@ func NewPlan(cfg *model.Config, scores map[model.Dim][]float64, b Budget) (*Plan
 		return nil, err
 	}
 	pick := pickLocal
-	if b.Selection == Global {
+	if b.Selection != Local {
 		pick = pickGlobal
 	}
 	p := &Plan{Budget: b, Before: cfg, Pruned: pick(cfg, cut, scores, b)}
@@ -134,15 +135,21 @@ func pickLocal(_ *model.Config, cut counts, scores map[model.Dim][]float64, _ Bu
 type group struct {
 	dim   model.Dim
 	units []int
-	score float64 // mean, relative to the mean of the dimension
+	score float64 // mean; under Global relative to that of the dimension
 }
 
-// pickGlobal removes as many parameters a kind as the local counts would, from
-// wherever scores are lowest.
+// pickGlobal removes as many parameters as the local counts would, of each kind (Global) or of all
+// together (Threshold), from wherever scores are lowest.
 func pickGlobal(cfg *model.Config, cut counts, scores map[model.Dim][]float64, b Budget) Cut {
 	pruned := Cut{}
+	var competing [][]model.Dim
 	for _, k := range b.Kinds {
-		dims := b.candidates(cfg, k)
+		competing = append(competing, b.candidates(cfg, k))
+	}
+	if b.Selection == Threshold {
+		competing = [][]model.Dim{slices.Concat(competing...)}
+	}
+	for _, dims := range competing {
 		var target int64
 		cost := map[model.Dim]int64{}
 		for _, d := range dims {
@@ -163,24 +170,32 @@ func pickGlobal(cfg *model.Config, cut counts, scores map[model.Dim][]float64, b
 	return pruned
 }
 
+// mean of scores, 1 where all are 0 and stay so.
+func mean(scores []float64) (m float64) {
+	for _, s := range scores {
+		m += s / float64(len(scores))
+	}
+	if m == 0 {
+		return 1
+	}
+	return m
+}
+
 // ranked lists what may go, lowest scores first: of each dimension its units in
 // ascending order, one by one or as many as keep the rest aligned.
 func (b Budget) ranked(dims []model.Dim, scores map[model.Dim][]float64) []group {
 	var all []group
 	for _, d := range dims {
-		var mean float64
-		for _, s := range scores[d] {
-			mean += s / float64(d.Units)
-		}
-		if mean == 0 {
-			mean = 1 // all scores are 0, and stay so
+		unit := 1. // in which scores compare
+		if b.Selection == Global {
+			unit = mean(scores[d])
 		}
 		order := ascending(d, scores[d])
 		for done := 0; done < b.mostCut(d); {
 			next := min(b.aligned(d, done+1), b.mostCut(d))
 			g := group{dim: d, units: order[done:next:next]}
 			for _, u := range g.units {
-				g.score += scores[d][u] / mean / float64(len(g.units))
+				g.score += scores[d][u] / unit / float64(len(g.units))
 			}
 			all, done = append(all, g), next
 		}
