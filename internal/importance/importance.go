@@ -1,6 +1,6 @@
 // Package importance scores the prunable units of a model. The methods stand in one
 // table. Those of weights and gradients give each scalar a salience and share its
-// reduction over the coupled units; mask, wanda-sp, flap and energy sum over activations instead.
+// reduction over the coupled units; those of masks and of statistics (wanda-sp, flap, energy) sum over activations instead.
 package importance
 
 import (
@@ -73,7 +73,11 @@ var Methods = []Method{
 	{Name: "taylor", Doc: "first-order Taylor term |w·g| of the loss (LLM-Pruner); --salience picks its form", run: (*Run).taylor,
 		Needs: Needs{Calibration: true, Gradients: transformer.LayerWeights}},
 	{Name: "mask", Doc: "|gradient| for a mask on the unit, a sequence at a time; needs no gradients of weights, so it is fast", run: (*Run).mask,
-		Needs: Needs{Calibration: true, Gradients: transformer.UnitGradients}},
+		Needs: Needs{Calibration: true, Gradients: transformer.UnitGradients}, adjust: func(o *Options) { o.mask = maskGradient }},
+	{Name: "mask-fisher", Doc: "squared gradient for a mask on the unit, a sequence at a time: the mask's Fisher information (Kwon et al.)", run: (*Run).mask,
+		Needs: Needs{Calibration: true, Gradients: transformer.UnitGradients}, adjust: func(o *Options) { o.mask = maskFisher }},
+	{Name: "mask-fisher-token", Doc: "the same of masks at single tokens (SCAR)", run: (*Run).mask,
+		Needs: Needs{Calibration: true, Gradients: transformer.UnitGradients}, adjust: func(o *Options) { o.mask = maskFisherToken }},
 	{Name: "wanda-sp", Doc: "mean |w| · norm of the activations, of columns of o and down; forward only", run: (*Run).statistics,
 		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = wandaSP }},
 	{Name: "flap", Doc: "variance of the activations · w², of columns of o and down (FLAP's WIFV); forward only", run: (*Run).statistics,
@@ -125,6 +129,7 @@ type Options struct {
 
 	salience  salience
 	statistic statistic
+	mask      maskForm
 }
 
 // Run is one scoring run: where the weights come from and which rows they see.
