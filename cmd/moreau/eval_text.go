@@ -97,15 +97,15 @@ func printDifferences(w io.Writer, all []results.Comparison) {
 	}
 	for _, c := range all {
 		fmt.Fprintf(w, "\nA = %s\nB = %s\n", c.A, c.B)
-		rows := []string{"\tmetric\tA\tB\tB - A\tstderr\tonly A\tonly B\tp"}
+		rows := []string{"\tmetric\tpairs\tA\tB\tB - A\tstderr\tonly A\tonly B\tp"}
 		for _, t := range c.Tasks {
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%.4f\t%.4f\t%+.4f\t%.4f\t%d\t%d\t%.2g", t.Task, marked(t.Metric, t.Counts), t.A, t.B, t.Difference.Value, t.Difference.Stderr, t.OnlyA, t.OnlyB, t.P))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%.4f\t%.4f\t%+.4f\t%.4f\t%d\t%d\t%.2g", t.Task, marked(t.Metric, t.Counts), t.Difference.N, t.A, t.B, t.Difference.Value, t.Difference.Stderr, t.OnlyA, t.OnlyB, t.P))
 		}
 		if m := c.Mean; m != nil {
-			rows = append(rows, fmt.Sprintf("mean\t%s\t%.4f\t%.4f\t%+.4f\t%.4f\t\t\t%.2g", m.Rule, m.A, m.B, m.Difference.Value, m.Difference.Stderr, m.P))
+			rows = append(rows, fmt.Sprintf("mean\t%s\t\t%.4f\t%.4f\t%+.4f\t%.4f\t\t\t%.2g", m.Rule, m.A, m.B, m.Difference.Value, m.Difference.Stderr, m.P))
 		}
 		for _, t := range c.Texts {
-			rows = append(rows, fmt.Sprintf("%s\tperplexity\t%.4f\t%.4f\t%+.4f\t%.4f\t\t\t%.2g", t.Text, t.A, t.B, t.Difference.Value, t.Difference.Stderr, t.P))
+			rows = append(rows, fmt.Sprintf("%s\tperplexity\t%d\t%.4f\t%.4f\t%+.4f\t%.4f\t\t\t%.2g", t.Text, t.Difference.N, t.A, t.B, t.Difference.Value, t.Difference.Stderr, t.P))
 		}
 		table(w, rows...)
 		for _, why := range c.Unpaired {
