@@ -99,6 +99,10 @@ func unpaired(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkp
 // checked compares the tensors of a folder with the configuration, and gives
 // each parameter its own.
 func checked(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpoint, error) {
+	files, err := headAlone(cfg, files)
+	if err != nil {
+		return nil, err
+	}
 	infos := byName(files)
 	for _, s := range cfg.Stored() {
 		if _, ok := infos[s.Name]; !ok {
@@ -112,6 +116,23 @@ func checked(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpo
 		return nil, err
 	}
 	return unfuse(cfg, files)
+}
+
+// headAlone gives the embedding its name where a model of which it is the head too has it under the head's alone, as
+// transformers 4.41 wrote some.
+func headAlone(cfg *model.Config, files checkpoint.Checkpoint) (checkpoint.Checkpoint, error) {
+	const head = "lm_head.weight"
+	embedding, names := cfg.HeadParam().Name, map[string]checkpoint.Entry{}
+	for _, i := range files.Tensors() {
+		names[i.Name] = checkpoint.Entry{Name: i.Name}
+	}
+	_, whole := names[embedding]
+	if _, there := names[head]; whole || !there || !cfg.Tied {
+		return files, nil
+	}
+	delete(names, head)
+	names[embedding] = checkpoint.Entry{Name: head}
+	return checkpoint.Rename(files, names)
 }
 
 func byName(c checkpoint.Checkpoint) map[string]checkpoint.Info {

@@ -68,9 +68,15 @@ func TestTied(t *testing.T) {
 	if !m.Config.Tied || m.Config.HeadParam().Name != "model.embed_tokens.weight" {
 		t.Errorf("tied %v", m.Config.Tied)
 	}
-	hf := open(t, folder(t, strings.Replace(llama, "{", `{"tie_word_embeddings": true, `, 1), edit(llamaTensors(), "lm_head.weight")))
-	if !hf.Config.Tied {
-		t.Error("a folder's is not tied")
+	tied := strings.Replace(llama, "{", `{"tie_word_embeddings": true, `, 1)
+	for _, absent := range []string{"lm_head.weight", "model.embed_tokens.weight"} { // some folders have it under the head's name
+		all := llamaTensors()
+		all["lm_head.weight"] = all["model.embed_tokens.weight"]
+		hf := open(t, folder(t, tied, edit(all, absent)))
+		got, err := hf.Weights.Read("model.embed_tokens.weight")
+		if err != nil || !hf.Config.Tied || !slices.Equal(got.Float32(), all["lm_head.weight"].Float32()) {
+			t.Errorf("a folder without %s: tied %v, %v", absent, hf.Config.Tied, err)
+		}
 	}
 }
 
