@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -88,6 +89,9 @@ func newPruneCommand(g *globals) *cobra.Command {
   moreau prune model.gguf --plan plan.json -o smaller.gguf`,
 		Args: oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.scores != "" && o.compensate.Method == job.NoCompensation && cmd.Flags().Changed("seq-len") {
+				return job.Usage(errors.New("--seq-len is of calibration rows: --scores without a refit reads none; leave it out, or ask for --compensate refit"))
+			}
 			return o.run(cmd.Context(), g, args[0], commandLine(cmd, args), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}

@@ -111,7 +111,9 @@ func TestWrongTasks(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, exitInput, []string{"capitals.jsonl", "put the file there"}, at(task, "--data", data)...)
-	refused(t, exitInput, []string{"bad.json", "unusable results"}, "compare", filepath.Join(data, "bad.json"))
+	for _, text := range []string{"", "{", "[]", "{}"} {
+		refused(t, exitInput, []string{"bad.json", "unusable results"}, "compare", write(t, filepath.Join(data, "bad.json"), text))
+	}
 }
 
 // Records that a task cannot ask of are one line that names file, record and what is wrong, and nothing is written.

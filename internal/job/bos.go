@@ -78,7 +78,7 @@ func (b BOS) ofIDs(m *load.Model, rows dataset.Rows, path string) (lacks bool, e
 	}
 	for i, ids := range rows {
 		if len(ids) > 0 && int(ids[0]) != v.BOS {
-			return false, Input(fmt.Errorf("%s: row %d does not begin with BOS, %d, and --bos always does not put it there: rows of ids are taken as they are", path, i+1, v.BOS))
+			return false, Input(fmt.Errorf("%s: row %d does not begin with BOS, %d, and --bos always does not put it there: rows of ids are taken as they are", path, i, v.BOS))
 		}
 	}
 	return false, nil

@@ -196,7 +196,7 @@ func TestBOSOfIDs(t *testing.T) {
 		want string // of the error
 	}{
 		{m, AlwaysBOS, dataset.Rows{{1, 5, 6}, {1, 7}}, ""},
-		{m, AlwaysBOS, dataset.Rows{{1, 5, 6}, {7, 1}}, "ids.json: row 2 does not begin with BOS, 1"},
+		{m, AlwaysBOS, dataset.Rows{{1, 5, 6}, {7, 1}}, "ids.json: row 1 does not begin with BOS, 1"},
 		{m, NeverBOS, dataset.Rows{{5, 6}}, ""},
 		{&nameless, AlwaysBOS, dataset.Rows{{1, 5}}, "does not say which id BOS is"},
 		{&nameless, AutoBOS, dataset.Rows{{1, 5}}, ""},

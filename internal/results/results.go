@@ -3,7 +3,6 @@
 package results
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -137,8 +136,7 @@ func Read(path string) (File, error) {
 	if err != nil {
 		return f, err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := d.Decode(&f); err != nil {
+	if err := json.Unmarshal(data, &f); err != nil {
 		return f, fmt.Errorf("%s: %w: %w; make it anew: moreau eval -o", path, ErrResults, err)
 	}
 	if f.Format != Format || len(f.Runs) == 0 {

@@ -3,6 +3,7 @@ package sample
 
 import (
 	"container/heap"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -31,6 +32,8 @@ func (o Options) Check() error {
 		return fmt.Errorf("--top-p %g: want 0 to 1", o.TopP)
 	case !(o.MinP >= 0 && o.MinP <= 1):
 		return fmt.Errorf("--min-p %g: want 0 to 1", o.MinP)
+	case o.Temperature == 0 && (o.TopK > 0 || !o.allMass() || o.MinP > 0):
+		return errors.New("--top-k, --top-p and --min-p go with --temperature: without it the most likely token is taken")
 	}
 	return nil
 }

@@ -108,8 +108,15 @@ func TestSeed(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	if err := (Options{Temperature: 0.8, TopK: 40, TopP: 0.95, MinP: 0.05}).Check(); err != nil {
-		t.Error(err)
+	for _, o := range []Options{{Temperature: 0.8, TopK: 40, TopP: 0.95, MinP: 0.05}, {}, {TopP: 1}} {
+		if err := o.Check(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, o := range []Options{{TopK: 40}, {TopP: 0.95}, {MinP: 0.05}} { // nothing would be drawn
+		if err := o.Check(); err == nil || !strings.Contains(err.Error(), "go with --temperature") {
+			t.Errorf("%+v: %v", o, err)
+		}
 	}
 	for want, o := range map[string]Options{
 		"--temperature -1": {Temperature: -1}, "--temperature NaN": {Temperature: math.NaN()}, "--temperature +Inf": {Temperature: math.Inf(1)},
