@@ -150,6 +150,10 @@ type Decoder interface {
 	// model's prediction from this one, KL(other || this) in nats, is its DivergenceMean less its
 	// DivergenceOfLSE plus its DivergenceLSE. Rows with targets[n] < 0 are left alone.
 	Divergence(rows Sums, logits, other Buffer, targets []int32, N, from, V int)
+	// DivergenceBackward replaces the logits of a block, in place, by
+	// scale · (softmax(logits) - softmax(other)), with the log-sum-exps of all blocks in rows; rows
+	// without a target become 0.
+	DivergenceBackward(logits, other Buffer, rows Sums, targets []int32, N, V int, scale float32)
 }
 
 // AttentionShape are the sizes of one attention: q[B,T,H,D], k and v[B,S,K,D].

@@ -24,20 +24,24 @@ func (p *pass) lossHead(ctx context.Context) (Predictions, error) {
 	if p.backwards {
 		announce(p.weights, p.before(len(p.cfg.Layers)))
 	}
-	rows := p.be.NewSums(p.b.Rows() * backend.RowSums)
+	sums, losses, backward, read := backend.RowSums, p.losses, p.headBackward, p.predictions
+	if p.teacher != nil {
+		sums, losses, backward, read = backend.DivergenceSums, p.divergeFromTeacher, p.teacherBackward, p.divergencesOfRows
+	}
+	rows := p.be.NewSums(p.b.Rows() * sums)
 	defer p.be.FreeSums(rows)
-	if err := p.losses(ctx, rows, h, w); err != nil {
+	if err := losses(ctx, rows, h, w); err != nil {
 		return Predictions{}, err
 	}
 	if !p.backwards {
-		return p.predictions(rows), nil
+		return read(rows), nil
 	}
 	dh := p.new(h.Len())
 	defer p.release(dh)
-	if err := p.headBackward(ctx, dh, h, w, rows); err != nil {
+	if err := backward(ctx, dh, h, w, rows); err != nil {
 		return Predictions{}, err
 	}
-	return p.predictions(rows), p.finalNormBackward(dh, rstd)
+	return read(rows), p.finalNormBackward(dh, rstd)
 }
 
 // losses fills rows[N, RowSums] with what CrossEntropy knows of those of h[N, C].
@@ -89,7 +93,9 @@ func (p *pass) headBackward(ctx context.Context, dh, h, w backend.Buffer, rows b
 		if wanted {
 			d = dw.Slice(from*C, to*C)
 		}
-		p.logitsBackward(logits, rows, from, to-from, scale)
+		p.logitsBackward(logits, func() {
+			p.be.CrossEntropyBackward(logits, rows, p.b.targets, N, from, to-from, scale)
+		})
 		p.be.LinearBackward(dh, nil, logits, nil, w.Slice(from*C, to*C), N, C, to-from)
 		p.linearGrad(d, logits, h)
 		p.release(logits)
@@ -123,15 +129,15 @@ func (p *pass) capLogits(logits backend.Buffer) {
 	}
 }
 
-// logitsBackward replaces a block of logits by the gradient of what the head makes, in place.
-func (p *pass) logitsBackward(logits backend.Buffer, rows backend.Sums, from, V int, scale float32) {
+// logitsBackward replaces a block of logits by the gradient of what the head makes, in place; gradient does by that of logits.
+func (p *pass) logitsBackward(logits backend.Buffer, gradient func()) {
 	var capped backend.Buffer
 	if p.cfg.LogitCap > 0 {
 		capped = p.new(logits.Len())
 		defer p.release(capped)
 		p.be.Copy(capped, logits)
 	}
-	p.be.CrossEntropyBackward(logits, rows, p.b.targets, p.b.Rows(), from, V, scale)
+	gradient()
 	if capped != nil {
 		p.be.SoftCapBackward(logits, capped, p.cfg.LogitCap)
 	}
@@ -176,50 +182,4 @@ func (p *pass) finalNormBackward(dh, rstd backend.Buffer) error {
 		return err
 	}
 	return p.sink.Grad(norm, dw)
-}
-
-// divergences are KL(p || q), in nats a predicted token, of the predictions q of all passes over p's batch but the first, which is p's own.
-func (p *pass) divergences(ctx context.Context, of []*pass, weights WeightSource) ([]float64, error) {
-	h, rows := make([]backend.Buffer, len(of)), make([]backend.Sums, len(of))
-	defer func() { p.release(h...) }()
-	for i, q := range of {
-		q.weights = weights
-		normed, rstd, err := q.normed()
-		p.release(rstd)
-		if h[i] = normed; err != nil {
-			return nil, err
-		}
-		rows[i] = p.be.NewSums(p.b.Rows() * backend.DivergenceSums)
-		defer p.be.FreeSums(rows[i])
-	}
-	err := p.with(p.head(), func(w backend.Buffer) error {
-		return p.eachBlock(ctx, func(_, from, to int) {
-			own := p.logits(h[0], w, from, to)
-			for i := range h[1:] {
-				logits := p.logits(h[i+1], w, from, to)
-				p.be.Divergence(rows[i+1], logits, own, p.b.targets, p.b.Rows(), from, to-from)
-				p.release(logits)
-			}
-			p.release(own)
-		})
-	})
-	var kl []float64
-	for _, r := range rows[1:] {
-		kl = append(kl, p.divergence(r))
-	}
-	return kl, err
-}
-
-// divergence reads rows.
-func (p *pass) divergence(rows backend.Sums) float64 {
-	host := make([]float64, rows.Len())
-	p.be.ReadSums(host, rows)
-	var sum, tokens float64
-	for n, target := range p.b.targets {
-		if target >= 0 {
-			r := host[n*backend.DivergenceSums:]
-			sum, tokens = sum+r[backend.DivergenceMean]-r[backend.DivergenceOfLSE]+r[backend.DivergenceLSE], tokens+1
-		}
-	}
-	return sum / tokens
 }

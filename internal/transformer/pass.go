@@ -15,7 +15,8 @@ type pass struct {
 	weights   WeightSource
 	sink      GradSink // of weights, or nil
 	tap       Tap      // or nil
-	backwards bool     // there is a backward pass
+	teacher   backend.Buffer
+	backwards bool // there is a backward pass
 
 	cache      *kvCache           // of a Session, else nil
 	segments   []*segment         // of Score: the one sequence of the batch is many, else nil
@@ -31,7 +32,7 @@ type pass struct {
 // newPass is a pass over b, whose rows are all or a part of sequences of so many tokens.
 func (t *Transformer) newPass(b Batch, tokens int, w WeightSource, watch Watch) *pass {
 	t.growTables(tokens)
-	p := &pass{Transformer: t, b: b, weights: withOffset(t.be, t.cfg, w), sink: watch.Sink, tap: watch.Tap, kept: map[int]*layerActs{}}
+	p := &pass{Transformer: t, b: b, weights: withOffset(t.be, t.cfg, w), sink: watch.Sink, tap: watch.Tap, teacher: watch.Teacher, kept: map[int]*layerActs{}}
 	_, tapped := p.firstTapped()
 	p.backwards = p.sink != nil || tapped
 	return p

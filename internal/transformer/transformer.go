@@ -37,12 +37,17 @@ type GradSink interface {
 type Watch struct {
 	Sink GradSink // nil: no gradients of weights
 	Tap  Tap      // nil: no activations
+
+	// Teacher, unless nil, is what Normed gave of the batch for another model with the same head. The loss is then the
+	// divergence of what that predicts from what this model does, KL(teacher || this) in nats a predicted token, instead of cross-entropy.
+	Teacher backend.Buffer
 }
 
 // Predictions are what a pass says of each position, [B*T].
 type Predictions struct {
 	NLL  []float64 // -log p of the next token, 0 where there is none
 	Best []int32   // the most likely token, the lowest of equals; -1 where there is no next one
+	KL   []float64 // with a teacher, KL(teacher || this), 0 where there is no next token; then NLL and Best are nil
 }
 
 // Transformer is the forward and backward pass of one configuration.
@@ -81,6 +86,23 @@ func (t *Transformer) Pass(ctx context.Context, b Batch, w WeightSource, watch W
 	defer p.free()
 	predictions, err := p.run(ctx)
 	return predictions, p.end(err)
+}
+
+// Normed is what the model gives its head of a batch, [B*T, C]: for Watch.Teacher, and for the caller to free.
+func (t *Transformer) Normed(ctx context.Context, b Batch, w WeightSource) (backend.Buffer, error) {
+	p := t.newPass(b, b.T, w, Watch{})
+	defer p.free()
+	err := p.forward(ctx)
+	var h, rstd backend.Buffer
+	if err == nil {
+		h, rstd, err = p.normed()
+		p.release(rstd)
+	}
+	if err = p.end(err); err != nil {
+		p.release(h)
+		return nil, err
+	}
+	return h, nil
 }
 
 // Loss is the mean next-token cross-entropy of a batch, in nats.

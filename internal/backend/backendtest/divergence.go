@@ -2,6 +2,7 @@ package backendtest
 
 import (
 	"math"
+	"slices"
 
 	"moreau/internal/backend"
 )
@@ -26,8 +27,46 @@ func divergence(s *suite) {
 		}
 		s.near("Divergence", s.divergences(logits, other, targets, V), want, s.be.Summing())
 		s.near("Divergence of equals", s.divergences(logits, logits, targets, V), make([]float64, N), 1e-9)
+		s.divergenceBackward(logits, other, targets, V)
 		s.release()
 	}
+}
+
+// divergenceBackward: the gradient of KL(other || this), whole and, by the sums of the whole, in blocks.
+func (s *suite) divergenceBackward(logits, other []float64, targets []int32, V int) {
+	const scale = 0.25
+	N := len(targets)
+	rows := s.be.NewSums(N * backend.DivergenceSums)
+	defer s.be.FreeSums(rows)
+	s.be.Divergence(rows, s.buffer(logits), s.buffer(other), targets, N, 0, V)
+	want := make([]float64, N*V)
+	for n, t := range targets {
+		if t >= 0 {
+			p, q := referenceSoftmax(logits[n*V:(n+1)*V]), referenceSoftmax(other[n*V:(n+1)*V])
+			for i := range p {
+				want[n*V+i] = scale * (p[i] - q[i])
+			}
+		}
+	}
+	of, by := columns(other, N, V, V/3), columns(want, N, V, V/3)
+	for i, part := range columns(logits, N, V, V/3) {
+		b := s.buffer(part)
+		s.be.DivergenceBackward(b, s.buffer(of[i]), rows, targets, N, len(part)/N, scale)
+		s.near("DivergenceBackward", s.read(b), by[i], s.be.Summing())
+	}
+}
+
+func referenceSoftmax(x []float64) []float64 {
+	top, sum := slices.Max(x), 0.0
+	p := make([]float64, len(x))
+	for i, v := range x {
+		p[i] = math.Exp(v - top)
+		sum += p[i]
+	}
+	for i := range p {
+		p[i] /= sum
+	}
+	return p
 }
 
 func (s *suite) divergences(logits, other []float64, targets []int32, V int) []float64 {

@@ -40,10 +40,7 @@ func (b *Backend) CrossEntropyBackward(logits backend.Buffer, rows backend.Sums,
 			clear(row)
 			return
 		}
-		// exp(x - lse) as exp(x - shift)·exp(shift - lse): shift is lse in float32.
-		lse := known[n*backend.RowSums+backend.RowLSE]
-		shift := float32(lse)
-		b.exp(row, row, 1, shift, scale*float32(math.Exp(float64(shift)-lse)))
+		b.softmaxOf(row, row, known[n*backend.RowSums+backend.RowLSE], scale)
 		if v := int(targets[n]) - from; v >= 0 && v < V {
 			row[v] -= scale
 		}

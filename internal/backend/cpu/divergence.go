@@ -28,6 +28,33 @@ func (b *Backend) Divergence(rows backend.Sums, logits, other backend.Buffer, ta
 	})
 }
 
+// DivergenceBackward replaces logits, in place, by scale · (softmax(logits) - softmax(other)), for softmaxes
+// over all entries; rows without a target become 0.
+func (b *Backend) DivergenceBackward(logits, other backend.Buffer, rows backend.Sums, targets []int32, N, V int, scale float32) {
+	xs, ys := first(logits, N*V, "Divergence logits"), first(other, N*V, "Divergence of logits")
+	known := sums64(rows, N*backend.DivergenceSums, "Divergence rows")
+	b.each(N, func(w *worker, n int) {
+		x, y, r := xs[n*V:(n+1)*V], ys[n*V:(n+1)*V], known[n*backend.DivergenceSums:]
+		if targets[n] < 0 {
+			clear(x)
+			return
+		}
+		b.softmaxOf(x, x, r[backend.DivergenceLSE], scale)
+		for lo := 0; lo < V; lo += chunk {
+			hi := min(V, lo+chunk)
+			of := w.scratch(hi - lo)
+			b.softmaxOf(of, y[lo:hi], r[backend.DivergenceOfLSE], scale)
+			b.axpby(x[lo:hi], -1, of, 1)
+		}
+	})
+}
+
+// softmaxOf: out = scale · exp(x - lse), as exp(x - shift)·exp(shift - lse): shift is lse in float32.
+func (b *Backend) softmaxOf(out, x []float32, lse float64, scale float32) {
+	shift := float32(lse)
+	b.exp(out, x, 1, shift, scale*float32(math.Exp(float64(shift)-lse)))
+}
+
 // meanLess is the log-sum-exp of y, and the mean of y - x under the softmax of y; it adds in
 // float64 from one chunk to the next.
 func (b *Backend) meanLess(w *worker, x, y []float32) (lse, mean float64) {

@@ -205,14 +205,16 @@ func (b *Backend) CrossEntropyForward(backend.Sums, backend.Buffer, []int32, int
 func (b *Backend) CrossEntropyBackward(backend.Buffer, backend.Sums, []int32, int, int, int, float32) {
 }
 func (b *Backend) Divergence(backend.Sums, backend.Buffer, backend.Buffer, []int32, int, int, int) {}
-func (b *Backend) Normal(backend.Buffer, uint64, uint64)                                           {}
-func (b *Backend) Perturb(_, _, _, _ backend.Buffer, _ float32, _ bool)                            {}
-func (b *Backend) Axpby(_ backend.Buffer, _ float32, _ backend.Buffer, _ float32)                  {}
-func (b *Backend) AddSquares(_ backend.Buffer, _ float32, _ backend.Buffer)                        {}
-func (b *Backend) UnitScale(backend.Buffer, []float32, backend.Units)                              {}
-func (b *Backend) AdamW(_, _, _, _ backend.Buffer, _ backend.AdamWStep)                            {}
-func (b *Backend) UnitSumSquares(backend.Sums, backend.Buffer, backend.Units)                      {}
-func (b *Backend) UnitDots(backend.Sums, backend.Buffer, backend.Buffer, backend.Units)            {}
+func (b *Backend) DivergenceBackward(_, _ backend.Buffer, _ backend.Sums, _ []int32, _, _ int, _ float32) {
+}
+func (b *Backend) Normal(backend.Buffer, uint64, uint64)                                {}
+func (b *Backend) Perturb(_, _, _, _ backend.Buffer, _ float32, _ bool)                 {}
+func (b *Backend) Axpby(_ backend.Buffer, _ float32, _ backend.Buffer, _ float32)       {}
+func (b *Backend) AddSquares(_ backend.Buffer, _ float32, _ backend.Buffer)             {}
+func (b *Backend) UnitScale(backend.Buffer, []float32, backend.Units)                   {}
+func (b *Backend) AdamW(_, _, _, _ backend.Buffer, _ backend.AdamWStep)                 {}
+func (b *Backend) UnitSumSquares(backend.Sums, backend.Buffer, backend.Units)           {}
+func (b *Backend) UnitDots(backend.Sums, backend.Buffer, backend.Buffer, backend.Units) {}
 func (b *Backend) UnitSaliences(backend.Sums, backend.Salience, backend.Buffer, backend.Buffer, backend.Buffer, backend.Units) {
 }
 func (b *Backend) ColumnMoments(_, _ backend.Sums, _ backend.Buffer, _ []int, _, _ int) {}
