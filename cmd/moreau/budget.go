@@ -45,7 +45,7 @@ func (o *budgetFlags) options() (job.BudgetOptions, error) {
 	var err [4]error
 	b.Ratio, err[0] = parseShare(o.ratio)
 	b.LayerRatio, err[1] = parseShare(o.layerRatio)
-	b.Params, err[2] = parseCount(o.params)
+	b.Params, err[2] = parseCount("params", o.params)
 	b.Size, err[3] = bytesFlag("size", o.size)
 	return b, errors.Join(err[:]...)
 }

@@ -11,12 +11,12 @@ import (
 
 func TestParseCount(t *testing.T) {
 	for text, want := range map[string]int64{"5.4B": 5.4e9, "2b": 2e9, "5m": 5e6, "4K": 4e3, "1.5k": 1500, "120M": 120e6, "900k": 900e3, "5,422,977,024": 5422977024, "7": 7} {
-		if got, err := parseCount(text); err != nil || got != want {
+		if got, err := parseCount("params", text); err != nil || got != want {
 			t.Errorf("%q: %d, %v, want %d", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"B", "-1M", "0", "many", "1e30", "NaN"} {
-		if got, err := parseCount(text); err == nil {
+		if got, err := parseCount("params", text); err == nil {
 			t.Errorf("%q was read as %d", text, got)
 		}
 	}

@@ -49,6 +49,9 @@ func decisions(p job.PrunePlan) (lines string) {
 	if p.Refit != nil {
 		lines += "- refit: " + refitNote(p.Refit) + "\n"
 	}
+	if p.Tune != nil {
+		lines += "- tuning: " + tuneNote(p) + "\n"
+	}
 	return lines
 }
 

@@ -53,7 +53,7 @@ func TestFlagsReachTheOptions(t *testing.T) {
 		"--bos", "always", "--eval-ids", "e.json", "--ppl", "a=b.txt", "--ppl", "c=d=e.txt", "--protocol", "rolling", "--seq", "64", "--max-length", "96", "--chunks", "5",
 		"-o", "out", "--dtype", "bf16", "--shard-size", "3MB", "--imatrix", "i.gguf", "--force",
 		"--scores", "s.json", "--plan", "p.json", "--force-scores", "--drop-layers", "3", "--save-scores", "t.json", "--save-plan", "q.json", "--dry-run", "--no-eval",
-		"--compensate", "refit", "--refit-rows", "6", "--damping", "0.5", "--refit-dense", "0.75")
+		"--compensate", "refit", "--refit-rows", "6", "--damping", "0.5", "--refit-dense", "0.75", "--tune-masks", "100k")
 	bf16 := tensor.BF16
 	want := job.PruneOptions{
 		Scoring: job.ScoringOptions{Calib: job.CalibOptions{Text: "c.txt:3,d.txt,e.txt", IDs: "c.json", Rows: 4, SeqLen: 32, Fresh: true, BOS: job.AlwaysBOS},
@@ -64,7 +64,7 @@ func TestFlagsReachTheOptions(t *testing.T) {
 		Texts:  job.TextOptions{Files: []job.NamedFile{{Name: "a", Path: "b.txt"}, {Name: "c", Path: "d=e.txt"}}, IDs: "e.json", Protocol: "rolling", Seq: 64, MaxLength: 96, Chunks: 5, BOS: job.AlwaysBOS},
 		Out:    job.OutOptions{Path: "out", DType: &bf16, ShardBytes: 3e6, Imatrix: "i.gguf", Force: true, Threads: 3},
 		Scores: "s.json", Plan: "p.json", AnyWeights: true, DropLayers: "3", SaveScores: "t.json", SavePlan: "q.json", PlanOnly: true, NoEval: true,
-		Program: "moreau " + version, Command: "command", Compensate: job.CompensateOptions{Method: "refit", Rows: 6, Damping: 0.5, Dense: 0.75},
+		Program: "moreau " + version, Command: "command", Compensate: job.CompensateOptions{Method: "refit", Rows: 6, Damping: 0.5, Dense: 0.75}, TuneTokens: 100_000,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want\n%+v", got, want)

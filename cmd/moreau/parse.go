@@ -42,7 +42,7 @@ func parseBytes(flag, s string) (int64, error) {
 var countUnits = map[byte]float64{'B': 1e9, 'b': 1e9, 'M': 1e6, 'm': 1e6, 'k': 1e3, 'K': 1e3}
 
 // parseCount reads "5.4B", "120M", "900k" or a plain number; "" is 0.
-func parseCount(s string) (int64, error) {
+func parseCount(flag, s string) (int64, error) {
 	if s == "" {
 		return 0, nil
 	}
@@ -52,7 +52,7 @@ func parseCount(s string) (int64, error) {
 	}
 	v, err := strconv.ParseFloat(strings.ReplaceAll(number, ",", ""), 64)
 	if err != nil || !(v*factor >= 1 && v*factor < 1e15) {
-		return 0, job.Usage(fmt.Errorf("--params %q: want a number such as 5.4B, 120M or 5,422,977,024", s))
+		return 0, job.Usage(fmt.Errorf("--%s %q: want a number such as 5.4B, 120M, 100k or 5,422,977,024", flag, s))
 	}
 	return int64(math.Round(v * factor)), nil
 }

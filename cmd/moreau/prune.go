@@ -27,6 +27,7 @@ type pruneOptions struct {
 	noEval     bool
 	bos        job.BOS
 	compensate job.CompensateOptions
+	tuneTokens string
 }
 
 func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
@@ -45,6 +46,7 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.saveScores, "save-scores", "", "write the scores as soon as they are known")
 	f.StringVar(&o.savePlan, "save-plan", "", "write what was dropped and cut (docs/formats/plan.md)")
 	compensateFlags(cmd, &o.compensate)
+	f.StringVar(&o.tuneTokens, "tune-masks", "", "TOKENS such as 100k or 1M: then tune a gate on each column of o_proj and down_proj, by gradient descent towards what MODEL predicts, on so many tokens of the calibration text")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop")
 	f.BoolVar(&o.noEval, "no-eval", false, "do not measure perplexity before and after")
 	onlyOne(cmd, "scores", "save-scores") // what was read is not written again
@@ -53,7 +55,7 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 		onlyOne(cmd, "plan", scoring)
 	}
 	for _, decided := range []string{"scores", "save-scores", "drop-layers", "ratio", "layer-ratio", "params", "size", "align", "uniform", "layers",
-		"units", "allocate", "calib", "ids", "seq-len", "compensate", "refit-rows", "damping", "refit-dense"} {
+		"units", "allocate", "calib", "ids", "seq-len", "compensate", "refit-rows", "damping", "refit-dense", "tune-masks"} {
 		onlyOne(cmd, "plan", decided)
 	}
 }
@@ -113,6 +115,11 @@ func (o *pruneOptions) options(g *globals, command string) (p job.PruneOptions, 
 	if p.Texts, err = o.texts.options(); err != nil {
 		return p, err
 	}
+	tokens, err := parseCount("tune-masks", o.tuneTokens)
+	if err != nil {
+		return p, err
+	}
+	p.TuneTokens = int(tokens)
 	p.Scoring.Calib.BOS, p.Texts.BOS = o.bos, o.bos
 	p.Out, err = o.out.options(g)
 	return p, err
@@ -150,7 +157,7 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 		return goesOn(ctx, err, j.Kept()...)
 	}
 	if g.JSON {
-		return printJSON(stdout, pruneJSON{newPlanJSON(r.Plan), r.Before, r.Cut, r.After, options.Out.Path, r.WeightBytes})
+		return printJSON(stdout, pruneJSON{newPlanJSON(r.Plan), r.Before, r.Cut, r.Refitted, r.After, options.Out.Path, r.WeightBytes})
 	}
 	fmt.Fprintln(stdout)
 	if r.Plan.Costs != nil {

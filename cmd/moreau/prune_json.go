@@ -10,6 +10,7 @@ type pruneJSON struct {
 	Plan        planJSON       `json:"plan"`
 	Before      []job.Measured `json:"perplexity_before,omitempty"`
 	Cut         []job.Measured `json:"perplexity_before_refit,omitempty"`
+	Refitted    []job.Measured `json:"perplexity_before_tuning,omitempty"`
 	After       []job.Measured `json:"perplexity_after,omitempty"`
 	Output      string         `json:"output_path"`
 	WeightBytes int64          `json:"weight_bytes_before"`
@@ -33,6 +34,7 @@ type planJSON struct {
 	Layers       []layerCut      `json:"layers"`
 	Scoring      string          `json:"scoring"`
 	Refit        *job.RefitPlan  `json:"refit,omitempty"`
+	Tune         *job.TunePlan   `json:"tune,omitempty"`
 	Self         *selfJSON       `json:"self,omitempty"`
 	RAMBytes     int64           `json:"estimated_ram_bytes,omitempty"`
 	Seconds      []float64       `json:"estimated_seconds,omitempty"` // least and most
@@ -58,7 +60,7 @@ func newPlanJSON(p job.PrunePlan) planJSON {
 	before, after, b := p.Before, p.After, p.Cut.Budget
 	s := planJSON{Model: p.Model, ParamsBefore: before.ParamCount(), ParamsAfter: after.ParamCount(), KVBefore: before.KVBytes(), KVAfter: after.KVBytes(),
 		BytesBefore: p.BytesBefore, BytesAfter: p.BytesAfter, Dropped: p.Dropped(), Protected: []string{},
-		Selection: b.Selection, Costs: p.Costs, Uniform: b.Uniform, Layers: cutSizes(p), Scoring: p.ScoresInWords(), Refit: p.Refit, RAMBytes: p.RAM}
+		Selection: b.Selection, Costs: p.Costs, Uniform: b.Uniform, Layers: cutSizes(p), Scoring: p.ScoresInWords(), Refit: p.Refit, Tune: p.Tune, RAMBytes: p.RAM}
 	if p.Cut.Removed() > 0 {
 		layers, protected := p.CutLayers()
 		s.CutLayers, s.Protected = layers.String(), spanList(protected)

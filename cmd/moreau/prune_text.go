@@ -34,6 +34,9 @@ func printPlan(p job.PrunePlan, stdout io.Writer) {
 	case p.NoRefit != "":
 		rows = append(rows, "refit\tnone: "+p.NoRefit)
 	}
+	if p.Tune != nil {
+		rows = append(rows, "tuning\t"+tuneNote(p))
+	}
 	rows = append(rows, layerRows(p)...)
 	if !before.HeadsCutAreMasked() && cutsHeads(p.Cut) {
 		rows = append(rows, "heads\tunder one norm over all of them: heads that go change what it makes of the others, which no score foresees")
@@ -98,6 +101,11 @@ func refitNote(r *job.RefitPlan) string {
 	}
 	return fmt.Sprintf("o_proj and down_proj, on %d x %d tokens of %s, %s; damping %g, %g of the way to the dense model's stream",
 		r.Rows, r.SeqLen, r.Calibration, job.BOSInWords(r.BOS), r.Damping, r.Dense)
+}
+
+// tuneNote says what is tuned, on what.
+func tuneNote(p job.PrunePlan) string {
+	return fmt.Sprintf("a gate on each column of o_proj and down_proj, on %s tokens of %s, towards what the dense model predicts", count(int64(p.Tune.Tokens)), p.Refit.Calibration)
 }
 
 // perplexityNote says how perplexity is measured, "" where it is not.
@@ -183,6 +191,9 @@ func resultRows(r job.PruneReport, sep string, speeds bool) []string {
 		x := r.Before[i]
 		if r.Cut != nil {
 			rows = append(rows, row("... before the refit", "", fmt.Sprintf("%.2f", r.Cut[i].Perplexity), percent(x.Perplexity, r.Cut[i].Perplexity)))
+		}
+		if r.Refitted != nil {
+			rows = append(rows, row("... before the tuning", "", fmt.Sprintf("%.2f", r.Refitted[i].Perplexity), percent(x.Perplexity, r.Refitted[i].Perplexity)))
 		}
 		rows = append(rows, row("perplexity "+x.Text, fmt.Sprintf("%.2f", x.Perplexity), fmt.Sprintf("%.2f", y.Perplexity), percent(x.Perplexity, y.Perplexity)))
 		if speeds {

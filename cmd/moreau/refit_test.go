@@ -108,6 +108,50 @@ func TestRefitRefusals(t *testing.T) {
 	only(t, dir, "ids.json", "out.gguf", "plan.json")
 }
 
+// Gates that are tuned behind a refit bring the model nearer to the dense one; the plan tunes again, to the byte, on any number of
+// threads, and verify finds what it says.
+func TestTunedMasks(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	tuned := func(name string, flags ...string) ran {
+		return refits(t, at(name), append([]string{"--seq-len", "64", "--tune-masks", "20k", "--drop-layers", "2", "--save-plan", at(name + ".json")}, flags...)...)
+	}
+	r := parsed[pruneJSON](t, tuned("a.gguf", "--seq", "64", "--chunks", "16", "--json").stdout)
+	if len(r.Refitted) != 1 || len(r.After) != 1 || !(r.After[0].Perplexity < 0.97*r.Refitted[0].Perplexity) {
+		t.Errorf("perplexity %+v after the refit, %+v after the tuning", r.Refitted, r.After)
+	}
+	untuned := r.Refitted[0].Perplexity
+	if p := r.Plan.Tune; p == nil || p.Tokens != 20000 {
+		t.Errorf("the plan says %+v", p)
+	}
+	if keys := strings.Join(parsed[savedPlan](t, read(t, at("a.gguf.json"))).keys(t), " "); keys != "drop_layers refit cut tune" {
+		t.Errorf("the plan has %s", keys)
+	}
+	must(t, "prune", stories, "--no-eval", "--threads", "3", "--plan", at("a.gguf.json"), "-o", at("again.gguf"))
+	sameFiles(t, "the plan again", at("a.gguf"), at("again.gguf"))
+	if v := parsed[job.VerifyReport](t, must(t, "verify", stories, at("a.gguf"), "--plan", at("a.gguf.json"), "--json").stdout); !v.Pass || v.Refitted != 8 || v.Relative() > 1e-6 {
+		t.Errorf("verify says %+v", v)
+	}
+	if v := parsed[job.VerifyReport](t, must(t, "verify", stories, at("a.gguf"), "--json").stdout); !v.Pass || len(v.Changed) != 8 {
+		t.Errorf("without the plan verify says %+v", v)
+	}
+	tuned("card", "--no-eval")
+	if card := read(t, filepath.Join(at("card"), "README.md")); !strings.Contains(card, "- tuning: a gate on each column of o_proj and down_proj, on 20,000 tokens of builtin:stories, towards what the dense model predicts\n") {
+		t.Errorf("the card does not say how it was tuned:\n%s", card)
+	}
+	if r := parsed[pruneJSON](t, refits(t, at("untuned.gguf"), "--seq-len", "64", "--drop-layers", "2", "--seq", "64", "--chunks", "16", "--json").stdout); len(r.After) != 1 || r.After[0].Perplexity != untuned {
+		t.Errorf("perplexity %+v without the tuning, %g before it", r.After, untuned)
+	}
+	write(t, at("wrong.json"), strings.Replace(read(t, at("a.gguf.json")), `"tune":{"tokens":20000`, `"tune":{"tokens":19900`, 1))
+	refused(t, exitInput, []string{"builtin:stories: not the text that the plan was tuned on"}, "prune", stories, "--no-eval", "--plan", at("wrong.json"), "-o", at("x.gguf"))
+	write(t, at("wrong.json"), strings.Replace(read(t, at("a.gguf.json")), `"tokens":20000`, `"tokens":0`, 1))
+	refused(t, exitInput, []string{at("wrong.json"), "gates tuned on 0"}, "prune", stories, "--no-eval", "--plan", at("wrong.json"), "-o", at("x.gguf"))
+	for args, words := range map[string]string{"--compensate none --tune-masks 1k": "--tune-masks|--compensate refit", "--tune-masks -3": "--tune-masks|100k", "--tune-masks 1B": "tune-masks|1 to"} {
+		refused(t, exitUsage, strings.Split(words, "|"), append([]string{"prune", stories, "--no-eval", "--ratio", "10%", "--method", "l1", "-o", at("x.gguf")}, strings.Fields(args)...)...)
+	}
+	only(t, dir, "a.gguf", "a.gguf.json", "again.gguf", "card", "card.json", "untuned.gguf", "wrong.json")
+}
+
 // No text is needed: the model writes what it is scored and refitted on, the same on any number of threads;
 // the plan does it again, and verify finds what it says.
 func TestRefitOnOwnText(t *testing.T) {

@@ -15,8 +15,10 @@ const (
 	DensePerplexity                 // a text
 	PrunedPerplexity                // a text
 	RefittedPerplexity              // a text
+	TunedPerplexity                 // a text
 	MethodPerplexity                // a method
 	Refitting                       // ""
+	Tuning                          // ""
 	Allocating                      // ""
 	Weighing                        // ""
 	Answering                       // a task

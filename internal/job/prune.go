@@ -22,6 +22,7 @@ type PruneOptions struct {
 	DropLayers string // layers that go first, as a whole: "20..24", "3,20..24"; "": none
 	Budget     BudgetOptions
 	Compensate CompensateOptions
+	TuneTokens int // that gates are tuned on behind the cut, of the rows of Compensate; 0: none are
 	Texts      TextOptions
 	NoEval     bool // measure no perplexity
 	Out        OutOptions
@@ -57,6 +58,7 @@ type Prune struct {
 	texts    []text
 	refit    *refitting        // nil: what is left is not repaired
 	noRefit  string            // why not, where nobody said so
+	tuning   *tuning           // nil: no gates are tuned
 	columns  export.Importance // of those of m; nil: none is known
 }
 
@@ -69,6 +71,9 @@ func NewPrune(path string, be backend.Backend, o PruneOptions) (*Prune, error) {
 	}
 	if err == nil {
 		err = o.Compensate.check()
+	}
+	if err == nil && o.TuneTokens != 0 {
+		err = Within("tune-masks", o.TuneTokens, 1, prune.MostTokens)
 	}
 	if err == nil && !o.MeasureOnly && (o.Out.Path != "" || !o.PlanOnly) {
 		err = o.checkOutputs(path)

@@ -55,6 +55,9 @@ func (j *Prune) prepareCut() (err error) {
 	if err := j.prepareRefit(); err != nil {
 		return err
 	}
+	if err := j.prepareTuning(); err != nil {
+		return err
+	}
 	if err := j.checkAllocation(); err != nil {
 		return err
 	}

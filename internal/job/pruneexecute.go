@@ -60,6 +60,15 @@ func (j *Prune) change(ctx context.Context, p PrunePlan, progress Progress) (Pru
 			return r, err
 		}
 	}
+	if r.Plan.Tune != nil {
+		if err := j.tune(ctx, &r.Plan, progress); err != nil {
+			return r, err
+		}
+		r.Refitted = r.After
+		if r.After, err = j.measureCut(ctx, r.Plan, TunedPerplexity, progress); err != nil {
+			return r, err
+		}
+	}
 	return r, nil
 }
 
@@ -150,6 +159,9 @@ func (j *Prune) record(p PrunePlan) *prune.Record {
 		Before: p.Before, After: p.After, Stages: p.Stages}
 	if p.Refit != nil {
 		r.Refit = &p.Refit.Refit
+	}
+	if p.Tune != nil {
+		r.Tune = &p.Tune.Tune
 	}
 	return r
 }

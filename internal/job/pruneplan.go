@@ -27,6 +27,7 @@ type PrunePlan struct {
 	Manifest    importance.Manifest // of the scores, as far as they are known
 	Refit       *RefitPlan          // how what is left is repaired; nil: it is not
 	NoRefit     string              // why it is not, where nobody said so
+	Tune        *TunePlan           // how gates of what is left are tuned then; nil: they are not
 	Self        *SelfPlan           // what the model is to write for calibration; nil: nothing
 	Scoring     *ScoringPlan        // how they will be computed; nil: they are given, or only sizes are planned
 	Texts       []TextPlan
@@ -44,6 +45,7 @@ type PruneReport struct {
 	WeightBytes   int64 // of the model that was cut, as stored
 	Before, After []Measured
 	Cut           []Measured // after the cut, before the refit; nil without one
+	Refitted      []Measured // after the refit, before the tuning; nil without one
 	Tokenizer     bool       // the output has one
 	OwnCode       bool       // the output brings Python code
 	Program       string
@@ -73,6 +75,9 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 	if j.refit != nil {
 		p.Refit = j.refit.plan()
 	}
+	if j.tuning != nil {
+		p.Tune = &TunePlan{Tune: j.tuning.Tune}
+	}
 	p.Self = j.planSelf()
 	if err := j.planOutput(&p); err != nil || j.sizesAlone() || j.o.MeasureOnly {
 		return p, err
@@ -95,6 +100,11 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 			bytes, e.FLOPs = max(bytes, alone.Bytes), e.FLOPs+alone.FLOPs
 		}
 		p.RAM, p.Refit.flops = max(p.RAM, resident(j.m.Config, bytes)), e.FLOPs
+	}
+	if p.Tune != nil {
+		if err := j.planTuning(&p); err != nil {
+			return p, err
+		}
 	}
 	w := j.work(p)
 	at, err := estimate(ctx, j.be, j.m.Config, j.m.Weights, w)

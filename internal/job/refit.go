@@ -120,8 +120,8 @@ func newRefitting(m *load.Model, o CompensateOptions, calib CalibOptions, seed u
 	return &refitting{prune.Refit{Bias: o.Method == Biased, Calibration: i.Source, IDs: calib.IDs != "", Mix: i.Mix, Rows: i.Rows, SeqLen: i.SeqLen, BOS: i.BOS, Seed: seed, SHA256: i.SHA256, Damping: o.Damping, Dense: o.Dense}, c, nil}, nil
 }
 
-// refitAgain reads the rows of a refit that a plan says, which must be the same.
-func refitAgain(m *load.Model, r prune.Refit) (*refitting, error) {
+// calibrationOf says where the rows of a plan's refit are from.
+func calibrationOf(r prune.Refit) CalibOptions {
 	calib := CalibOptions{Text: r.Calibration, SeqLen: r.SeqLen, BOS: NeverBOS}
 	if r.IDs {
 		calib.Text, calib.IDs = "", r.Calibration
@@ -129,11 +129,16 @@ func refitAgain(m *load.Model, r prune.Refit) (*refitting, error) {
 	if r.BOS {
 		calib.BOS = AlwaysBOS
 	}
+	return calib
+}
+
+// refitAgain reads the rows of a refit that a plan says, which must be the same.
+func refitAgain(m *load.Model, r prune.Refit) (*refitting, error) {
 	method := Refitted
 	if r.Bias {
 		method = Biased
 	}
-	f, err := newRefitting(m, CompensateOptions{method, r.Rows, r.Damping, r.Dense}, calib, r.Seed)
+	f, err := newRefitting(m, CompensateOptions{method, r.Rows, r.Damping, r.Dense}, calibrationOf(r), r.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -251,8 +256,8 @@ func (j *Prune) repair(ctx context.Context, p *PrunePlan, progress Progress) (er
 	})
 }
 
-// refitted is a dense model, without the layers that a plan drops, as the plan refits it; its
-// weights are in dir. It also says how many projections that changed.
+// refitted is a dense model, without the layers that a plan drops, as the plan refits it, and tunes it; its
+// refitted weights are in dir. It also says how many projections that changed.
 func refitted(ctx context.Context, be backend.Backend, m *load.Model, dense stage.Model, plan *prune.Record, dir string, progress Progress) (after stage.Model, changed int, err error) {
 	f, err := refitAgain(m, *plan.Refit)
 	if err != nil {
@@ -270,7 +275,10 @@ func refitted(ctx context.Context, be backend.Backend, m *load.Model, dense stag
 		after, err = r.Run(ctx, dense)
 		return Blame(m, err)
 	})
-	return after, len(r.Projections(dense.Config)), err
+	if err != nil || plan.Tune == nil {
+		return after, len(r.Projections(dense.Config)), err
+	}
+	return tunedAs(ctx, be, m, after, plan, progress)
 }
 
 // refitStore is where refitted projections are until the model is written.
@@ -285,13 +293,16 @@ func (j *Prune) refitKey(p *PrunePlan) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// sequence is all that is done to the model: stages, and the refit before the cut.
+// sequence is all that is done to the model: stages, the refit before the cut, and the tuning behind it.
 func (p PrunePlan) sequence() (s stage.Sequence) {
 	for _, one := range p.Stages {
 		if one == stage.Stage(p.Cut) && p.Refit != nil && p.Refit.stage != nil {
 			s = append(s, p.Refit.stage)
 		}
 		s = append(s, one)
+	}
+	if p.Tune != nil && p.Tune.stage != nil {
+		s = append(s, p.Tune.stage)
 	}
 	return s
 }

@@ -158,7 +158,7 @@ type SelfPlan struct {
 	rows *selfRows
 }
 
-// planSelf is the most that scores or a refit take of the model's own text, nil for none; what
+// planSelf is the most that scores, a refit or a tuning take of the model's own text, nil for none; what
 // one has drawn, the other need not draw again.
 func (j *Prune) planSelf() (p *SelfPlan) {
 	var all []*calibration
@@ -167,6 +167,9 @@ func (j *Prune) planSelf() (p *SelfPlan) {
 	}
 	if j.refit != nil {
 		all = append(all, j.refit.calib)
+	}
+	if j.tuning != nil {
+		all = append(all, j.tuning.calib)
 	}
 	for _, c := range all {
 		if c.self != nil && (p == nil || len(c.self.at) > p.Rows) {

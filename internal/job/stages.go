@@ -128,7 +128,9 @@ func (j *Prune) readPlan() (err error) {
 		}
 	}
 	if j.again.Refit != nil && !j.sizesAlone() {
-		j.refit, err = refitAgain(j.m, *j.again.Refit)
+		if j.refit, err = refitAgain(j.m, *j.again.Refit); err == nil && j.again.Tune != nil {
+			j.tuning, err = tuneAgain(j.m, *j.again.Refit, *j.again.Tune)
+		}
 	}
 	return err
 }

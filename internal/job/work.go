@@ -96,6 +96,13 @@ func (j *Prune) work(p PrunePlan) work {
 			w.addEval(p.After, t.Passes)
 		}
 	}
+	if t := p.Tune; t != nil {
+		w.addPass(p.Before, t.tokens, transformer.NoGradients, t.steps)
+		w.addPass(p.After, t.tokens, transformer.UnitGradients, t.steps)
+		for _, t := range p.Texts {
+			w.addEval(p.After, t.Passes)
+		}
+	}
 	for _, t := range p.Texts {
 		w.addEval(p.Before, t.Passes)
 		w.addEval(p.After, t.Passes)

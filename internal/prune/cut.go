@@ -46,6 +46,26 @@ func (c Cut) dims() []model.Dim {
 	return dims
 }
 
+// Columns are the columns of o or down that go, ascending.
+func (c Cut) Columns(p model.Param) (columns []int) {
+	in := p.Axes[1]
+	units := c[in.Dim]
+	if in.Dim.Kind == model.Heads && len(units) == 0 {
+		for d, of := range c { // cut by query heads
+			if d.Kind == model.QueryHeads && d.Layer == p.Layer {
+				in = model.Axis{Dim: d, Width: in.Size() / d.Units}
+				units = of
+			}
+		}
+	}
+	for _, u := range units {
+		for i := range in.Width {
+			columns = append(columns, u*in.Width+i)
+		}
+	}
+	return columns
+}
+
 // checkUnits refuses units of d that are not there, stand in another order, or leave a
 // group of d with none, or with more than the others have.
 func checkUnits(d model.Dim, units []int) error {

@@ -23,6 +23,7 @@ type Record struct {
 	After   *model.Config
 	Stages  stage.Sequence // each a Drop, Biases or a *Plan
 	Refit   *Refit         // before the one cut, which is the last stage; nil: none
+	Tune    *Tune          // behind that cut, on rows of the same text; nil: none
 }
 
 // Refit says how what a cut leaves is repaired (package refit), and on what.
@@ -51,6 +52,22 @@ func (r *Refit) check() error {
 	return nil
 }
 
+// Tune says how gates are tuned behind a cut (package tune).
+type Tune struct {
+	Tokens int    `json:"tokens"`     // of rows of the refit's text
+	SHA256 string `json:"ids_sha256"` // of these rows
+}
+
+// MostTokens is how many gates can be tuned on.
+const MostTokens = 1 << 24
+
+func (t *Tune) check() error {
+	if t.Tokens < 1 || t.Tokens > MostTokens {
+		return fmt.Errorf("gates tuned on %d tokens: want 1 to %d", t.Tokens, MostTokens)
+	}
+	return nil
+}
+
 const formatName, version = "moreau-plan", 3
 
 // file is plan.json.
@@ -74,6 +91,7 @@ type stageEntry struct {
 	Biases []string  `json:"biases,omitempty"`
 	Refit  *Refit    `json:"refit,omitempty"`
 	Cut    *cutEntry `json:"cut,omitempty"`
+	Tune   *Tune     `json:"tune,omitempty"`
 }
 
 // Encode is plan.json.
@@ -90,6 +108,9 @@ func (r *Record) Encode() ([]byte, error) {
 				f.Stages = append(f.Stages, stageEntry{Refit: r.Refit})
 			}
 			f.Stages = append(f.Stages, stageEntry{Cut: newCutEntry(s)})
+			if r.Tune != nil {
+				f.Stages = append(f.Stages, stageEntry{Tune: r.Tune})
+			}
 		default:
 			return nil, fmt.Errorf("plan.json has no place for a stage of type %T", s)
 		}
@@ -115,7 +136,10 @@ func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
 	if n := cfg.ParamCount(); n != f.ParamsBefore {
 		return nil, fmt.Errorf("a plan of another model: of %d parameters, this one has %d", f.ParamsBefore, n)
 	}
-	r := &Record{f.Program, f.Command, f.Model, f.Weights, f.Scores, f.Seed, cfg, cfg, nil, nil}
+	r := &Record{f.Program, f.Command, f.Model, f.Weights, f.Scores, f.Seed, cfg, cfg, nil, nil, nil}
+	if err := r.takeTune(&f); err != nil {
+		return nil, err
+	}
 	for i, e := range f.Stages {
 		if e.Refit != nil && e.keys() == 1 {
 			if i+2 != len(f.Stages) || f.Stages[i+1].Cut == nil {
@@ -143,6 +167,22 @@ func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
 	return r, nil
 }
 
+// takeTune takes the last stage away if it is a tuning.
+func (r *Record) takeTune(f *file) error {
+	last := len(f.Stages) - 1
+	if last < 0 || f.Stages[last].Tune == nil || f.Stages[last].keys() != 1 {
+		return nil
+	}
+	if last < 2 || f.Stages[last-1].Cut == nil || f.Stages[last-2].Refit == nil {
+		return fmt.Errorf("stage %d: a tuning wants a refit and a cut right before it", last+1)
+	}
+	r.Tune, f.Stages = f.Stages[last].Tune, f.Stages[:last]
+	if err := r.Tune.check(); err != nil {
+		return fmt.Errorf("stage %d: %w", last+1, err)
+	}
+	return nil
+}
+
 // stage is the stage for a model of configuration c.
 func (e stageEntry) stage(c *model.Config) (stage.Stage, error) {
 	switch {
@@ -155,12 +195,12 @@ func (e stageEntry) stage(c *model.Config) (stage.Stage, error) {
 	case e.Cut != nil:
 		return e.Cut.plan(c)
 	}
-	return nil, errors.New("neither layers to drop, nor biases to add, nor units to cut, nor a refit before a cut, which are all the stages this program knows; use a newer one")
+	return nil, errors.New("neither layers to drop, nor biases to add, nor units to cut, nor a refit before a cut, nor a tuning behind it, which are all the stages this program knows; use a newer one")
 }
 
 // keys is how many of the fields are there.
 func (e stageEntry) keys() (n int) {
-	for _, there := range []bool{e.Drop != nil, e.Biases != nil, e.Refit != nil, e.Cut != nil} {
+	for _, there := range []bool{e.Drop != nil, e.Biases != nil, e.Refit != nil, e.Cut != nil, e.Tune != nil} {
 		if there {
 			n++
 		}

@@ -18,7 +18,7 @@ func recorded(t *testing.T, cfg *model.Config, stages ...stage.Stage) (*Record, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Record{"moreau 1", "moreau prune x", "x", "abc", "by hand", 7, cfg, e.After, stages, nil}
+	r := &Record{"moreau 1", "moreau prune x", "x", "abc", "by hand", 7, cfg, e.After, stages, nil, nil}
 	data, err := r.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -51,6 +51,7 @@ func TestRecordIsReadAgain(t *testing.T) {
 			want, text := recorded(t, cfg, stages[:n]...)
 			if i == 1 && n == 2 {
 				want.Refit = &Refit{Calibration: "c4.jsonl", Rows: 8, SeqLen: 16, SHA256: "cd", Damping: 0.01}
+				want.Tune = &Tune{Tokens: 9, SHA256: "ef"}
 				data, err := want.Encode()
 				if err != nil {
 					t.Fatal(err)
@@ -65,7 +66,7 @@ func TestRecordIsReadAgain(t *testing.T) {
 				if again, err := got.Encode(); err != nil || string(again) != text {
 					t.Errorf("%d stages: written again as\n%.300s\nof\n%.300s (%v)", n, again, text, err)
 				}
-				if !slices.Equal(got.After.Layers, want.After.Layers) || got.Seed != 7 || got.Weights != "abc" || got.Command != want.Command {
+				if !reflect.DeepEqual(got.Tune, want.Tune) || !slices.Equal(got.After.Layers, want.After.Layers) || got.Seed != 7 || got.Weights != "abc" || got.Command != want.Command {
 					t.Errorf("%d stages: %+v, want %+v", n, got, want)
 				}
 				if n == 2 && !reflect.DeepEqual(got.Stages[1].(*Plan).Budget, stages[1].(*Plan).Budget) {
@@ -139,6 +140,9 @@ func TestRefusedRecords(t *testing.T) {
 		"stage 3":                 func(f map[string]any) { f["stages"] = append(f["stages"].([]any), map[string]any{"graft": 1}) },
 		"wants a cut behind it": func(f map[string]any) {
 			f["stages"] = append(f["stages"].([]any), map[string]any{"refit": map[string]any{}})
+		},
+		"stage 3: a tuning": func(f map[string]any) {
+			f["stages"] = append(f["stages"].([]any), map[string]any{"tune": map[string]any{"tokens": 9}})
 		},
 		"stage 2: a refit": func(f map[string]any) {
 			f["stages"] = append([]any{f["stages"].([]any)[0], map[string]any{"refit": map[string]any{}}}, f["stages"].([]any)...)

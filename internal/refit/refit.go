@@ -79,7 +79,7 @@ func (r *Refit) Projections(cfg *model.Config) (ps []Projection) {
 		if r.Bias {
 			gives, some = biasOf(cfg, p)
 		}
-		if gone := r.gone(p); some && (len(gone) > 0 || len(ps) > 0 && r.dense(cfg) > 0) {
+		if gone := r.Cut.Columns(p); some && (len(gone) > 0 || len(ps) > 0 && r.dense(cfg) > 0) {
 			ps = append(ps, Projection{p, gone, gives})
 		}
 	}
@@ -93,26 +93,6 @@ func (r *Refit) dense(cfg *model.Config) float64 {
 		return 0
 	}
 	return r.Dense
-}
-
-// gone are the columns of p that the cut takes.
-func (r *Refit) gone(p model.Param) (columns []int) {
-	in := p.Axes[1]
-	units := r.Cut[in.Dim]
-	if in.Dim.Kind == model.Heads && len(units) == 0 {
-		for d, of := range r.Cut { // cut by query heads
-			if d.Kind == model.QueryHeads && d.Layer == p.Layer {
-				in = model.Axis{Dim: d, Width: in.Size() / d.Units}
-				units = of
-			}
-		}
-	}
-	for _, u := range units {
-		for i := range in.Width {
-			columns = append(columns, u*in.Width+i)
-		}
-	}
-	return columns
 }
 
 // Run implements stage.Stage. What the store has of this refit already is not computed again.

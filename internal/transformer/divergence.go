@@ -78,7 +78,7 @@ func (p *pass) divergences(ctx context.Context, of []*pass, weights WeightSource
 // divergence is the mean of rows.
 func (p *pass) divergence(rows backend.Sums) (mean float64) {
 	for _, v := range p.divergencesOfRows(rows).KL {
-		mean += v / float64(p.b.Targets())
+		mean += v
 	}
-	return mean
+	return mean / float64(p.b.Targets())
 }
