@@ -73,16 +73,30 @@ func (o *evalOptions) AddFlags(cmd *cobra.Command) {
 	o.texts.AddFlags(cmd, 0, "ids")
 	bosFlag(cmd, &o.bos, "tasks: if the tokenizer adds one, as lm-evaluation-harness from 0.4.9.2 on, before that never; "+autoPapers)
 	f := cmd.Flags()
-	f.StringSliceVar(&o.eval.Tasks.Names, "tasks", nil, "zero-shot tasks: "+strings.Join(task.Papers, ", ")+"; papers for these seven; "+strings.Join(task.Texts, ", ")+", read whole; or a file of your own, NAME.json")
-	f.StringVar(&o.eval.Tasks.Data, "data", "", "folder that holds the tasks' records, as the hub has them or in older forms")
-	f.IntVar(&o.eval.Tasks.Limit, "limit", 0, "questions of each task at most, the first ones; 0 for all")
-	f.StringVar(&o.eval.Mean, "mean", results.Rules[0].Name, meanUsage())
+	taskFlags(cmd, &o.eval.Tasks, &o.eval.Mean)
 	f.BoolVar(&o.timed, "speed", false, "time generation: tokens/s of a prompt and after it, of all models in turn, all in memory")
 	f.IntVar(&o.speed.Prompt, "prompt-tokens", defaultSpeed.Prompt, "length of --speed's prompt")
 	f.IntVar(&o.speed.Tokens, "new-tokens", defaultSpeed.Tokens, "how many tokens --speed generates behind the first")
 	f.IntVar(&o.speed.Rounds, "rounds", defaultSpeed.Rounds, "how often --speed does both")
 	f.StringVarP(&o.eval.Out, "out", "o", "", "results file: every answer, with checksums; an interrupted evaluation continues")
 	f.BoolVar(&o.eval.Force, "force", false, "replace the results file if it exists")
+}
+
+// taskFlags say which tasks are asked, and by which rule a mean over them is taken.
+func taskFlags(cmd *cobra.Command, t *job.TaskOptions, mean *string) {
+	f := cmd.Flags()
+	f.StringSliceVar(&t.Names, "tasks", nil, "zero-shot tasks: "+strings.Join(task.Papers, ", ")+"; papers for these seven; "+strings.Join(task.Texts, ", ")+", read whole; or a file of your own, NAME.json")
+	f.StringVar(&t.Data, "data", "", "folder that holds the tasks' records, as the hub has them or in older forms")
+	f.IntVar(&t.Limit, "limit", 0, "questions of each task at most, the first ones; 0 for all")
+	f.StringVar(mean, "mean", results.Rules[0].Name, meanUsage())
+}
+
+// checkTasks refuses flags of tasks without tasks.
+func checkTasks(t job.TaskOptions) error {
+	if len(t.Names) == 0 && (t.Data != "" || t.Limit != 0) {
+		return job.Usage(errors.New("--data and --limit go with --tasks"))
+	}
+	return nil
 }
 
 // meanUsage describes --mean.
@@ -128,8 +142,8 @@ func (o *evalOptions) options(g *globals) (job.EvalOptions, error) {
 	} else if err == nil && o.speed != defaultSpeed {
 		err = job.Usage(errors.New("--prompt-tokens, --new-tokens and --rounds go with --speed"))
 	}
-	if err == nil && len(e.Tasks.Names) == 0 && (e.Tasks.Data != "" || e.Tasks.Limit != 0) {
-		err = job.Usage(errors.New("--data and --limit go with --tasks"))
+	if err == nil {
+		err = checkTasks(e.Tasks)
 	}
 	return e, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"moreau/internal/eval"
 	"moreau/internal/importance"
 	"moreau/internal/job"
 )
@@ -21,6 +22,8 @@ type sweepOptions struct {
 	texts      textFlags
 	compensate job.CompensateOptions
 	bos        job.BOS
+	tasks      job.TaskOptions
+	mean       string
 	methods    []string
 	ratios     []string
 	dir        string
@@ -34,12 +37,13 @@ func (o *sweepOptions) AddFlags(cmd *cobra.Command) {
 	o.budget.placeFlags(cmd)
 	o.scoring.AddFlags(cmd)
 	o.texts.AddFlags(cmd, 64, "eval-ids")
+	taskFlags(cmd, &o.tasks, &o.mean)
 	bosFlag(cmd, &o.bos, autoRows+"; "+autoPapers)
 	compensateFlags(cmd, &o.compensate)
 }
 
 const sweepHelp = `Cut a model by several methods at several ratios, and measure perplexity after
-the cut and after the refit, without writing models. DIR gets a file for each cut as
+the cut and after the refit, and accuracy on --tasks, without writing models. DIR gets a file for each cut as
 soon as it is measured, so that the same command goes on where it was interrupted, and
 with more methods or ratios measures these alone; scores are computed once a method.
 sweep.json has all of them, sweep.svg is a picture.
@@ -65,7 +69,11 @@ func newSweepCommand(g *globals) *cobra.Command {
 }
 
 func (o *sweepOptions) options(g *globals, command string) (s job.SweepOptions, err error) {
-	s = job.SweepOptions{Methods: o.methods, Dir: o.dir}
+	s = job.SweepOptions{Methods: o.methods, Tasks: o.tasks, Mean: o.mean, Dir: o.dir}
+	s.Tasks.BOS = o.bos
+	if err := checkTasks(s.Tasks); err != nil {
+		return s, err
+	}
 	s.Prune = job.PruneOptions{Compensate: o.compensate, Program: "moreau " + version, Command: command}
 	if s.Prune.Scoring, err = o.scoring.options(g); err != nil {
 		return s, err
@@ -121,9 +129,24 @@ func (o *sweepOptions) run(ctx context.Context, g *globals, path, command string
 	return nil
 }
 
+// right is the mean over the tasks, or the metric of the one there is.
+func right(c job.Cell) eval.Mean {
+	switch t := c.Tasks[0]; {
+	case c.Mean != nil:
+		return c.Mean.Mean
+	case t.Metric == "acc":
+		return t.Acc
+	default:
+		return t.AccNorm
+	}
+}
+
 // sweepRows is the table of cells.
 func sweepRows(cells []job.Cell) []string {
 	rows := []string{"method\tratio\tparameters\tafter the cut\trefitted\t"}
+	if cells[0].Tasks != nil {
+		rows[0] += "\tright"
+	}
 	for _, c := range cells {
 		method, ratio, cut, star := c.Method, fmt.Sprintf("%g %%", 100*c.Ratio), "", ""
 		if method == "" {
@@ -138,7 +161,11 @@ func sweepRows(cells []job.Cell) []string {
 		if c.Front {
 			star = "*"
 		}
-		rows = append(rows, strings.Join([]string{method, ratio, count(c.Params), cut, after, star}, "\t"))
+		row := []string{method, ratio, count(c.Params), cut, after, star}
+		if c.Tasks != nil {
+			row = append(row, plusMinus(right(c)))
+		}
+		rows = append(rows, strings.Join(row, "\t"))
 	}
 	return rows
 }

@@ -89,6 +89,29 @@ func TestSweepByQueryHeads(t *testing.T) {
 	}
 }
 
+// Accuracies of cells are those of the model that prune writes.
+func TestSweepOfTasks(t *testing.T) {
+	task, data := capitals(t)
+	dir, out := filepath.Join(t.TempDir(), "sweep"), filepath.Join(t.TempDir(), "out.gguf")
+	args := []string{stories, "--chunks", "2", "--compensate", "none"}
+	tasks := []string{"--tasks", task, "--data", data}
+	sweep := append(append([]string{"sweep"}, args...), append(tasks, "--ratios", "30%", "-o", dir)...)
+	cells := parsed[[]job.Cell](t, must(t, append(sweep, "--json")...).stdout)
+	must(t, append(append([]string{"prune"}, args...), "--ratio", "30%", "-o", out)...)
+	for i, model := range []string{stories, out} {
+		r := parsed[job.ModelReport](t, must(t, append([]string{"eval", model, "--json"}, tasks...)...).stdout)
+		if len(cells[i].Tasks) != 1 || cells[i].Tasks[0] != r.Tasks[0] || cells[i].Mean != nil {
+			t.Errorf("%s: %+v, eval says %+v", model, cells[i].Tasks, r.Tasks)
+		}
+	}
+	mentions(t, must(t, sweep...).stdout, "right", "0.6667 ±")
+	mentions(t, read(t, filepath.Join(dir, "sweep.svg")), "capitals, right")
+	other := parsed[[]job.Cell](t, must(t, append(sweep, "--limit", "2", "--json")...).stdout)
+	if n := other[1].Tasks[0].Acc.N; n != 2 {
+		t.Errorf("with --limit 2, %d questions", n)
+	}
+}
+
 func TestSweepRefusals(t *testing.T) {
 	dir := t.TempDir()
 	for args, words := range map[string]string{
@@ -99,11 +122,17 @@ func TestSweepRefusals(t *testing.T) {
 		"-o D --methods taylor --salience x": "known are element1",
 		"-o D --seq 1":                       "--seq 1",
 		"-o D --ratios 99%":                  "cannot be reached",
+		"-o D --limit 3":                     "go with --tasks",
+		"-o D --tasks best --data D":         `"best" is not known`,
+		"-o D --mean x":                      "--mean",
 	} {
 		args := strings.ReplaceAll(args, "D", filepath.Join(dir, "out"))
 		refused(t, exitUsage, []string{words}, append([]string{"sweep", stories}, strings.Fields(args)...)...)
 	}
 	refused(t, exitInput, []string{"missing.gguf"}, "sweep", filepath.Join(dir, "missing.gguf"), "-o", filepath.Join(dir, "out"))
+	_, data := capitals(t)
+	whole := write(t, filepath.Join(data, "whole.json"), `{"name": "whole", "text": "{{.country}}", "data": [{"file": "capitals.jsonl"}]}`)
+	refused(t, exitUsage, []string{"read whole"}, "sweep", stories, "--tasks", whole, "--data", data, "-o", filepath.Join(dir, "out"))
 	text := write(t, filepath.Join(t.TempDir(), "sweep.json"), "words")
 	refused(t, exitOutput, []string{text}, "sweep", stories, "--ppl", "t="+text, "-o", filepath.Dir(text))
 }

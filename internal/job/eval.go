@@ -209,11 +209,6 @@ func (j *Eval) begin(ctx context.Context, p EvalPlan, progress Progress) (result
 // reportOf sums up a run.
 func (j *Eval) reportOf(run results.Run, texts []Measured) ModelReport {
 	r := ModelReport{Model: run.Model, Backend: j.be.Name(), Perplexity: texts}
-	for _, t := range run.Tasks {
-		r.Tasks = append(r.Tasks, Accuracy{Task: t.Name, Metric: j.rule.Metric(t), BOS: run.BOS, Cut: t.Cut, Acc: t.Acc, AccNorm: t.AccNorm})
-	}
-	if len(run.Tasks) > 1 {
-		r.Mean = &TaskMean{j.rule.Name, j.rule.Mean(run.Tasks)}
-	}
+	r.Tasks, r.Mean = accuracies(run, j.rule)
 	return r
 }

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 	"moreau/internal/model"
 	"moreau/internal/output"
 	"moreau/internal/prune"
+	"moreau/internal/stage"
 )
 
 // PruneOptions are those of a pruned model.
@@ -60,6 +62,8 @@ type Prune struct {
 	noRefit  string            // why not, where nobody said so
 	tuning   *tuning           // nil: no gates are tuned
 	columns  export.Importance // of those of m; nil: none is known
+
+	also func(ctx context.Context, after stage.Model, progress Progress) error // what else is measured of the result; nil: nothing
 }
 
 // NewPrune opens a model and finds everything that can be wrong before long work begins,

@@ -69,7 +69,14 @@ func (j *Prune) change(ctx context.Context, p PrunePlan, progress Progress) (Pru
 			return r, err
 		}
 	}
-	return r, nil
+	if j.also == nil {
+		return r, nil
+	}
+	after, err := r.Plan.sequence().Run(ctx, whole(j.m))
+	if err != nil {
+		return r, err
+	}
+	return r, Blame(j.m, j.also(ctx, after, progress))
 }
 
 // calibration is the rows of the scores, or else of the refit; nil where there are none.

@@ -13,14 +13,17 @@ import (
 	"moreau/internal/backend"
 	"moreau/internal/load"
 	"moreau/internal/output"
+	"moreau/internal/stage"
 )
 
 // SweepOptions are those of many cuts of one model.
 type SweepOptions struct {
 	Prune   PruneOptions // of each cut, but for its method, ratio and output
 	Methods []string
-	Ratios  []float64 // of the model's parameters
-	Dir     string    // of the cells, each kept as soon as it is measured
+	Ratios  []float64   // of the model's parameters
+	Tasks   TaskOptions // that each cut is asked; none: perplexity alone
+	Mean    string      // the rule of results.Rules by which a mean over them is taken
+	Dir     string      // of the cells, each kept as soon as it is measured
 }
 
 // Sweep is the job that measures cuts of one model by several methods and ratios. Nothing is written but what was
@@ -29,6 +32,7 @@ type Sweep struct {
 	o    SweepOptions
 	path string
 	be   backend.Backend
+	ask  asking
 	key  string // of what all cells have in common
 }
 
@@ -39,7 +43,9 @@ type Cell struct {
 	Params int64      `json:"params"`       // that are left
 	Cut    []Measured `json:"before_refit"` // null where nothing is refitted
 	After  []Measured `json:"perplexity"`   // as it would be written
-	Front  bool       `json:"front"`        // no cell of as few parameters has a smaller perplexity on the first text
+	Tasks  []Accuracy `json:"tasks,omitempty"`
+	Mean   *TaskMean  `json:"mean,omitempty"` // of several tasks
+	Front  bool       `json:"front"`          // no cell of as few parameters has a smaller perplexity on the first text
 }
 
 // cellFile is what a cell's file says.
@@ -75,6 +81,10 @@ func NewSweep(path string, be backend.Backend, o SweepOptions) (*Sweep, error) {
 			return nil, err
 		}
 	}
+	ask, err := newAsking(o.Tasks, o.Mean)
+	if err != nil {
+		return nil, err
+	}
 	inputs := append(o.Prune.Texts.inputs(), o.Prune.Scoring.Calib.inputs()...)
 	if err := spared(inputs, filepath.Join(o.Dir, SweepJSON), filepath.Join(o.Dir, SweepSVG)); err != nil {
 		return nil, err
@@ -85,8 +95,11 @@ func NewSweep(path string, be backend.Backend, o SweepOptions) (*Sweep, error) {
 	}
 	defer m.Close()
 	settings, err := json.Marshal([]any{o.Prune.Scoring, o.Prune.Budget, o.Prune.Compensate, o.Prune.Texts})
+	for _, t := range ask.tasks {
+		settings = fmt.Appendf(settings, "\n%s %s %d %s %s", t.Task.SHA256, t.Read.SHA256, o.Tasks.Limit, o.Tasks.BOS, o.Mean)
+	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s%s", settings, be.Name(), identity(m), filesIdentity(inputs)))
-	return &Sweep{o: o, path: path, be: be, key: hex.EncodeToString(sum[:])}, err
+	return &Sweep{o: o, path: path, be: be, ask: ask, key: hex.EncodeToString(sum[:])}, err
 }
 
 // Execute measures what is not yet measured, and gives all cells: the dense model, then method by method.
@@ -150,8 +163,11 @@ func (j *Sweep) dense(ctx context.Context, progress Progress) (Cell, error) {
 	if err != nil {
 		return Cell{}, err
 	}
-	after, err := measure(ctx, j.be, m.Config, m.Weights, texts, DensePerplexity, progress)
-	return Cell{Params: m.Config.ParamCount(), After: after}, Blame(m, err)
+	c := Cell{Params: m.Config.ParamCount()}
+	if c.After, err = measure(ctx, j.be, m.Config, m.Weights, texts, DensePerplexity, progress); err == nil {
+		c.Tasks, c.Mean, err = j.ask.of(ctx, j.be, m, whole(m), progress)
+	}
+	return c, Blame(m, err)
 }
 
 // cut measures one cut, by scores that are computed once a method.
@@ -169,6 +185,10 @@ func (j *Sweep) cut(ctx context.Context, method string, ratio float64, dense []M
 		return c, fmt.Errorf("%s, %g %%: %w", method, 100*ratio, err)
 	}
 	defer p.Close()
+	p.also = func(ctx context.Context, after stage.Model, progress Progress) (err error) {
+		c.Tasks, c.Mean, err = j.ask.of(ctx, j.be, p.m, after, progress)
+		return err
+	}
 	plan, err := p.Plan(ctx)
 	if err != nil {
 		return c, err
