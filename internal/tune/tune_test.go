@@ -202,3 +202,15 @@ func TestMemory(t *testing.T) {
 		t.Errorf("%d bytes are said, the backend counts %d, a layer has %d", e.Bytes, count, ahead)
 	}
 }
+
+// A gate is the exponential of what is learnt: positive, however far the steps go.
+func TestGatesStayPositive(t *testing.T) {
+	g := &gates{factors: map[string][]float32{"p": {1, 1}}, learnt: map[string]*moments{"p": {make([]float64, 2), []float64{3, -3}, make([]float64, 2), make([]float64, 2)}}}
+	for step := 1; step <= 3; step++ {
+		g.descend(step, 1)
+	}
+	down, up := float64(g.factors["p"][0]), float64(g.factors["p"][1])
+	if math.Abs(down-math.Exp(-3)) > 1e-6 || math.Abs(up-math.Exp(3)) > 1e-4 {
+		t.Errorf("three steps of 1 down and up: gates %g and %g, want exp(-3) and exp(3)", down, up)
+	}
+}
