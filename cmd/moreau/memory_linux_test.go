@@ -39,7 +39,7 @@ func TestMemoryIsAsPlanned(t *testing.T) {
 		}
 		used := peak(t, exec.Command(program, args...))
 		most := 1.1*float64(said.RAM) + slack
-		for tries := 0; tries < 2 && float64(used) > most; tries++ { // garbage waits longer on a busy machine
+		for tries := 0; tries < 5 && float64(used) > most; tries++ { // garbage waits longer on a busy machine, as while other packages are tested
 			used = min(used, peak(t, exec.Command(program, args...)))
 		}
 		if ratio := float64(used) / float64(said.RAM); ratio < 0.75 || float64(used) > most {
