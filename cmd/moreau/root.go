@@ -26,7 +26,7 @@ func (g *globals) AddFlags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.Uint64Var(&g.Seed, "seed", 1, "seed of noise, calibration rows, random scores and sampling")
 	f.IntVar(&g.Threads, "threads", 0, "CPU threads, 0 for all cores; results do not depend on it")
-	f.StringVar(&g.Compute, "compute", "auto", "inputs of matrix products: float32, bf16 (rounded; sums stay float32), or auto: float32,\nand bf16 for prompts of generate where weights have as few bits and the CPU is faster so")
+	f.StringVar(&g.Compute, "compute", "auto", "inputs of matrix products: float32, bf16 (rounded; sums stay float32), or auto: float32,\nand bf16 for prompts of generate and eval --speed where weights have as few bits and the CPU is faster so")
 	f.BoolVar(&g.JSON, "json", false, "print the result as JSON on standard output")
 }
 
