@@ -165,6 +165,17 @@ func (c *calibration) batch(step int) (transformer.Batch, error) {
 	return transformer.NewBatch(c.rows[lo : lo+c.per])
 }
 
+// sameAs refuses rows that are others than those of that hash, on which a plan did what it says; source is what gives them now.
+func (c *calibration) sameAs(sha, did, source string) error {
+	switch {
+	case c.info.SHA256 == sha:
+		return nil
+	case c.self != nil:
+		return Input(fmt.Errorf("%s: not the text that the plan was %s on; what a model writes depends on the kernels, too: take those of then (MOREAU_CPU), or prune anew", source, did))
+	}
+	return Input(fmt.Errorf("%s: not the text that the plan was %s on; bring that one back, or prune anew", source, did))
+}
+
 // longest is the length that the rows of a pass are padded to at most.
 func (c *calibration) longest() int { return c.rows.Longest() }
 

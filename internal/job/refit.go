@@ -151,13 +151,10 @@ func refitAgain(m *load.Model, r prune.Refit) (*refitting, error) {
 
 // same refuses rows that are others than those of the plan that is done again.
 func (f *refitting) same() error {
-	switch {
-	case f.again == nil || f.SHA256 == f.again.SHA256:
+	if f.again == nil {
 		return nil
-	case f.calib.self != nil:
-		return Input(fmt.Errorf("%s: not the text that the plan was refitted on; what a model writes depends on the kernels, too: take those of then (MOREAU_CPU), or prune anew", f.Calibration))
 	}
-	return Input(fmt.Errorf("%s: not the text that the plan was refitted on; bring that one back, or prune anew", changed(*f.again, f.Mix)))
+	return f.calib.sameAs(f.again.SHA256, "refitted", changed(*f.again, f.Mix))
 }
 
 // draw completes the rows with what the dense model is to write of them, kept in a file at path.

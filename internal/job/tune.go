@@ -3,7 +3,6 @@ package job
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 
 	"moreau/internal/backend"
@@ -68,10 +67,10 @@ func tuneAgain(m *load.Model, r prune.Refit, again prune.Tune) (*tuning, error) 
 
 // same refuses rows that are others than those of the plan that is done again.
 func (t *tuning) same() error {
-	if t.again == nil || t.SHA256 == t.again.SHA256 {
+	if t.again == nil {
 		return nil
 	}
-	return Input(fmt.Errorf("%s: not the text that the plan was tuned on; bring that one back, or prune anew", t.calib.info.Source))
+	return t.calib.sameAs(t.again.SHA256, "tuned", t.calib.info.Source)
 }
 
 // draw completes the rows with what the dense model is to write of them, as a refit does.
