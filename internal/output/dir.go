@@ -8,7 +8,7 @@ import (
 
 // Dir lets fill write files into an empty temporary folder that becomes path
 // when fill is done; on an error, or a panic of fill, nothing is left. With
-// force an older model folder is moved aside, replaced and deleted. fill writes
+// force an older model folder is replaced and then deleted. fill writes
 // with File; errors then name the final place. See CheckDir for what is refused.
 func Dir(path string, force bool, fill func(dir string) error) error {
 	path, err := filepath.Abs(path) // so that "." and "x/" have a name and a parent
@@ -44,17 +44,31 @@ func relocate(err error, tmp, path string) error {
 	return err
 }
 
-// replace moves an older folder aside, and back if the new one cannot take its place.
+// replace gives tmp the name of an older folder, which is deleted. Where the system
+// exchanges names there is a whole folder at path at each moment; elsewhere, for a
+// moment, the older one has a name from which Clean puts it back.
 func replace(tmp, path string) error {
 	if _, err := os.Lstat(path); err != nil {
 		return rename(tmp, path)
 	}
-	old := temporary(path)
+	if err := sys.exchange(tmp, path); err == nil {
+		sys.syncDir(filepath.Dir(path))
+		return failed(tmp, sys.removeAll(tmp))
+	}
+	old := beside(path, asideMark)
 	if err := sys.rename(path, old); err != nil {
 		return failed(path, err)
 	}
 	if err := rename(tmp, path); err != nil {
 		return errors.Join(err, sys.rename(old, path))
 	}
-	return failed(old, sys.removeAll(old))
+	return discard(old, tmp)
+}
+
+// discard deletes a folder under a temporary name, so that one half deleted is never put back.
+func discard(old, tmp string) error {
+	if err := sys.rename(old, tmp); err != nil {
+		return failed(old, err)
+	}
+	return failed(tmp, sys.removeAll(tmp))
 }

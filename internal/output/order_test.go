@@ -12,13 +12,17 @@ import (
 )
 
 // recorder is the disk with a list of what was asked of it: places by their role, not
-// by their random names. The first call that is called fail fails.
+// by their random names. The first call that is called fail fails; from the call of number
+// killed on, none is made, as of a process that is no more.
 type recorder struct {
 	parent string
 	real   system
 	calls  []string
 	fail   string
+	killed int // 0: never
 }
+
+var errKilled = errors.New("killed")
 
 var errDisk = errors.New("the disk says no")
 
@@ -41,6 +45,12 @@ func record(t *testing.T, parent, fail string) *recorder {
 			}
 			return r.real.rename(from, to)
 		},
+		exchange: func(a, b string) error {
+			if err := r.call("exchange " + r.role(a) + " " + r.role(b)); err != nil {
+				return err
+			}
+			return r.real.exchange(a, b)
+		},
 		removeAll: func(path string) error {
 			if err := r.call("remove " + r.role(path)); err != nil {
 				return err
@@ -57,6 +67,9 @@ func record(t *testing.T, parent, fail string) *recorder {
 
 func (r *recorder) call(what string) error {
 	r.calls = append(r.calls, what)
+	if r.killed > 0 && len(r.calls) >= r.killed {
+		return errKilled
+	}
 	if what == r.fail {
 		r.fail = ""
 		return errDisk
@@ -72,8 +85,11 @@ func (r *recorder) role(path string) string {
 	}
 	parts := strings.Split(filepath.ToSlash(rel), "/")
 	for i, p := range parts {
-		if name, _, ok := strings.Cut(strings.TrimPrefix(p, "."), ".moreau-tmp-"); ok {
+		if name, _, ok := strings.Cut(strings.TrimPrefix(p, "."), tmpMark); ok {
 			parts[i] = "~" + name
+		}
+		if name, _, ok := strings.Cut(strings.TrimPrefix(p, "."), asideMark); ok {
+			parts[i] = "old " + name
 		}
 	}
 	return strings.Join(parts, "/")
@@ -116,23 +132,85 @@ func TestFileOrder(t *testing.T) {
 
 // The old folder is deleted when the new one is on the disk under its name, not before.
 func TestDirOrder(t *testing.T) {
-	parent := t.TempDir()
-	path := filepath.Join(parent, "m")
-	if err := Dir(path, false, model("one")); err != nil {
-		t.Fatal(err)
+	for _, tt := range []struct {
+		fail string
+		want []string
+	}{
+		{"", []string{"exchange ~m m", "sync folder .", "remove ~m", "remove ~m"}},
+		{"exchange ~m m", []string{"exchange ~m m", "rename m old m", "rename ~m m", "sync folder .", "rename old m ~m", "remove ~m", "remove ~m"}},
+	} {
+		parent := t.TempDir()
+		path := filepath.Join(parent, "m")
+		if err := Dir(path, false, model("one")); err != nil {
+			t.Fatal(err)
+		}
+		r := record(t, parent, tt.fail)
+		if tt.fail == "" && !exchanges(t) {
+			continue
+		}
+		if err := Dir(path, true, model("two")); err != nil {
+			t.Fatal(err)
+		}
+		moved := slices.Index(r.calls, tt.want[0])
+		if moved < 0 || !slices.Equal(r.calls[moved:], tt.want) {
+			t.Fatalf("calls %q, the last ones are to be %q", r.calls, tt.want)
+		}
+		for _, name := range []string{"config.json", "weights"} {
+			if synced := slices.Index(r.calls, "sync ~m/~"+name); synced < 0 || synced > moved {
+				t.Errorf("%s is not on the disk when the folder gets its name: %q", name, r.calls)
+			}
+		}
+		contents(t, filepath.Join(path, "weights"), "two")
+		only(t, parent, "m")
+		sys = r.real
 	}
-	r := record(t, parent, "")
-	if err := Dir(path, true, model("two")); err != nil {
-		t.Fatal(err)
+}
+
+// exchanges says whether the system exchanges names.
+func exchanges(t *testing.T) bool {
+	a, b := t.TempDir(), t.TempDir()
+	err := exchange(a, b)
+	if err != nil {
+		t.Logf("SKIPPED: this system exchanges no names: %v", err)
 	}
-	moved := slices.Index(r.calls, "rename m ~m")
-	want := []string{"rename m ~m", "rename ~m m", "sync folder .", "remove ~m", "remove ~m"}
-	if moved < 0 || !slices.Equal(r.calls[moved:], want) {
-		t.Fatalf("calls %q, the last ones are to be %q", r.calls, want)
-	}
-	for _, name := range []string{"config.json", "weights"} {
-		if synced := slices.Index(r.calls, "sync ~m/~"+name); synced < 0 || synced > moved {
-			t.Errorf("%s is not on the disk when the folder gets its name: %q", name, r.calls)
+	return err == nil
+}
+
+// Killed before any of its calls, a replacement leaves the old folder or the new one, whole, once the
+// next run has cleaned up, and nothing else; with names that are exchanged one of them is at its
+// place at each moment.
+func TestKilledReplacement(t *testing.T) {
+	for _, unable := range []string{"exchange ~m m", ""} {
+		if unable == "" && !exchanges(t) {
+			continue
+		}
+		for killed := 1; ; killed++ {
+			parent := t.TempDir()
+			path := filepath.Join(parent, "m")
+			if err := Dir(path, false, model("old")); err != nil {
+				t.Fatal(err)
+			}
+			r := record(t, parent, unable)
+			r.killed = killed
+			err := Dir(path, true, model("new"))
+			sys = r.real
+			if len(r.calls) < killed {
+				if killed < 20 || err != nil {
+					t.Errorf("%d calls: %v", len(r.calls), err)
+				}
+				break
+			}
+			if _, err := os.Stat(path); err != nil && unable == "" {
+				t.Errorf("killed before %q: nothing is at the place", r.calls[killed-1])
+			}
+			Clean(path)
+			only(t, parent, "m")
+			only(t, path, "config.json", "weights")
+			want := "old"
+			if slices.ContainsFunc(r.calls[:killed-1], func(call string) bool { return call == "rename ~m m" || call == "exchange ~m m" && unable == "" }) {
+				want = "new"
+			}
+			contents(t, filepath.Join(path, "weights"), want)
 		}
 	}
 }
@@ -156,7 +234,7 @@ func TestEachCallFails(t *testing.T) {
 			only(t, dir, "a")
 		})
 	}
-	for _, fail := range []string{"create ~m/~weights", "sync ~m/~weights", "rename ~m/~weights ~m/weights", "rename m ~m", "rename ~m m"} {
+	for _, fail := range []string{"create ~m/~weights", "sync ~m/~weights", "rename ~m/~weights ~m/weights", "rename m old m", "rename ~m m"} {
 		t.Run(fail, func(t *testing.T) {
 			parent := t.TempDir()
 			path := filepath.Join(parent, "m")
@@ -164,6 +242,7 @@ func TestEachCallFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			record(t, parent, fail)
+			sys.exchange = func(_, _ string) error { return errors.ErrUnsupported }
 			err := Dir(path, true, model("new"))
 			if !errors.Is(err, ErrWrite) || !errors.Is(err, errDisk) || !strings.HasPrefix(err.Error(), path) {
 				t.Errorf("error %v", err)

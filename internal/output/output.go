@@ -1,14 +1,17 @@
 // Package output makes files and folders appear complete or not at all: they
 // are written under a temporary name beside their place and renamed when done.
 // A temporary is called .NAME.moreau-tmp-RANDOM; one that a killed process left
-// behind may be deleted.
+// behind may be deleted. .NAME.moreau-old-RANDOM is a folder that was being replaced.
 package output
 
 import (
 	"bufio"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -62,11 +65,20 @@ func (d disk) Write(p []byte) (int, error) {
 	return n, failed(d.path, err)
 }
 
+// Marks in the names of what is beside a path.
+const (
+	tmpMark   = ".moreau-tmp-" // unfinished, or to be deleted
+	asideMark = ".moreau-old-" // whole, and on its way out
+)
+
 // temporary is a name beside path that nothing else has.
-func temporary(path string) string {
+func temporary(path string) string { return beside(path, tmpMark) }
+
+// beside is a name beside path that nothing else has, .NAME, mark and something random.
+func beside(path, mark string) string {
 	random := make([]byte, 6)
 	rand.Read(random) // never fails
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".moreau-tmp-"+hex.EncodeToString(random))
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+mark+hex.EncodeToString(random))
 }
 
 // rename gives a complete temporary its name and puts that on disk where the
@@ -79,13 +91,26 @@ func rename(tmp, path string) error {
 	return nil
 }
 
-// Clean deletes what killed processes left of unfinished files and folders for path. Only
-// call it where no other process may be writing path.
+// Clean deletes what killed processes left of unfinished files and folders for path, and
+// puts back a folder that was about to be replaced. Only call it where no other process
+// may be writing path.
 func Clean(path string) {
-	left, _ := filepath.Glob(escape.Replace(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".moreau-tmp-")) + "*")
-	for _, tmp := range left {
+	for _, old := range left(path, asideMark) {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			rename(old, path)
+		} else {
+			discard(old, temporary(path))
+		}
+	}
+	for _, tmp := range left(path, tmpMark) {
 		sys.removeAll(tmp)
 	}
+}
+
+// left are names beside path with a mark.
+func left(path, mark string) []string {
+	names, _ := filepath.Glob(escape.Replace(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+mark)) + "*")
+	return names
 }
 
 // escape makes a path a pattern that matches only itself.

@@ -10,6 +10,7 @@ import (
 type system struct {
 	create    func(path string) (file, error) // a new file
 	rename    func(from, to string) error
+	exchange  func(a, b string) error // names, at once; an error where the system cannot
 	removeAll func(path string) error
 	syncDir   func(path string) // where the system can
 }
@@ -19,7 +20,7 @@ type file interface {
 	Sync() error
 }
 
-var sys = system{create: create, rename: os.Rename, removeAll: os.RemoveAll, syncDir: syncDir}
+var sys = system{create: create, rename: os.Rename, exchange: exchange, removeAll: os.RemoveAll, syncDir: syncDir}
 
 func create(path string) (file, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
