@@ -180,6 +180,9 @@ func (j *Sweep) cut(ctx context.Context, method string, ratio float64, dense []M
 		return c, err
 	}
 	o.Scores = scores
+	if o.Compensate.Method == NoCompensation {
+		o.Scoring.Calib.Text, o.Scoring.Calib.IDs = "", "" // the scores have read it
+	}
 	p, err := NewPrune(j.path, j.be, o)
 	if err != nil {
 		return c, fmt.Errorf("%s, %g %%: %w", method, 100*ratio, err)
