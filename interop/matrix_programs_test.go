@@ -77,7 +77,7 @@ func llamaShare(d tensor.DType, arch string) float64 {
 
 // fileTypes are the values of llama_ftype.
 var fileTypes = map[tensor.DType]string{tensor.F32: "0", tensor.F16: "1", tensor.BF16: "32",
-	tensor.Q8_0: "7", tensor.Q6_K: "18", tensor.Q4_K: "14", tensor.Q4_1: "3", tensor.Q4_0: "2"}
+	tensor.Q8_0: "7", tensor.Q6_K: "18", tensor.Q5_K: "16", tensor.Q5_1: "9", tensor.Q5_0: "8", tensor.Q4_K: "14", tensor.Q4_1: "3", tensor.Q4_0: "2"}
 
 // mustRefuse makes sure that moreau says what to do where no architecture computes the model.
 func (c combination) mustRefuse(t *testing.T, model string) {

@@ -27,7 +27,10 @@ var quants = []struct {
 	{tensor.Q8_0, 8, false},
 	{tensor.Q6_K, 14, false},
 	{tensor.Q4_K, 12, true},
+	{tensor.Q5_K, 13, true},
 	{tensor.Q4_1, 3, false},
+	{tensor.Q5_0, 6, false},
+	{tensor.Q5_1, 7, false},
 	{tensor.Q4_0, 2, false},
 }
 

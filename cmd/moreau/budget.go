@@ -30,7 +30,7 @@ func (o *budgetFlags) AddFlags(cmd *cobra.Command) {
 // placeFlags say where something is cut, not how much.
 func (o *budgetFlags) placeFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.IntVar(&o.cut.Align, "align", job.AutoAlign, "channels that stay in a layer are a multiple of this; -1: 32, in layers of 512 or more; 1: any number")
+	f.IntVar(&o.cut.Align, "align", job.AutoAlign, "channels that stay in a layer are a multiple of this; -1: the block of what down_proj is written as (256 of K types, in layers of 4096 or more), else 32, in layers of 512 or more; 1: any number")
 	f.BoolVar(&o.cut.Uniform, "uniform", false, "cut all layers alike, the first and last too: one size, which every format and stock class can hold; the default where the output needs it")
 	f.StringVar(&o.cut.Layers, "layers", "", "layers to cut, A..B (default: all but the first and last few)")
 	f.StringVar(&o.cut.Units, "units", "", "what goes: channels of MLPs; kv-groups, KV heads with their query heads; or query-heads, the weakest of every KV group, as many of each; or some, with commas between them (default: channels, and kv-groups too where more than three quarters of the channels would go, or with --layer-ratio)")

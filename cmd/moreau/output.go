@@ -24,7 +24,7 @@ type outFlags struct {
 func (o *outFlags) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&o.path, "out", "o", "", "output: a .gguf file or a Hugging Face folder")
-	f.Var(&o.dtype, "dtype", dtypeUsage("as stored; quantised become f16"))
+	f.Var(&o.dtype, "dtype", dtypeUsage("as stored, each matrix its own; q* become f16 in folders"))
 	f.StringVar(&o.shard, "shard-size", "", "most bytes of weights a file of a Hugging Face folder, such as 2GB (default: 5GB)")
 	f.BoolVar(&o.force, "force", false, "replace the output if it exists")
 }

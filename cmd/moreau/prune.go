@@ -169,6 +169,9 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 		fmt.Fprintln(stdout, note)
 	}
 	fmt.Fprintf(stdout, "\nwrote %s\n", r.Plan.Out)
+	for _, w := range r.Plan.Warnings {
+		fmt.Fprintln(stdout, "warning: "+w)
+	}
 	return nil
 }
 

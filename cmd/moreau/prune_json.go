@@ -23,7 +23,7 @@ type planJSON struct {
 	ParamsAfter  int64           `json:"params_after"`
 	KVBefore     int64           `json:"kv_cache_bytes_per_token_before"`
 	KVAfter      int64           `json:"kv_cache_bytes_per_token_after"`
-	BytesBefore  int64           `json:"bytes_before"` // of the output, were nothing cut; without one, of the weights at 16 bits
+	BytesBefore  int64           `json:"bytes_before"` // of the files that hold weights; of those at 16 bits where there are none
 	BytesAfter   int64           `json:"bytes_after"`
 	Dropped      []int           `json:"dropped_layers,omitempty"`
 	CutLayers    string          `json:"cut_layers"`
@@ -39,6 +39,7 @@ type planJSON struct {
 	RAMBytes     int64           `json:"estimated_ram_bytes,omitempty"`
 	Seconds      []float64       `json:"estimated_seconds,omitempty"` // least and most
 	Output       string          `json:"output,omitempty"`
+	Warnings     []string        `json:"warnings,omitempty"`
 	OutputBytes  int64           `json:"output_bytes,omitempty"`
 }
 
@@ -60,7 +61,7 @@ func newPlanJSON(p job.PrunePlan) planJSON {
 	before, after, b := p.Before, p.After, p.Cut.Budget
 	s := planJSON{Model: p.Model, ParamsBefore: before.ParamCount(), ParamsAfter: after.ParamCount(), KVBefore: before.KVBytes(), KVAfter: after.KVBytes(),
 		BytesBefore: p.BytesBefore, BytesAfter: p.BytesAfter, Dropped: p.Dropped(), Protected: []string{},
-		Selection: b.Selection, Costs: p.Costs, Uniform: b.Uniform, Layers: cutSizes(p), Scoring: p.ScoresInWords(), Refit: p.Refit, Tune: p.Tune, RAMBytes: p.RAM}
+		Selection: b.Selection, Costs: p.Costs, Uniform: b.Uniform, Layers: cutSizes(p), Scoring: p.ScoresInWords(), Refit: p.Refit, Tune: p.Tune, RAMBytes: p.RAM, Warnings: p.Warnings}
 	if p.Cut.Removed() > 0 {
 		layers, protected := p.CutLayers()
 		s.CutLayers, s.Protected = layers.String(), spanList(protected)

@@ -50,6 +50,9 @@ func printPlan(p job.PrunePlan, stdout io.Writer) {
 	if p.Out != nil {
 		rows = append(rows, "output\t"+p.Out.String())
 	}
+	for _, w := range p.Warnings {
+		rows = append(rows, "warning\t"+w)
+	}
 	table(stdout, rows...)
 }
 
@@ -58,10 +61,10 @@ func cutsHeads(cut *prune.Plan) bool {
 	return cut.Removed() > 0 && slices.Contains(cut.Budget.Kinds, cut.Before.AttentionKind())
 }
 
-// sizeRow is the size of the files, or that of the weights while there are none.
+// sizeRow is the size of the files that hold weights, or that of the weights while there are none.
 func sizeRow(p job.PrunePlan) string {
 	what, unit := "file size", "bytes"
-	if p.Out == nil {
+	if p.AtHalf {
 		what, unit = "weights", "bytes at 16 bits"
 	}
 	return fmt.Sprintf("%s\t%s -> %s %s (%s)", what, count(p.BytesBefore), count(p.BytesAfter), unit, percent(float64(p.BytesBefore), float64(p.BytesAfter)))
@@ -186,6 +189,9 @@ func resultRows(r job.PruneReport, sep string, speeds bool) []string {
 	rows := []string{
 		row("parameters", count(b.ParamCount()), count(a.ParamCount()), percent(float64(b.ParamCount()), float64(a.ParamCount()))),
 		row("KV cache a token", job.Size(b.KVBytes()), job.Size(a.KVBytes()), percent(float64(b.KVBytes()), float64(a.KVBytes()))),
+	}
+	if x, y := r.Plan.BytesBefore, r.Plan.BytesAfter; !r.Plan.AtHalf {
+		rows = append(rows, row("bytes of weights", count(x), count(y), percent(float64(x), float64(y))))
 	}
 	for i, y := range r.After {
 		x := r.Before[i]

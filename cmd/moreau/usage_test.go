@@ -35,7 +35,7 @@ func TestWrongFlagsAndArguments(t *testing.T) {
 		{"score " + stories, "-o scores.json"},
 		{"logits " + stories + out, "--ids FILE"},
 		{"prune " + stories + " --ratio 20%", "-o OUT|--dry-run"},
-		{"convert --dtype int8 " + stories + out, "want f32, f16, bf16, q8_0, q6_k, q4_k, q4_1 or q4_0"},
+		{"convert --dtype int8 " + stories + out, "want f32, f16, bf16, q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1 or q4_0"},
 
 		{prune, "--ratio 20%"},
 		{prune + "--ratio 0", "more than 0"},

@@ -17,44 +17,58 @@ type cast struct {
 	params  []model.Param  // storage order
 	tensors []model.Stored // storage order
 	dtypes  map[string]tensor.DType
-	asked   *tensor.DType // nil: as stored
+	wanted  map[string]tensor.DType // what dtypes would be, were all rows whole blocks
+	asked   *tensor.DType           // nil: as stored
 	threads int
 	weigh   Importance
 }
 
-// newCast decides the type of every parameter and checks that all are there.
-func newCast(m Model, o Options) (*cast, error) {
+// newCast decides the type of every parameter and checks that all are there. Where no type
+// is asked for, matrices of blocks keep theirs if the output holds blocks, else all become F16.
+func newCast(m Model, o Options, blocks bool) (*cast, error) {
 	want := o.DType
 	if want != nil && !want.Encodable() {
 		return nil, fmt.Errorf("weights cannot be written as %s; choose %s", *want, DTypeNames())
 	}
-	stored := map[string]checkpoint.Info{}
+	there, stored := map[string]checkpoint.Info{}, checkpoint.StoredTypes(m.Weights)
 	for _, info := range m.Weights.Tensors() {
-		stored[info.Name] = info
+		there[info.Name] = info
 	}
-	c := &cast{m.Weights, m.Config.Params(), m.Config.Stored(), map[string]tensor.DType{}, o.DType, o.Threads, o.Importance}
+	c := &cast{m.Weights, m.Config.Params(), m.Config.Stored(), map[string]tensor.DType{}, map[string]tensor.DType{}, o.DType, o.Threads, o.Importance}
 	for _, p := range c.params {
-		info, ok := stored[p.Name]
+		info, ok := there[p.Name]
 		if !ok || !slices.Equal(info.Shape, p.Shape()) {
 			return nil, fmt.Errorf("tensor %s has shape %v, the configuration says %v", p.Name, info.Shape, p.Shape())
 		}
-		if !info.DType.Float() && want == nil {
+		if stored[p.Name].Quantized() && want == nil && !blocks {
 			half := tensor.F16 // for all: where blocks were cut, parts of the model are F32 already
 			want = &half
 		}
 		if w := o.Importance[p.Name]; w != nil && len(w) != rowLength(p) {
 			return nil, fmt.Errorf("an importance matrix of another model: %d columns of %s, which has %d", len(w), p.Name, rowLength(p))
 		}
-		c.dtypes[p.Name] = info.DType
+		c.keep(p, info.DType, stored[p.Name])
 	}
 	if want == nil {
 		return c, nil
 	}
 	head := m.Config.HeadParam().Name
 	for _, p := range c.params {
-		c.dtypes[p.Name] = dtypeOf(p, *want, p.Name == head)
+		c.wanted[p.Name] = dtypeOf(p, *want, p.Name == head)
+		c.dtypes[p.Name] = fitting(c.wanted[p.Name], rowLength(p))
 	}
 	return c, nil
+}
+
+// keep gives p, which is of one type and was stored in another, the latter where that is blocks.
+func (c *cast) keep(p model.Param, is, stored tensor.DType) {
+	if !stored.Quantized() {
+		stored = is
+	}
+	c.wanted[p.Name], c.dtypes[p.Name] = stored, stored
+	if is != stored {
+		c.dtypes[p.Name] = encodable(fitting(stored, rowLength(p)))
+	}
 }
 
 // vectorsF32 leaves norms and biases in float32, as llama.cpp wants them.

@@ -35,7 +35,7 @@ type Model struct {
 
 // Options are the choices of the person who writes.
 type Options struct {
-	DType      *tensor.DType // one of DTypeNames; nil keeps what is stored, block types become F16
+	DType      *tensor.DType // one of DTypeNames; nil keeps what is stored; block types become F16 in folders
 	Threads    int           // that encode; 0: one a core
 	Force      bool          // replace an older file or model folder
 	Importance Importance    // of the columns that block types are chosen by; nil: all are alike
@@ -67,6 +67,7 @@ type Plan struct {
 	Unscaled int `json:"unscaled_context,omitempty"` // context up to which a file does without the dynamic RoPE scaling that it has no place for; 0: there is none
 
 	Fallbacks []Fallback `json:"fallbacks,omitempty"` // matrices that block types do not fit
+	Matrices  int        `json:"-"`                   // of all
 
 	Memory int64 `json:"-"` // most bytes of tensors that writing holds at once
 
@@ -95,24 +96,36 @@ func NewPlan(m Model, path string, o Options) (*Plan, error) {
 	return p, p.check(m.Dir)
 }
 
-// Size is the bytes of the files that NewPlan would plan, wherever they would fit.
-func Size(m Model, path string, o Options) (int64, error) {
+// Sizes are the bytes of the files that NewPlan would plan, wherever they would fit: of
+// all, and of those that hold weights.
+func Sizes(m Model, path string, o Options) (all, weights int64, err error) {
 	p, err := layOut(m, path, o)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return p.Bytes, nil
+	return p.Bytes, p.WeightBytes(), nil
+}
+
+// WeightBytes is the bytes of those of Files that hold weights.
+func (p *Plan) WeightBytes() (n int64) {
+	for _, f := range p.Files {
+		if p.Format == GGUF || filepath.Ext(f.Name) == ".safetensors" {
+			n += f.Bytes
+		}
+	}
+	return n
 }
 
 // layOut decides the files and their sizes.
 func layOut(m Model, path string, o Options) (*Plan, error) {
 	p := &Plan{Path: path, LeftOut: m.LeftOut, force: o.Force}
-	weights, err := newCast(m, o)
+	ext := strings.ToLower(filepath.Ext(path))
+	weights, err := newCast(m, o, ext == ".gguf")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	p.DType = weights.main()
-	switch ext := strings.ToLower(filepath.Ext(path)); {
+	switch {
 	case ext == ".gguf":
 		err = p.planGGUF(m, weights)
 	case slices.Contains(notModels, ext):
@@ -123,7 +136,7 @@ func layOut(m Model, path string, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	p.Fallbacks = weights.fallbacks()
+	p.Fallbacks, p.Matrices = weights.fallbacks(), weights.matrices()
 	p.Memory = weights.memory()
 	for _, f := range p.Files {
 		p.Bytes += f.Bytes

@@ -16,7 +16,9 @@ func (f *ggufFile) allKeys(m Model, d tensor.DType) ([]checkpoint.KeyValue, erro
 		{Key: "general.architecture", Value: f.name},
 		{Key: "general.type", Value: "model"},
 		{Key: "general.name", Value: m.Name},
-		{Key: "general.file_type", Value: fileType(d)},
+	}
+	if t, ok := fileType(d); ok {
+		kv = append(kv, checkpoint.KeyValue{Key: "general.file_type", Value: t})
 	}
 	if d.Quantized() {
 		kv = append(kv, checkpoint.KeyValue{Key: "general.quantization_version", Value: uint32(2)}) // GGML_QNT_VERSION

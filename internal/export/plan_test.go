@@ -93,7 +93,7 @@ func TestRefused(t *testing.T) {
 	wrong.Config = stories(t).Config
 	source := stories(t)
 	source.Dir = dir
-	q4, q5 := tensor.Q4_1, tensor.Q5_K
+	q4, ints := tensor.Q4_1, tensor.I8
 	for _, c := range []struct {
 		name, path string
 		m          Model
@@ -103,7 +103,7 @@ func TestRefused(t *testing.T) {
 		{"own factors", "a", factors, Options{}, "write a .gguf"},
 		{"513 layers", "a.gguf", deep, Options{}, "write a Hugging Face folder"},
 		{"other weights", "a", wrong, Options{}, "the configuration says"},
-		{"blocks of no encoder", "a.gguf", stories(t), Options{DType: &q5}, "choose f32, f16, bf16, q8_0, q6_k, q4_k, q4_1 or q4_0"},
+		{"integers", "a.gguf", stories(t), Options{DType: &ints}, "choose f32, f16, bf16, q8_0, q6_k, q5_k, q5_1, q5_0, q4_k, q4_1 or q4_0"},
 		{"blocks in a folder", "a", stories(t), Options{DType: &q4}, "write a .gguf file"},
 		{"other format", "a.safetensors", stories(t), Options{}, "choose another name"},
 		{"onto itself", ".", source, Options{Force: true}, "write elsewhere"},

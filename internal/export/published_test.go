@@ -120,7 +120,7 @@ func (c published) check(t *testing.T, cfg *model.Config, params, kv, bf16, f16,
 		t.Errorf("bf16 safetensors of %d bytes, want %d", got, want)
 	}
 	for d, data := range map[tensor.DType]int64{tensor.F16: f16, tensor.Q4_0: q4} {
-		got, err := Size(m, "out.gguf", Options{DType: &d})
+		got, _, err := Sizes(m, "out.gguf", Options{DType: &d})
 		if want := data + c.ggufHeader(cfg, d); err != nil || got != want {
 			t.Errorf("%s GGUF of %d bytes (%v), want %d", d, got, err, want)
 		}

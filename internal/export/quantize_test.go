@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"moreau/internal/checkpoint"
 	"moreau/internal/goldentest"
 	"moreau/internal/model"
+	"moreau/internal/prune"
+	"moreau/internal/stage"
 	"moreau/internal/tensor"
 )
 
@@ -53,12 +57,16 @@ func TestQuantizedTypes(t *testing.T) {
 		fallbacks []Fallback
 	}{
 		{tensor.Q8_0, 256, false, 7, "Q8_0 Q8_0 Q8_0 Q8_0", nil},
-		{tensor.Q8_0, 40, false, 7, "Q8_0 Q8_0 Q8_0 F16", []Fallback{{"F16", 1}}},
+		{tensor.Q8_0, 40, false, 7, "Q8_0 Q8_0 Q8_0 F16", []Fallback{{"Q8_0", "F16", 1}}},
 		{tensor.Q6_K, 256, true, 18, "Q6_K none Q6_K Q6_K", nil},
 		{tensor.Q4_K, 256, false, 14, "Q4_K Q6_K Q4_K Q4_K", nil},
 		{tensor.Q4_K, 256, true, 14, "Q6_K none Q4_K Q4_K", nil},
-		{tensor.Q4_K, 96, false, 14, "Q4_K Q6_K Q4_K Q8_0", []Fallback{{"Q8_0", 1}}},
-		{tensor.Q4_K, 33, false, 14, "Q4_K Q6_K Q4_K F16", []Fallback{{"F16", 1}}},
+		{tensor.Q4_K, 96, false, 14, "Q4_K Q6_K Q4_K Q5_0", []Fallback{{"Q4_K", "Q5_0", 1}}},
+		{tensor.Q4_K, 33, false, 14, "Q4_K Q6_K Q4_K F16", []Fallback{{"Q4_K", "F16", 1}}},
+		{tensor.Q5_K, 96, false, 16, "Q5_K Q6_K Q5_K Q5_1", []Fallback{{"Q5_K", "Q5_1", 1}}},
+		{tensor.Q6_K, 96, false, 18, "Q6_K Q6_K Q6_K Q8_0", []Fallback{{"Q6_K", "Q8_0", 1}}},
+		{tensor.Q5_1, 96, false, 9, "Q5_1 Q6_K Q5_1 Q5_1", nil},
+		{tensor.Q5_0, 96, true, 8, "Q6_K none Q5_0 Q5_0", nil},
 		{tensor.Q4_0, 96, true, 2, "Q6_K none Q4_0 Q4_0", nil},
 		{tensor.Q4_1, 96, false, 3, "Q4_1 Q6_K Q4_1 Q4_1", nil},
 	} {
@@ -113,6 +121,61 @@ func TestQuantizedPassesUntouched(t *testing.T) {
 	}
 	if bytes.Equal(tensor.Encode(q8, want.Float32()), want.Data) {
 		t.Error("the test has blocks that encoding gives too")
+	}
+}
+
+// Without a type asked for, blocks keep theirs in a file, each matrix its own, also where a cut or a
+// refit made them F32: wider are those whose rows are no whole blocks any more. Folders hold no blocks.
+func TestBlocksAreKept(t *testing.T) {
+	const q, up, down, o, head = "model.layers.0.self_attn.q_proj.weight", "model.layers.0.mlp.up_proj.weight", "model.layers.0.mlp.down_proj.weight", "model.layers.0.self_attn.o_proj.weight", "lm_head.weight"
+	dense := wide(t, false, 512)
+	types := map[string]tensor.DType{q: tensor.Q4_K, up: tensor.Q5_K, down: tensor.Q6_K, o: tensor.Q4_1, head: tensor.BF16}
+	w := dense.Weights.(checkpoint.Memory)
+	for name, d := range types {
+		w[name] = tensor.FromFloat32(d, w[name].Shape, w[name].Float32())
+	}
+	refitted, err := checkpoint.Override(w, []checkpoint.Info{{Name: o, DType: tensor.F32, Shape: w[o].Shape}}, func(string) (tensor.Tensor, error) {
+		return tensor.FromFloat32(tensor.F32, w[o].Shape, w[o].Float32()), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		channels, gone int
+		down           tensor.DType
+		fallbacks      []Fallback
+	}{{512, 0, tensor.Q6_K, nil}, {512, 256, tensor.Q6_K, nil}, {512, 32, tensor.Q8_0, []Fallback{{"Q6_K", "Q8_0", 1}}}, {512, 33, tensor.F16, []Fallback{{"Q6_K", "F16", 1}}}} {
+		var units []int
+		for i := range c.gone {
+			units = append(units, 2*i%c.channels+i/256)
+		}
+		slices.Sort(units)
+		cut, err := prune.Cut{dense.Config.Dim(0, model.MLP): units}.Run(t.Context(), stage.Model{Config: dense.Config, Weights: refitted})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := dense
+		m.Config, m.Weights = cut.Config, cut.Weights
+		path := filepath.Join(t.TempDir(), "a.gguf")
+		p := write(t, m, path, Options{})
+		if !reflect.DeepEqual(p.Fallbacks, c.fallbacks) {
+			t.Errorf("%d gone: fallbacks %v, want %v", c.gone, p.Fallbacks, c.fallbacks)
+		}
+		want := maps.Clone(types)
+		want[down] = c.down
+		back := open(t, path)
+		for name, d := range want {
+			if x, err := back.Weights.Read(name); err != nil || x.DType != d {
+				t.Errorf("%d gone: %s is %s, want %s (%v)", c.gone, name, x.DType, d, err)
+			}
+		}
+		if x, _ := back.Weights.Read(q); !bytes.Equal(x.Data, w[q].Data) {
+			t.Errorf("%d gone: the blocks of q changed", c.gone)
+		}
+		folder := filepath.Join(t.TempDir(), "a")
+		if p := write(t, m, folder, Options{}); p.DType != tensor.F16 || p.Fallbacks != nil {
+			t.Errorf("a folder of %s, fallbacks %v", p.DType, p.Fallbacks)
+		}
 	}
 }
 
@@ -174,7 +237,9 @@ func TestEveryTypeHasARow(t *testing.T) {
 	for d := tensor.F32; d <= tensor.Q6_K; d++ {
 		if d.Encodable() {
 			n++
-			fileType(d) // panics where there is no row
+			if _, ok := fileType(d); !ok {
+				t.Errorf("%s has no row", d)
+			}
 		}
 	}
 	if n != len(dtypes) {
@@ -186,7 +251,7 @@ func TestEveryTypeHasARow(t *testing.T) {
 func TestQuantizedFallbacks(t *testing.T) {
 	q4 := tensor.Q4_K
 	p := write(t, stories(t), filepath.Join(t.TempDir(), "a.gguf"), Options{DType: &q4})
-	want := []Fallback{{"Q8_0", 5*6 + 1}, {"F16", 5}} // rows of 64 values, and of 172 in down_proj
+	want := []Fallback{{"Q6_K", "Q8_0", 1}, {"Q4_K", "Q5_0", 5 * 6}, {"Q4_K", "F16", 5}} // rows of 64 values, and of 172 in down_proj
 	if !reflect.DeepEqual(p.Fallbacks, want) {
 		t.Errorf("fallbacks %v, want %v", p.Fallbacks, want)
 	}

@@ -84,7 +84,6 @@ func TestDTypes(t *testing.T) {
 		{"kept", constant(t, tensor.BF16, 1), nil, tensor.BF16},
 		{"asked", constant(t, tensor.F32, 1), &bf16, tensor.BF16},
 		{"widened", constant(t, tensor.F16, 1), &f32, tensor.F32},
-		{"blocks", quantised, nil, tensor.F16},
 		{"blocks widened", quantised, &f32, tensor.F32},
 	} {
 		for _, suffix := range []string{".gguf", ""} {

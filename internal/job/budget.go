@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"moreau/internal/checkpoint"
 	"moreau/internal/export"
 	"moreau/internal/model"
 	"moreau/internal/prune"
@@ -46,12 +47,12 @@ func (o BudgetOptions) asked() bool {
 }
 
 // budget is what is asked of what drop leaves of a dense model, whose output goes to out.
-// Layers are those of the dense model. Under Size the number of parameters is still to be
-// found.
-func (o BudgetOptions) budget(dense *model.Config, drop prune.Drop, out string) (prune.Budget, error) {
+// Layers are those of the dense model; block is how many channels the output takes together.
+// Under Size the number of parameters is still to be found.
+func (o BudgetOptions) budget(dense *model.Config, drop prune.Drop, out string, block int) (prune.Budget, error) {
 	cfg := dense.KeepLayers(drop.Kept(len(dense.Layers)))
 	b := prune.Budget{Ratio: o.Ratio, LayerRatio: o.LayerRatio, Params: o.Params, Dropped: dense.ParamCount() - cfg.ParamCount(),
-		Uniform: o.Uniform || o.oneSize(cfg, out), Selection: prune.Local, Align: o.align(cfg)}
+		Uniform: o.Uniform || o.oneSize(cfg, out), Selection: prune.Local, Align: o.align(cfg, block)}
 	switch o.Allocate {
 	case "", AlikeLayers, MeasuredLayers:
 	case GlobalUnits:
@@ -120,16 +121,38 @@ func (o BudgetOptions) kinds() (kinds []model.Kind, err error) {
 	return kinds, nil
 }
 
-// align is a multiple that block-quantised types and vector units take whole: 32,
-// unless layers are so narrow that it would be coarse.
-func (o BudgetOptions) align(cfg *model.Config) int {
+// align is a multiple that the output's blocks take whole: of its down projections, else 32, which
+// vector units like too, unless layers are so narrow that it would be coarse.
+func (o BudgetOptions) align(cfg *model.Config, block int) int {
 	if o.Align != AutoAlign {
 		return o.Align
 	}
-	for _, l := range cfg.Layers {
-		if l.Intermediate < 512 {
-			return 0
+	for _, n := range []int{block, shortBlock} {
+		coarse := func(l model.Layer) bool { return l.Intermediate < 16*n }
+		if !slices.ContainsFunc(cfg.Layers, coarse) {
+			return n
 		}
 	}
-	return 32
+	return 0
+}
+
+// shortBlock is the values of the shortest blocks.
+const shortBlock = 32
+
+// block is how many channels the output's down projections take together.
+func (j *Prune) block() int {
+	out, n := j.o.Out, shortBlock
+	switch {
+	case out.Path != "" && !isGGUF(out.Path):
+	case out.DType != nil:
+		n = max(n, out.DType.BlockSize())
+	default:
+		types := checkpoint.StoredTypes(j.m.Weights)
+		for _, p := range j.m.Config.Params() {
+			if p.Role == model.Down {
+				n = max(n, types[p.Name].BlockSize())
+			}
+		}
+	}
+	return n
 }

@@ -26,17 +26,19 @@ func layers(t *testing.T, channels ...int) *model.Config {
 	return cfg.WithLayers(all)
 }
 
-// What stays is a multiple of 32 where every layer has 512 channels or more, and of what is
-// asked for otherwise.
+// What stays is a multiple of the block where every layer has 16 of them, else of 32 where every
+// layer has 512 channels or more, and of what is asked for otherwise.
 func TestAlign(t *testing.T) {
 	for _, tt := range []struct {
 		channels    []int
+		block       int
 		align, want int
 	}{
-		{[]int{512, 512}, AutoAlign, 32}, {[]int{512, 511}, AutoAlign, 0}, {[]int{511, 512}, AutoAlign, 0}, {[]int{8192}, AutoAlign, 32},
-		{[]int{512}, 1, 1}, {[]int{100}, 8, 8}, {[]int{512}, 0, 0},
+		{[]int{512, 512}, 32, AutoAlign, 32}, {[]int{512, 511}, 32, AutoAlign, 0}, {[]int{511, 512}, 32, AutoAlign, 0}, {[]int{8192}, 32, AutoAlign, 32},
+		{[]int{512}, 32, 1, 1}, {[]int{100}, 32, 8, 8}, {[]int{512}, 32, 0, 0},
+		{[]int{4096, 4100}, 256, AutoAlign, 256}, {[]int{4096, 4095}, 256, AutoAlign, 32}, {[]int{511}, 256, AutoAlign, 0}, {[]int{8192}, 256, 8, 8},
 	} {
-		b, err := BudgetOptions{Ratio: 0.1, Align: tt.align}.budget(layers(t, tt.channels...), nil, "")
+		b, err := BudgetOptions{Ratio: 0.1, Align: tt.align}.budget(layers(t, tt.channels...), nil, "", tt.block)
 		if err != nil || b.Align != tt.want {
 			t.Errorf("layers of %v, --align %d: aligned to %d, %v, want %d", tt.channels, tt.align, b.Align, err, tt.want)
 		}
@@ -57,13 +59,13 @@ func TestBudgetLayers(t *testing.T) {
 		{32, BudgetOptions{Layers: "7"}, model.Range{First: 7, Last: 7}},
 	} {
 		tt.o.Ratio = 0.1
-		b, err := tt.o.budget(layers(t, make([]int, tt.layers)...), nil, "")
+		b, err := tt.o.budget(layers(t, make([]int, tt.layers)...), nil, "", shortBlock)
 		if err != nil || b.Layers != tt.want {
 			t.Errorf("%d layers, %+v: %v, %v, want %v", tt.layers, tt.o, b.Layers, err, tt.want)
 		}
 	}
 	for _, wrong := range []string{"3..9", "-1..2", "x", "2..1"} {
-		if _, err := (BudgetOptions{Ratio: 0.1, Layers: wrong}).budget(layers(t, 8, 8, 8, 8), nil, ""); !errors.Is(err, ErrUsage) {
+		if _, err := (BudgetOptions{Ratio: 0.1, Layers: wrong}).budget(layers(t, 8, 8, 8, 8), nil, "", shortBlock); !errors.Is(err, ErrUsage) {
 			t.Errorf("layers %q of 4: %v", wrong, err)
 		}
 	}

@@ -26,7 +26,7 @@ func NewConvert(path string, o OutOptions) (*Convert, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.weigh, err = o.readImportance(m.Config); err != nil {
+	if o.weigh, err = o.readImportance(m); err != nil {
 		m.Close()
 		return nil, err
 	}

@@ -157,12 +157,15 @@ func cutImportance(cfg *model.Config, weigh export.Importance, stages stage.Sequ
 	return weigh, nil
 }
 
-// readImportance reads the importance matrix that o names for a model of configuration cfg.
-func (o OutOptions) readImportance(cfg *model.Config) (export.Importance, error) {
-	if o.Imatrix == "" {
+// readImportance reads the importance matrix that o names for m.
+func (o OutOptions) readImportance(m *load.Model) (export.Importance, error) {
+	switch {
+	case o.Imatrix == "":
 		return nil, nil
+	case o.DType == nil && !hasBlocks(m):
+		return nil, Usage(o.noBlocks())
 	}
-	tensors, err := export.GGUFTensors(cfg)
+	tensors, err := export.GGUFTensors(m.Config)
 	if err != nil {
 		return nil, Output(err)
 	}

@@ -39,8 +39,8 @@ func (o OutOptions) Check(model string) error {
 	if err := distinct(model, o.Path); err != nil {
 		return err
 	}
-	if o.Imatrix != "" && (o.DType == nil || !o.DType.Quantized()) {
-		return Usage(fmt.Errorf("--imatrix %s: it chooses among blocks of a --dtype q*; ask for one, or leave it out", o.Imatrix))
+	if o.Imatrix != "" && o.DType != nil && !o.DType.Quantized() {
+		return Usage(o.noBlocks())
 	}
 	if err := spared([]string{o.Imatrix}, o.Path); err != nil {
 		return err
@@ -57,6 +57,11 @@ func (o OutOptions) Check(model string) error {
 	return output.CheckDir(o.Path, o.Force)
 }
 
+// noBlocks is the error of an importance matrix for an output without blocks.
+func (o OutOptions) noBlocks() error {
+	return fmt.Errorf("--imatrix %s: it chooses among blocks of a --dtype q*; ask for one, or leave it out", o.Imatrix)
+}
+
 func (o OutOptions) export() export.Options {
 	return export.Options{DType: o.DType, Threads: o.Threads, Force: o.Force, ShardBytes: o.ShardBytes, Importance: o.weigh}
 }
@@ -70,13 +75,14 @@ func (o OutOptions) plan(e export.Model) (*export.Plan, error) {
 	return plan, nil
 }
 
-// size is the bytes of what plan would plan, wherever they would fit.
-func (o OutOptions) size(e export.Model) (int64, error) {
-	bytes, err := export.Size(e, o.Path, o.export())
+// sizes are the bytes of what plan would plan, wherever they would fit: of all files, and
+// of those that hold weights.
+func (o OutOptions) sizes(e export.Model) (all, weights int64, err error) {
+	all, weights, err = export.Sizes(e, o.Path, o.export())
 	if err != nil {
-		return 0, Output(err)
+		err = Output(err)
 	}
-	return bytes, nil
+	return all, weights, err
 }
 
 // exported is what is written: c, which m was changed into, with m's tokenizer and

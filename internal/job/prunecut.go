@@ -12,7 +12,7 @@ import (
 )
 
 func (j *Prune) prepare() (err error) {
-	if j.columns, err = j.o.Out.readImportance(j.m.Config); err != nil {
+	if j.columns, err = j.o.Out.readImportance(j.m); err != nil {
 		return err
 	}
 	if j.o.Plan != "" {
@@ -38,7 +38,7 @@ func (j *Prune) prepareCut() (err error) {
 	if j.o.Scores == "" {
 		j.manifest = importance.Manifest{Method: j.o.Scoring.Method, Seed: j.o.Scoring.Seed}
 	}
-	if j.budget, err = j.o.Budget.budget(j.m.Config, j.drop, j.o.Out.Path); err != nil {
+	if j.budget, err = j.o.Budget.budget(j.m.Config, j.drop, j.o.Out.Path, j.block()); err != nil {
 		return err
 	}
 	if j.sized, err = j.cut(nil); err != nil { // a budget out of reach shows before any text is read

@@ -6,6 +6,7 @@ import (
 
 	"moreau/internal/export"
 	"moreau/internal/importance"
+	"moreau/internal/load"
 	"moreau/internal/model"
 	"moreau/internal/prune"
 	"moreau/internal/stage"
@@ -31,8 +32,10 @@ type PrunePlan struct {
 	Self        *SelfPlan           // what the model is to write for calibration; nil: nothing
 	Scoring     *ScoringPlan        // how they will be computed; nil: they are given, or only sizes are planned
 	Texts       []TextPlan
-	BytesBefore int64 // of the output, were nothing cut; without one, of the weights at 16 bits
-	BytesAfter  int64
+	BytesBefore int64        // of the files that hold the model's weights; where none are there, of what the output would be, were nothing cut, or of the weights at 16 bits
+	BytesAfter  int64        // of the files of the output that hold weights; without an output, of a file like the model's, or of the weights at 16 bits
+	AtHalf      bool         // they are of weights at 16 bits
+	Warnings    []string     // what a person would want otherwise, and how
 	RAM         int64        // resident bytes; 0: not estimated
 	Seconds     Seconds      // of the whole run
 	Out         *export.Plan // nil: no output is asked for
@@ -125,14 +128,26 @@ func (p PrunePlan) memory() int64 {
 // scores.
 func (j *Prune) planOutput(p *PrunePlan) error {
 	p.BytesBefore, p.BytesAfter = 2*p.Before.ParamCount(), 2*p.After.ParamCount()
-	if j.o.Out.Path == "" || j.o.MeasureOnly {
+	out := j.o.Out
+	switch {
+	case j.o.MeasureOnly, out.Path == "" && j.m.Format != load.GGUF:
+		p.AtHalf = true
 		return nil
-	}
-	if err := j.place(&PruneReport{Plan: *p, Source: j.source}, p); err != nil {
-		return err
+	case out.Path == "":
+		out.Path = "like.gguf"
 	}
 	var err error
-	p.BytesBefore, err = j.denseBytes()
+	if p.BytesBefore, err = j.sourceBytes(out); err != nil {
+		return err
+	}
+	if j.o.Out.Path != "" {
+		return j.place(&PruneReport{Plan: *p, Source: j.source}, p)
+	}
+	e, err := j.exported(&PruneReport{Plan: *p, Source: j.source})
+	if err != nil {
+		return err
+	}
+	_, p.BytesAfter, err = out.sizes(e)
 	return err
 }
 
@@ -148,14 +163,27 @@ func (j *Prune) place(r *PruneReport, p *PrunePlan) error {
 			return err
 		}
 	}
+	if _, p.BytesAfter, err = out.sizes(e); err != nil {
+		return err
+	}
+	r.Plan.BytesAfter = p.BytesAfter
+	e.Card = j.card(*r)
 	if p.Out, err = out.plan(e); err != nil {
 		return err
 	}
-	p.BytesAfter = p.Out.Bytes
-	return nil
+	p.Warnings, err = j.warnings(out, e, *p)
+	return err
 }
 
-// exported is what is written, with its card.
+// card is the card of a folder; "": none is written.
+func (j *Prune) card(r PruneReport) string {
+	if isGGUF(j.o.Out.Path) || j.o.Card == nil {
+		return ""
+	}
+	return j.o.Card(r)
+}
+
+// exported is what is written, without its card.
 func (j *Prune) exported(r *PruneReport) (export.Model, error) {
 	pruned, err := r.Plan.sequence().Run(context.Background(), whole(j.m)) // views
 	if err != nil {
@@ -163,9 +191,6 @@ func (j *Prune) exported(r *PruneReport) (export.Model, error) {
 	}
 	e, err := exported(j.m, pruned, j.o.Out.Path)
 	r.Tokenizer, r.OwnCode, r.Program, r.Command = e.Vocab != nil, export.OwnCode(r.Plan.After), j.o.Program, j.command()
-	if err == nil && !isGGUF(j.o.Out.Path) && j.o.Card != nil {
-		e.Card = j.o.Card(*r)
-	}
 	return e, err
 }
 

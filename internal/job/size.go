@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sort"
 
 	"moreau/internal/importance"
@@ -22,7 +23,7 @@ func (j *Prune) fit(scores importance.Scores) (*prune.Plan, error) {
 	if j.o.Out.Path == "" {
 		return nil, Usage(fmt.Errorf("--size depends on the output: give -o OUT"))
 	}
-	dense, err := j.denseBytes()
+	dense, _, err := j.denseBytes(j.o.Out)
 	if err != nil {
 		return nil, err
 	}
@@ -127,12 +128,20 @@ func (s *search) smallest() string {
 
 // leastBytes is the least that a parameter takes in the output.
 func (s *search) leastBytes() float64 {
-	d := tensor.F16
-	if s.j.o.Out.DType != nil {
-		d = *s.j.o.Out.DType
+	if d := s.j.o.Out.DType; d != nil {
+		return perValue(*d)
 	}
-	return float64(d.BlockBytes()) / float64(d.BlockSize())
+	least := perValue(tensor.F16)
+	if isGGUF(s.j.o.Out.Path) {
+		for _, info := range s.j.m.Weights.Tensors() {
+			least = min(least, perValue(info.DType))
+		}
+	}
+	return least
 }
+
+// perValue is the bytes of a value.
+func perValue(d tensor.DType) float64 { return float64(d.BlockBytes()) / float64(d.BlockSize()) }
 
 // outputBytes is the size of the output of a plan.
 func (j *Prune) outputBytes(p *prune.Plan) (int64, error) {
@@ -144,14 +153,34 @@ func (j *Prune) outputBytes(p *prune.Plan) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return j.o.Out.size(e)
+	e.Card = j.card(r)
+	all, _, err := j.o.Out.sizes(e)
+	return all, err
 }
 
-// denseBytes is the size of the output, were nothing cut.
-func (j *Prune) denseBytes() (int64, error) {
-	e, err := exported(j.m, whole(j.m), j.o.Out.Path)
+// denseBytes is the size of the output, were nothing cut: of all files, and of those that
+// hold weights.
+func (j *Prune) denseBytes(out OutOptions) (all, weights int64, err error) {
+	e, err := exported(j.m, whole(j.m), out.Path)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return j.o.Out.size(e)
+	return out.sizes(e)
+}
+
+// sourceBytes is the size of the files that hold the model's weights, or where none are
+// there, what it would be in out.
+func (j *Prune) sourceBytes(out OutOptions) (bytes int64, err error) {
+	files := weightFiles(j.m)
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil {
+			return 0, Input(err)
+		}
+		bytes += info.Size()
+	}
+	if len(files) == 0 {
+		_, bytes, err = j.denseBytes(out)
+	}
+	return bytes, err
 }

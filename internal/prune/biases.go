@@ -3,6 +3,7 @@ package prune
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"moreau/internal/checkpoint"
 	"moreau/internal/model"
@@ -56,6 +57,13 @@ type extended struct {
 // Tensors implements checkpoint.Checkpoint.
 func (x extended) Tensors() []checkpoint.Info {
 	return checkpoint.Infos(append(x.Checkpoint.Tensors(), x.more.Tensors()...))
+}
+
+// StoredTypes are those of the tensors that were there, and of the others.
+func (x extended) StoredTypes() map[string]tensor.DType {
+	types := checkpoint.StoredTypes(x.Checkpoint)
+	maps.Copy(types, checkpoint.StoredTypes(x.more))
+	return types
 }
 
 // Read implements checkpoint.Checkpoint.

@@ -133,6 +133,9 @@ type view struct {
 // Tensors implements checkpoint.Checkpoint.
 func (v *view) Tensors() []checkpoint.Info { return checkpoint.Infos(v.infos) }
 
+// StoredTypes are those of the tensors before they are cut.
+func (v *view) StoredTypes() map[string]tensor.DType { return checkpoint.StoredTypes(v.Checkpoint) }
+
 // Read implements checkpoint.Checkpoint.
 func (v *view) Read(name string) (tensor.Tensor, error) {
 	t, err := v.Checkpoint.Read(name)

@@ -29,6 +29,50 @@ func encodeQ4_1(dst []byte, src []float32) {
 	}
 }
 
+// encodeQ5_0: d = v / -16 for v of the largest magnitude, which becomes 0; q = x/d + 16.
+func encodeQ5_0(dst []byte, src []float32) {
+	for ; len(src) >= 32; dst, src = dst[22:], src[32:] {
+		x := (*[32]float32)(src)
+		d := farthest(x[:]) / -16
+		inv := inverse(d)
+		var q [32]uint8
+		for i, v := range x {
+			q[i] = byte(min(31, int8(truncate(float64(float32(v*inv)+16.5)))))
+		}
+		le.PutUint16(dst, ToF16(d))
+		packFiveBits(dst[2:22], &q)
+	}
+}
+
+// encodeQ5_1: m = the least value, d = range / 31; q = (x - m) / d.
+func encodeQ5_1(dst []byte, src []float32) {
+	for ; len(src) >= 32; dst, src = dst[24:], src[32:] {
+		x := (*[32]float32)(src)
+		lo, hi := bounds(x[:])
+		d := (hi - lo) / 31
+		inv := inverse(d)
+		var q [32]uint8
+		for i, v := range x {
+			q[i] = byte(truncate(float64(float32((v-lo)*inv) + 0.5)))
+		}
+		le.PutUint16(dst, ToF16(d))
+		le.PutUint16(dst[2:], ToF16(lo))
+		packFiveBits(dst[4:24], &q)
+	}
+}
+
+// packFiveBits writes the fifth bits of quants, then the low four of q[j] and q[j+16] as byte j.
+func packFiveBits(dst []byte, q *[32]uint8) {
+	var high uint32
+	for i, v := range q {
+		high |= uint32(v>>4&1) << i
+	}
+	le.PutUint32(dst, high)
+	for j := range 16 {
+		dst[4+j] = q[j]&15 | q[j+16]<<4
+	}
+}
+
 // encodeQ8_0: d = largest magnitude / 127; q = x/d, halves away from zero.
 func encodeQ8_0(dst []byte, src []float32) {
 	for ; len(src) >= 32; dst, src = dst[34:], src[32:] {

@@ -82,7 +82,7 @@ func TestDecodePanics(t *testing.T) {
 		"negative":   func() { x.Decode(make([]float32, 2), -1) },
 		"integers":   func() { New(I8, []int{1}, []byte{1}).Float32() },
 		"part block": func() { Encode(Q8_0, make([]float32, 33)) },
-		"encode":     func() { Encode(Q5_0, nil) },
+		"encode":     func() { Encode(I8, nil) },
 		"size":       func() { New(F32, []int{2}, make([]byte, 7)) },
 	} {
 		func() {

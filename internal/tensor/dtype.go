@@ -97,7 +97,11 @@ func (d DType) Decodable() bool { return d <= F64 || d.Quantized() }
 // Encodable reports whether Encode writes d: F32, F16, BF16 and the block types
 // that llama.cpp uses most.
 func (d DType) Encodable() bool {
-	return d.Float() || d == Q4_0 || d == Q4_1 || d == Q8_0 || d == Q4_K || d == Q6_K
+	switch d {
+	case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K:
+		return true
+	}
+	return d.Float()
 }
 
 // Bytes is the size in bytes of a tensor of this shape. It fails when a

@@ -23,10 +23,16 @@ func Encode(d DType, src []float32) []byte {
 		encodeQ4_0(dst, src)
 	case Q4_1:
 		encodeQ4_1(dst, src)
+	case Q5_0:
+		encodeQ5_0(dst, src)
+	case Q5_1:
+		encodeQ5_1(dst, src)
 	case Q8_0:
 		encodeQ8_0(dst, src)
 	case Q4_K:
 		encodeQ4_K(dst, src)
+	case Q5_K:
+		encodeQ5_K(dst, src)
 	case Q6_K:
 		encodeQ6_K(dst, src)
 	default:

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var encodable = []DType{Q4_0, Q4_1, Q8_0, Q4_K, Q6_K}
+var encodable = []DType{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K}
 
 // read reads a file of testdata.
 func read(t testing.TB, name string) []byte {
@@ -44,7 +44,7 @@ func TestEncodeGolden(t *testing.T) {
 
 // What is read back is near: within a share of the largest value around it.
 func TestEncodeIsNear(t *testing.T) {
-	bounds := map[DType]float64{Q4_0: 0.13, Q4_1: 0.07, Q8_0: 0.005, Q4_K: 0.15, Q6_K: 0.05}
+	bounds := map[DType]float64{Q4_0: 0.13, Q4_1: 0.07, Q5_0: 0.065, Q5_1: 0.035, Q8_0: 0.005, Q4_K: 0.15, Q5_K: 0.1, Q6_K: 0.05}
 	x := encodeValues(t)[:9*256]
 	for _, d := range encodable {
 		y := FromFloat32(d, []int{len(x)}, x).Float32()

@@ -9,35 +9,68 @@ import "math"
 // encodeQ4_K: eight sub-blocks of 32 values with 6-bit scales and minima.
 func encodeQ4_K(dst []byte, src []float32) {
 	for ; len(src) >= 256; dst, src = dst[144:], src[256:] {
-		var q [256]uint8
-		var scales, mins [8]float32
-		for j := range 8 {
-			scales[j], mins[j] = searchLine((*[32]uint8)(q[32*j:]), (*[32]float32)(src[32*j:]))
-		}
-		d, s := sixBits(&scales)
-		dmin, m := sixBits(&mins)
-		putQ4_K(dst, src, &q, d, dmin, &s, &m)
+		l := searchLines(src, lines{most: 15, tries: 21, step: 0.1, from: -1}) // 14 to 16 multiples between the least value of the best line and the largest
+		l.round(dst, src, 15)
+		packNibblePairs(dst[16:], &l.q)
 	}
 }
 
-// putQ4_K writes a block whose scales s·d and minima m·dmin are decided; q are the quants of sub-blocks
-// whose scale came out as 0.
-func putQ4_K(dst []byte, src []float32, q *[256]uint8, d, dmin uint16, s, m *[8]uint8) {
-	le.PutUint16(dst, d)
-	le.PutUint16(dst[2:], dmin)
-	packScaleMin((*[12]byte)(dst[4:]), s, m)
+// encodeQ5_K: as Q4_K, with 31 multiples.
+func encodeQ5_K(dst []byte, src []float32) {
+	for ; len(src) >= 256; dst, src = dst[176:], src[256:] {
+		l := searchLines(src, lines{most: 31, tries: 16, step: 0.1, from: -0.5})
+		l.round(dst, src, 31)
+		packFifthBits(dst[16:], &l.q)
+	}
+}
+
+// eightLines are the scales s·d and minima m·dmin of a block of 256 values.
+type eightLines struct {
+	q       [256]uint8 // quants, of sub-blocks whose scale came out as 0 what the search left
+	d, dmin uint16
+	s, m    [8]uint8
+}
+
+// searchLines finds those of a block.
+func searchLines(src []float32, try lines) (l eightLines) {
+	var scales, mins [8]float32
 	for j := range 8 {
-		if step := FromF16(d) * float32(s[j]); step != 0 {
-			least := float32(FromF16(dmin) * float32(m[j]))
+		scales[j], mins[j] = try.search((*[32]uint8)(l.q[32*j:]), (*[32]float32)(src[32*j:]))
+	}
+	l.d, l.s = sixBits(&scales)
+	l.dmin, l.m = sixBits(&mins)
+	return l
+}
+
+// round rounds values to 0..most multiples of the scales, and writes these.
+func (l *eightLines) round(dst []byte, src []float32, most int32) {
+	le.PutUint16(dst, l.d)
+	le.PutUint16(dst[2:], l.dmin)
+	packScaleMin((*[12]byte)(dst[4:]), &l.s, &l.m)
+	for j := range 8 {
+		if step := FromF16(l.d) * float32(l.s[j]); step != 0 {
+			least := float32(FromF16(l.dmin) * float32(l.m[j]))
 			for i, v := range src[32*j : 32*j+32] {
-				q[32*j+i] = uint8(min(max(nearest((v+least)/step), 0), 15))
+				l.q[32*j+i] = uint8(min(max(nearest((v+least)/step), 0), most))
 			}
 		}
 	}
+}
+
+// packNibblePairs writes the low four bits of quants, in each 64 those of the first 32 low.
+func packNibblePairs(dst []byte, q *[256]uint8) {
 	for i := range 128 {
 		at := i/32*64 + i%32
-		dst[16+i] = q[at] | q[at+32]<<4
+		dst[i] = q[at]&15 | q[at+32]<<4
 	}
+}
+
+// packFifthBits writes the fifth bits of quants, bit b of byte l that of value 32b + l, then the low four.
+func packFifthBits(dst []byte, q *[256]uint8) {
+	for i, v := range q {
+		dst[i%32] |= v >> 4 << (i / 32)
+	}
+	packNibblePairs(dst[32:], q)
 }
 
 // sixBits rounds values to multiples 0..63 of one half, a 63rd of the largest.

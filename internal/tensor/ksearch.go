@@ -11,18 +11,24 @@ import "math"
 // tiny is the largest value that counts as zero (GROUP_MAX_EPS).
 const tiny = 1e-15
 
-// searchLine finds the scale and the minimum, both at least 0, for which x is
-// closest to scale*q - minimum with q of 0..15. Large values weigh more: by
-// |x| + RMS(x).
-func searchLine(q *[32]uint8, x *[32]float32) (scale, minimum float32) {
-	var w [32]float32
-	weigh(&w, x)
-	return tryLines(q, x, &w, 21, 0.1, -1) // 14 to 16 multiples between the least value of the best line and the largest
+// lines are those that are tried, with quants of 0..most: the first has most + from
+// multiples between the least value and the largest, each other step more.
+type lines struct {
+	most       float32
+	tries      int
+	step, from float32
 }
 
-// tryLines tries so many lines, the first with 15 + from multiples between the least value and the
-// largest, each other with step more.
-func tryLines(q *[32]uint8, x, w *[32]float32, tries int, step, from float32) (scale, minimum float32) {
+// search finds the scale and the minimum, both at least 0, for which x is
+// closest to scale*q - minimum. Large values weigh more: by |x| + RMS(x).
+func (l lines) search(q *[32]uint8, x *[32]float32) (scale, minimum float32) {
+	var w [32]float32
+	weigh(&w, x)
+	return l.weighted(q, x, &w)
+}
+
+// weighted is search with given weights.
+func (l lines) weighted(q *[32]uint8, x, w *[32]float32) (scale, minimum float32) {
 	var sumW, sumX float32
 	for i, v := range x {
 		sumW += w[i]
@@ -36,13 +42,13 @@ func tryLines(q *[32]uint8, x, w *[32]float32, tries int, step, from float32) (s
 		*q = [32]uint8{}
 		return 0, -lo
 	}
-	inv := 15 / (hi - lo)
-	roundAll(q, x, lo, inv)
+	inv := l.most / (hi - lo)
+	l.roundAll(q, x, lo, inv)
 	scale = 1 / inv
 	best := lineError(q, x, w, scale, lo)
-	for n := range tries {
+	for n := range l.tries {
 		var try [32]uint8
-		roundAll(&try, x, lo, (float32(step*float32(n))+from+15)/(hi-lo))
+		l.roundAll(&try, x, lo, (l.from+float32(l.step*float32(n))+l.most)/(hi-lo))
 		s, least, ok := fitLine(&try, x, w, sumW, sumX)
 		if !ok {
 			continue
@@ -66,10 +72,10 @@ func weigh(w, x *[32]float32) {
 	}
 }
 
-// roundAll sets q to the multiples 0..15 of 1/inv above lo.
-func roundAll(q *[32]uint8, x *[32]float32, lo, inv float32) {
+// roundAll sets q to the multiples 0..most of 1/inv above lo.
+func (l lines) roundAll(q *[32]uint8, x *[32]float32, lo, inv float32) {
 	for i, v := range x {
-		q[i] = uint8(min(max(nearest(float32(inv*(v-lo))), 0), 15))
+		q[i] = uint8(min(max(nearest(float32(inv*(v-lo))), 0), int32(l.most)))
 	}
 }
 

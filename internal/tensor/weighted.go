@@ -7,10 +7,11 @@ import (
 
 // EncodeWeighted is Encode of rows of len(importance) values, in which errors of a column weigh by its
 // importance, the mean square of what multiplies it: the very bytes of llama.cpp with an importance
-// matrix (quantize_row_*_impl of ggml-quants.c, x86-64). Other types than Q4_0, Q4_1, Q4_K and
-// Q6_K make no use of it. It panics where Encode does and where rows are not whole.
+// matrix (quantize_row_*_impl of ggml-quants.c, x86-64). Q8_0 makes no use
+// of it. It panics where Encode does and where rows are not whole.
 func EncodeWeighted(d DType, src, importance []float32) []byte {
-	encode := map[DType]func(dst []byte, src, importance []float32){Q4_0: weightedQ4_0, Q4_1: weightedQ4_1, Q4_K: weightedQ4_K, Q6_K: weightedQ6_K}[d]
+	encode := map[DType]func(dst []byte, src, importance []float32){Q4_0: weightedQ4_0, Q4_1: weightedQ4_1, Q5_0: weightedQ5_0, Q5_1: weightedQ5_1,
+		Q4_K: weightedQ4_K, Q5_K: weightedQ5_K, Q6_K: weightedQ6_K}[d]
 	if encode == nil {
 		return Encode(d, src)
 	}
@@ -40,51 +41,94 @@ func sumOfSquares(x []float32) (sum float32) {
 	return sum
 }
 
-func weightedQ4_0(dst []byte, src, importance []float32) {
+// eachBlock calls put for each 32 values of a row with their weights; blocks have so many bytes.
+func eachBlock(dst []byte, src, importance []float32, bytes int, put func(dst []byte, x, w *[32]float32)) {
 	sigma2 := sumOfSquares(src) / float32(len(src))
-	for ; len(src) > 0; dst, src, importance = dst[18:], src[32:], importance[32:] {
+	for ; len(src) > 0; dst, src, importance = dst[bytes:], src[32:], importance[32:] {
 		var w [32]float32
-		var q [32]uint8
 		weighByImportance(w[:], src[:32], importance, sigma2)
-		le.PutUint16(dst, ToF16(weightedScale(q[:], src[:32], w[:], 8)))
-		for j := range 16 {
-			dst[2+j] = q[j] | q[j+16]<<4
-		}
+		put(dst, (*[32]float32)(src), &w)
 	}
 }
 
-func weightedQ4_1(dst []byte, src, importance []float32) {
-	sigma2 := sumOfSquares(src) / float32(len(src))
-	for ; len(src) > 0; dst, src, importance = dst[20:], src[32:], importance[32:] {
-		var w [32]float32
+func weightedQ4_0(dst []byte, src, importance []float32) {
+	eachBlock(dst, src, importance, 18, func(dst []byte, x, w *[32]float32) {
 		var q [32]uint8
-		weighByImportance(w[:], src[:32], importance, sigma2)
-		scale, minimum := weightedLine(&q, (*[32]float32)(src), &w)
-		le.PutUint16(dst, ToF16(scale))
-		le.PutUint16(dst[2:], ToF16(-minimum))
-		for j := range 16 {
-			dst[4+j] = q[j] | q[j+16]<<4
-		}
+		le.PutUint16(dst, ToF16(weightedScale(q[:], x[:], w[:], 8)))
+		packHalves(dst[2:], &q)
+	})
+}
+
+func weightedQ4_1(dst []byte, src, importance []float32) {
+	eachBlock(dst, src, importance, 20, func(dst []byte, x, w *[32]float32) {
+		q := weightedScaleMin(dst, x, w, 15)
+		packHalves(dst[4:], &q)
+	})
+}
+
+func weightedQ5_0(dst []byte, src, importance []float32) {
+	eachBlock(dst, src, importance, 22, func(dst []byte, x, w *[32]float32) {
+		var q [32]uint8
+		le.PutUint16(dst, ToF16(weightedScale(q[:], x[:], w[:], 16)))
+		packFiveBits(dst[2:], &q)
+	})
+}
+
+func weightedQ5_1(dst []byte, src, importance []float32) {
+	eachBlock(dst, src, importance, 24, func(dst []byte, x, w *[32]float32) {
+		q := weightedScaleMin(dst, x, w, 31)
+		packFiveBits(dst[4:], &q)
+	})
+}
+
+// weightedScaleMin writes the scale and the least value of a block.
+func weightedScaleMin(dst []byte, x, w *[32]float32, most float32) (q [32]uint8) {
+	scale, minimum := weightedLines(most).weighted(&q, x, w)
+	le.PutUint16(dst, ToF16(scale))
+	le.PutUint16(dst[2:], ToF16(-minimum))
+	return q
+}
+
+// packHalves puts quants of four bits of q[j] and q[j+16] into byte j.
+func packHalves(dst []byte, q *[32]uint8) {
+	for j := range 16 {
+		dst[j] = q[j] | q[j+16]<<4
 	}
 }
 
 func weightedQ4_K(dst []byte, src, importance []float32) {
 	for ; len(src) > 0; dst, src, importance = dst[144:], src[256:], importance[256:] {
-		var q [256]uint8
-		var scales, mins, sums [8]float32
-		sigma2 := float32(2*sumOfSquares(src[:256])) / 256
-		for j := range 8 {
-			var w [32]float32
-			weighByImportance(w[:], src[32*j:32*j+32], importance[32*j:], sigma2)
-			for _, v := range w {
-				sums[j] += v
-			}
-			scales[j], mins[j] = weightedLine((*[32]uint8)(q[32*j:]), (*[32]float32)(src[32*j:]), &w)
-		}
-		d, s := weightedSixBits(&scales, &sums)
-		dmin, m := weightedSixBits(&mins, &sums)
-		putQ4_K(dst, src[:256], &q, ToF16(d), ToF16(dmin), &s, &m)
+		l := searchWeighted(src[:256], importance, 15)
+		l.round(dst, src[:256], 15)
+		packNibblePairs(dst[16:], &l.q)
 	}
+}
+
+func weightedQ5_K(dst []byte, src, importance []float32) {
+	for ; len(src) > 0; dst, src, importance = dst[176:], src[256:], importance[256:] {
+		l := searchWeighted(src[:256], importance, 31)
+		l.round(dst, src[:256], 31)
+		packFifthBits(dst[16:], &l.q)
+	}
+}
+
+// searchWeighted is searchLines with weights.
+func searchWeighted(src, importance []float32, most float32) (l eightLines) {
+	var scales, mins, sums [8]float32
+	sigma2 := float32(2*sumOfSquares(src[:256])) / 256
+	for j := range 8 {
+		var w [32]float32
+		weighByImportance(w[:], src[32*j:32*j+32], importance[32*j:], sigma2)
+		for _, v := range w {
+			sums[j] += v
+		}
+		scales[j], mins[j] = weightedLines(most).weighted((*[32]uint8)(l.q[32*j:]), (*[32]float32)(src[32*j:]), &w)
+	}
+	var d, dmin float32
+	d, l.s = weightedSixBits(&scales, &sums)
+	dmin, l.m = weightedSixBits(&mins, &sums)
+	l.d, l.dmin = ToF16(d), ToF16(dmin)
+	return l
 }
 
 func weightedQ6_K(dst []byte, src, importance []float32) {
@@ -129,10 +173,8 @@ func weightedScale(q []uint8, x, w []float32, most int32) (scale float32) {
 	return scale
 }
 
-// weightedLine is searchLine with given weights and more lines (make_qkx3_quants).
-func weightedLine(q *[32]uint8, x, w *[32]float32) (scale, minimum float32) {
-	return tryLines(q, x, w, 37, 0.05, -0.9)
-}
+// weightedLines are those that are tried with importance (make_qkx3_quants).
+func weightedLines(most float32) lines { return lines{most: most, tries: 37, step: 0.05, from: -0.9} }
 
 // weightedSixBits rounds values of at least 0 to multiples 0..63 of a unit, so that their weighted
 // squared error is small (make_qp_quants).

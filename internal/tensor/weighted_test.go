@@ -29,7 +29,7 @@ func TestEncodeWeighted(t *testing.T) {
 		}
 		return sum
 	}
-	for _, d := range []DType{Q4_0, Q4_1, Q4_K, Q6_K} {
+	for _, d := range []DType{Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K} {
 		plain, weighted := Encode(d, x), EncodeWeighted(d, x, importance)
 		if len(weighted) != len(plain) || !(loss(d, weighted, true) < 0.97*loss(d, plain, true)) {
 			t.Errorf("%s: weighted error %g, without importance %g", d, loss(d, weighted, true), loss(d, plain, true))
