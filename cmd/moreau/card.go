@@ -42,10 +42,13 @@ func decisions(p job.PrunePlan) (lines string) {
 	if gone := p.Dropped(); len(gone) > 0 {
 		lines = fmt.Sprintf("- dropped: layers %s\n", spans(gone))
 	}
+	if scores := p.ScoresInWords(); scores != "" {
+		lines += fmt.Sprintf("- scores: %s, seed %d\n", scores, p.Manifest.Seed)
+	}
 	if p.Cut.Removed() == 0 {
 		return lines
 	}
-	lines += fmt.Sprintf("- scores: %s, seed %d\n- cut: %s\n", p.ScoresInWords(), p.Manifest.Seed, cutNote(p))
+	lines += fmt.Sprintf("- cut: %s\n", cutNote(p))
 	if p.Refit != nil {
 		lines += "- refit: " + refitNote(p.Refit) + "\n"
 	}

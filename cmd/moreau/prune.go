@@ -73,6 +73,9 @@ published form, a share of the heads and channels of each layer in --layers. By
 default the first eighth of the layers (at most 4) and the last sixteenth (at most
 2) are protected, as in the published runs: 4..29 of 32 layers are cut.
 
+--units layers takes whole layers instead of units, those whose loss alone changes least
+what the model predicts (--method divergence).
+
 --drop-layers takes whole layers out first, alone or before a cut: scores are of what is
 left, and --ratio is the share of MODEL's parameters that goes in all. Layers are always
 numbered as in MODEL. --plan does again, to the byte, what --save-plan wrote.
@@ -88,9 +91,13 @@ func newPruneCommand(g *globals) *cobra.Command {
   moreau prune ./llama-7b --layer-ratio 0.25 --layers 4..29 -o ./llama-5.4b
   moreau prune model.gguf --ratio 30% --scores scores.json -o smaller.gguf
   moreau prune model.gguf --drop-layers 20..24 --ratio 30% -o smaller.gguf
+  moreau prune model.gguf --ratio 10% --units layers -o smaller.gguf
   moreau prune model.gguf --plan plan.json -o smaller.gguf`,
 		Args: oneModel,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("method") {
+				o.scoring.run.Method = job.MethodFor(o.budget.cut.Units)
+			}
 			if o.scores != "" && o.compensate.Method == job.NoCompensation && cmd.Flags().Changed("seq-len") {
 				return job.Usage(errors.New("--seq-len is of calibration rows: --scores without a refit reads none; leave it out, or ask for --compensate refit"))
 			}
@@ -160,6 +167,9 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 		return printJSON(stdout, pruneJSON{newPlanJSON(r.Plan), r.Before, r.Cut, r.Refitted, r.After, options.Out.Path, r.WeightBytes})
 	}
 	fmt.Fprintln(stdout)
+	if r.Plan.Chosen != nil {
+		fmt.Fprintf(stdout, "dropped layers %s\n\n", spans(r.Plan.Dropped()))
+	}
 	if r.Plan.Costs != nil {
 		table(stdout, costRows(r.Plan)...)
 		fmt.Fprintln(stdout)

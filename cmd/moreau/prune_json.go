@@ -62,7 +62,10 @@ func newPlanJSON(p job.PrunePlan) planJSON {
 	s := planJSON{Model: p.Model, ParamsBefore: before.ParamCount(), ParamsAfter: after.ParamCount(), KVBefore: before.KVBytes(), KVAfter: after.KVBytes(),
 		BytesBefore: p.BytesBefore, BytesAfter: p.BytesAfter, Dropped: p.Dropped(), Protected: []string{},
 		Selection: b.Selection, Costs: p.Costs, Uniform: b.Uniform, Layers: cutSizes(p), Scoring: p.ScoresInWords(), Refit: p.Refit, Tune: p.Tune, RAMBytes: p.RAM, Warnings: p.Warnings}
-	if p.Cut.Removed() > 0 {
+	if p.Chosen != nil && !p.Decided {
+		s.Dropped, s.Layers = nil, nil
+	}
+	if p.Cut.Removed() > 0 || p.Chosen != nil {
 		layers, protected := p.CutLayers()
 		s.CutLayers, s.Protected = layers.String(), spanList(protected)
 	}

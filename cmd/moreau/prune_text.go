@@ -20,10 +20,20 @@ func printPlan(p job.PrunePlan, stdout io.Writer) {
 		sizeRow(p),
 	}
 	if gone := p.Dropped(); len(gone) > 0 {
-		rows = append(rows, fmt.Sprintf("dropped\t%d of %d layers: %s", len(gone), len(before.Layers), spans(gone)))
+		which := ": " + spans(gone)
+		if !p.Decided {
+			which = ", whichever score lowest"
+		}
+		rows = append(rows, fmt.Sprintf("dropped\t%d of %d layers%s", len(gone), len(before.Layers), which))
+	}
+	if p.Chosen != nil {
+		rows = append(rows, "choice\t"+layersNote(p))
 	}
 	if p.Cut.Removed() > 0 {
-		rows = append(rows, "cut\t"+cutNote(p), "scores\t"+p.ScoresInWords())
+		rows = append(rows, "cut\t"+cutNote(p))
+	}
+	if scores := p.ScoresInWords(); scores != "" {
+		rows = append(rows, "scores\t"+scores)
 	}
 	if s := p.Self; s != nil {
 		rows = append(rows, fmt.Sprintf("self\t%d x %d tokens that the model writes, %s", s.Rows, s.SeqLen, secondsRange(s.Seconds)))
@@ -71,13 +81,16 @@ func sizeRow(p job.PrunePlan) string {
 }
 
 // cutNote says which layers lose units, and how these compete.
-func cutNote(p job.PrunePlan) string {
+func cutNote(p job.PrunePlan) string { return layersNote(p) + ", " + sharesNote(p) }
+
+// layersNote says which layers lose units, or go.
+func layersNote(p job.PrunePlan) string {
 	layers, protected := p.CutLayers()
 	note := ""
 	if len(protected) > 0 {
 		note = " (protected: " + spans(protected) + ")"
 	}
-	return fmt.Sprintf("layers %s%s, %s", layers, note, sharesNote(p))
+	return fmt.Sprintf("layers %s%s", layers, note)
 }
 
 // sharesNote says how much each of them loses.
@@ -135,6 +148,8 @@ func stateNote(s *job.StatePlan) string {
 func layerRows(p job.PrunePlan) []string {
 	switch {
 	case p.Decided:
+	case p.Chosen != nil:
+		return nil
 	case p.Cut.Budget.Selection != prune.Local:
 		return []string{"layers\tsizes follow from the scores"}
 	case p.Measured:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -186,6 +187,43 @@ func TestDropLayers(t *testing.T) {
 	}
 }
 
+// Whole layers that scores chose are told when they are known, and scores that were saved choose the same.
+func TestChosenLayers(t *testing.T) {
+	dir := t.TempDir()
+	saved, out := filepath.Join(dir, "s.json"), filepath.Join(dir, "folder")
+	common := []string{"prune", stories, "--no-eval", "--units", "layers", "--ratio", "20%"}
+	plan := filepath.Join(dir, "plan.json")
+	r := must(t, append(common, "--rows", "4", "-o", out, "--save-scores", saved, "--save-plan", plan)...)
+	must(t, "prune", stories, "--no-eval", "--plan", plan, "-o", filepath.Join(dir, "again"))
+	sameFiles(t, "the saved plan", out, filepath.Join(dir, "again"))
+	s := parsed[struct{ Layers []struct{ Whole []float64 } }](t, read(t, saved))
+	order := []int{1, 2, 3}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(s.Layers[a].Whole[0], s.Layers[b].Whole[0]) })
+	gone := order[:2]
+	slices.Sort(gone)
+	for text, words := range map[string][]string{
+		r.stdout:                                 {"2 of 5 layers, whichever score lowest", "layers 1..3 (protected: 0, 4)", "divergence, 1 passes over 4 x", "dropped layers " + spans(gone)},
+		read(t, filepath.Join(out, "README.md")): {"- dropped: layers " + spans(gone) + "\n", "- scores: divergence, 1 passes over 4 x"},
+	} {
+		for _, w := range words {
+			if !strings.Contains(text, w) {
+				t.Errorf("%q is not in\n%s", w, text)
+			}
+		}
+	}
+	again := filepath.Join(dir, "b.gguf")
+	p := parsed[pruneJSON](t, must(t, append(common, "--scores", saved, "-o", again, "--json")...).stdout)
+	if !slices.Equal(p.Plan.Dropped, gone) || p.Plan.CutLayers != "1..3" {
+		t.Errorf("by saved scores %v go of %s, want %v", p.Plan.Dropped, p.Plan.CutLayers, gone)
+	}
+	if v := must(t, "verify", stories, again).stdout; !strings.Contains(v, "PASS") {
+		t.Error(v)
+	}
+	if d := parsed[planJSON](t, must(t, append(common, "--dry-run", "--json")...).stdout); d.Dropped != nil || d.Layers != nil || d.ParamsAfter != p.Plan.ParamsAfter {
+		t.Errorf("a dry run names layers %v, and %d parameters", d.Dropped, d.ParamsAfter)
+	}
+}
+
 // The plan and the card say what was dropped.
 func TestDroppedLayersAreTold(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "folder")
@@ -286,6 +324,14 @@ func TestRefusedStages(t *testing.T) {
 		{exitUsage, "plan|scores", "--plan " + plan + " --scores " + plan},
 		{exitUsage, "--scores|dropped", "--drop-layers 1 --scores " + plan},
 		{exitUsage, "--save-scores|dropped", "--drop-layers 1 --save-scores " + filepath.Join(dir, "s.json")},
+		{exitUsage, "--units layers|--drop-layers", "--units layers --drop-layers 1 --ratio 50%"},
+		{exitUsage, "--units layers|--ratio", "--units layers --layer-ratio 20%"},
+		{exitUsage, "--units layers|--allocate", "--units layers --ratio 20% --allocate uniform"},
+		{exitUsage, "layers,channels|second run", "--units layers,channels --ratio 20%"},
+		{exitUsage, "--method taylor|block-influence", "--units layers --ratio 20% --method taylor"},
+		{exitUsage, "--method divergence|--units layers", "--ratio 20% --method divergence"},
+		{exitUsage, "--compensate refit|--compensate none", "--units layers --ratio 20% --compensate refit"},
+		{exitUsage, "cannot be reached by whole layers", "--units layers --ratio 90%"},
 		{exitInput, "no.json", "--plan " + filepath.Join(dir, "no.json")},
 	} {
 		refused(t, c.code, strings.Split(c.words, "|"), append([]string{"prune", stories, "--no-eval", "-o", out}, strings.Fields(c.args)...)...)

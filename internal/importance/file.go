@@ -69,6 +69,7 @@ type layerEntry struct {
 	Heads      unitScores `json:"heads"`                 // null: not scored
 	QueryHeads unitScores `json:"query_heads,omitempty"` // instead of heads, where they are the units
 	MLP        unitScores `json:"mlp"`
+	Whole      unitScores `json:"whole,omitempty"` // one number: the layer as a whole
 }
 
 // unitScores is a number a unit; null in its place would be read as 0, the least score.
@@ -97,7 +98,7 @@ const formatName = "moreau-scores"
 func Encode(cfg *model.Config, s Scores, m Manifest) ([]byte, error) {
 	f := file{Format: formatName, Version: 1, Manifest: m}
 	for l := range cfg.Layers {
-		f.Layers = append(f.Layers, layerEntry{s[cfg.Dim(l, model.Heads)], s[cfg.Dim(l, model.QueryHeads)], s[cfg.Dim(l, model.MLP)]})
+		f.Layers = append(f.Layers, layerEntry{s[cfg.Dim(l, model.Heads)], s[cfg.Dim(l, model.QueryHeads)], s[cfg.Dim(l, model.MLP)], s[cfg.Dim(l, model.Whole)]})
 	}
 	return json.Marshal(f)
 }
@@ -119,8 +120,8 @@ func Decode(data []byte, cfg *model.Config) (Scores, Manifest, error) {
 	}
 	s := Scores{}
 	for l, e := range f.Layers {
-		entries := map[model.Kind]unitScores{model.Heads: e.Heads, model.QueryHeads: e.QueryHeads, model.MLP: e.MLP}
-		for _, k := range cfg.Kinds() {
+		entries := map[model.Kind]unitScores{model.Heads: e.Heads, model.QueryHeads: e.QueryHeads, model.MLP: e.MLP, model.Whole: e.Whole}
+		for _, k := range append(cfg.Kinds(), model.Whole) {
 			d, units := cfg.Dim(l, k), entries[k]
 			if units == nil {
 				continue

@@ -24,6 +24,8 @@ type Needs struct {
 	Envelope    bool // the settings in Options.Moreau
 	State       bool // delta and its mean, for each moving parameter
 	EveryParam  bool // all parameters move, not only the scored projections
+	Whole       bool // nothing of units: it scores layers as a whole
+	Branches    bool // a model without each layer runs beside the whole one, from that layer on
 }
 
 // Moving lists the parameters that the envelope iteration perturbs and moves.
@@ -86,6 +88,10 @@ var Methods = []Method{
 		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = flapCompat }},
 	{Name: "energy", Doc: "mean square of the activations · w², of columns of o and down; forward only (default)", run: (*Run).statistics,
 		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = energy }},
+	{Name: "block-influence", Doc: "of whole layers: 1 - cosine of the residual stream before and behind (ShortGPT); forward only", run: (*Run).influence,
+		Needs: Needs{Calibration: true, Whole: true}},
+	{Name: "divergence", Doc: "of whole layers: KL of the predictions of the model without the layer; forward only", run: (*Run).divergence,
+		Needs: Needs{Calibration: true, Whole: true, Branches: true}},
 	{Name: "smoothgrad", Doc: "|w·g| with g the mean gradient at noisy weights", run: (*Run).envelope,
 		Needs: envelopeNeeds, adjust: func(o *Options) { o.Moreau.Still, o.Moreau.Threshold = true, moreau.None }},
 	{Name: "moreau", Doc: "|w·d| with d the gradient of the loss's Moreau envelope", run: (*Run).envelope,

@@ -51,12 +51,7 @@ var energy = statistic{weights: backend.SquareWeight, of: func(c column) float64
 // statistics scores a unit by the sum of what its columns of o or down count. It walks by
 // layers, so that rows are as many as their residual stream has room for.
 func (r *Run) statistics(ctx context.Context) (Scores, error) {
-	b, err := r.Batch(0)
-	if err != nil {
-		return nil, err
-	}
-	parts := b.Parts(WalkTokens)
-	walk, err := r.tr.Walk(ctx, parts, r.Weights)
+	parts, walk, err := r.walk(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -67,16 +62,21 @@ func (r *Run) statistics(ctx context.Context) (Scores, error) {
 			return nil, err
 		}
 	}
+	return scores, r.walked(ctx, walk, parts)
+}
+
+// walked tells the loss of a walk of these parts that is behind the last layer.
+func (r *Run) walked(ctx context.Context, walk *transformer.Walk, parts []transformer.Batch) error {
 	predictions, err := walk.Predict(ctx, r.Weights, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var loss float64
 	for i, p := range predictions {
 		loss += parts[i].Loss(p.NLL)
 	}
 	r.progress(1, 1, loss)
-	return scores, finite(loss)
+	return finite(loss)
 }
 
 // layerStatistics runs the walk's layer and scores its units.

@@ -23,7 +23,7 @@ type BudgetOptions struct {
 	Align      int     // channels that stay in a layer are a multiple of this, 0 or 1: any number; or AutoAlign
 	Uniform    bool    // all layers alike, the first and last too
 	Layers     string  // A..B, "": all but the first and last few
-	Units      string  // Channels, KVGroups or QueryHeads, with commas between them; "": all but query heads
+	Units      string  // Channels, KVGroups or QueryHeads, with commas between them, or WholeLayers; "": channels, and KV groups where these do not suffice
 	Allocate   string  // AlikeLayers, MeasuredLayers, GlobalUnits or AllUnits; "": measured where there is a refit, else alike
 }
 
@@ -78,6 +78,11 @@ func (o BudgetOptions) budget(dense *model.Config, drop prune.Drop, out string, 
 		return b, Usage(fmt.Errorf("--layers %s: all of these are dropped; name some that stay", o.Layers))
 	}
 	switch {
+	case o.whole():
+		b.Uniform, b.Align = false, 0
+		if o.Layers == "" {
+			b.Layers = cfg.UnprotectedLayers()
+		}
 	case b.Uniform:
 		b.Layers = cfg.AllLayers()
 	case o.Layers == "":
@@ -88,16 +93,35 @@ func (o BudgetOptions) budget(dense *model.Config, drop prune.Drop, out string, 
 
 // The units that Units names.
 const (
-	Channels   = "channels"
-	KVGroups   = "kv-groups"
-	QueryHeads = "query-heads"
+	Channels    = "channels"
+	KVGroups    = "kv-groups"
+	QueryHeads  = "query-heads"
+	WholeLayers = "layers"
 )
+
+// whole says whether layers go as a whole, chosen by scores.
+func (o BudgetOptions) whole() bool { return o.Units == WholeLayers }
+
+// checkWhole refuses what whole layers do not go with; drop is what is to be dropped besides.
+func (o BudgetOptions) checkWhole(drop string) error {
+	switch {
+	case !o.whole():
+		return nil
+	case drop != "":
+		return Usage(fmt.Errorf("--units %s chooses which layers go, --drop-layers says it: give one of them", WholeLayers))
+	case o.LayerRatio > 0 || o.Size > 0:
+		return Usage(fmt.Errorf("--units %s goes with --ratio or --params", WholeLayers))
+	case o.Allocate != "" || o.Uniform || o.Align > 1:
+		return Usage(fmt.Errorf("--units %s: a layer goes as a whole or not at all; leave out --allocate, --uniform and --align", WholeLayers))
+	}
+	return nil
+}
 
 // unitKinds are their kinds, in the order of every report.
 var unitKinds = []struct {
 	name string
 	kind model.Kind
-}{{KVGroups, model.Heads}, {QueryHeads, model.QueryHeads}, {Channels, model.MLP}}
+}{{KVGroups, model.Heads}, {QueryHeads, model.QueryHeads}, {Channels, model.MLP}, {WholeLayers, model.Whole}}
 
 // kinds are those of the units that may go; nil where none are named.
 func (o BudgetOptions) kinds() (kinds []model.Kind, err error) {
@@ -111,7 +135,9 @@ func (o BudgetOptions) kinds() (kinds []model.Kind, err error) {
 		}
 	}
 	if len(kinds) < len(names) {
-		err = fmt.Errorf("--units %s: want some of %s, %s, %s, each once, with commas between them", o.Units, Channels, KVGroups, QueryHeads)
+		err = fmt.Errorf("--units %s: want some of %s, %s, %s, each once, with commas between them, or %s", o.Units, Channels, KVGroups, QueryHeads, WholeLayers)
+	} else if slices.Contains(kinds, model.Whole) && len(kinds) > 1 {
+		err = fmt.Errorf("--units %s: whole layers go alone; drop them first (--units %s), and cut what is left in a second run", o.Units, WholeLayers)
 	} else if slices.Contains(kinds, model.Heads) && slices.Contains(kinds, model.QueryHeads) {
 		err = fmt.Errorf("--units %s: attention loses either %s or %s", o.Units, KVGroups, QueryHeads)
 	}

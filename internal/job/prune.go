@@ -48,6 +48,7 @@ type Prune struct {
 	m        *load.Model
 	rest     *load.Model   // m without drop and with biases: what is scored and cut
 	drop     prune.Drop    // layers that go first
+	chosen   prune.Drop    // layers that scores choose to go instead of units; before there are any, as many
 	biases   prune.Biases  // that it got after that; 0: none
 	again    *prune.Record // what Plan says, nil: none
 	be       backend.Backend
@@ -72,6 +73,9 @@ func NewPrune(path string, be backend.Backend, o PruneOptions) (*Prune, error) {
 	err := o.setUnit()
 	if err == nil {
 		err = o.Scoring.Check()
+	}
+	if err == nil {
+		err = o.checkWhole()
 	}
 	if err == nil {
 		err = o.Compensate.check()

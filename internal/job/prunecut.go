@@ -52,6 +52,9 @@ func (j *Prune) prepareCut() (err error) {
 	if j.sizesAlone() || j.decided() {
 		return nil
 	}
+	if j.o.Budget.whole() {
+		return j.prepareScores()
+	}
 	if err := j.prepareRefit(); err != nil {
 		return err
 	}
@@ -86,7 +89,9 @@ func (j *Prune) unreadCalib() error {
 
 // decided says whether all units that go are known without scores: none do, or a plan says
 // which.
-func (j *Prune) decided() bool { return j.again != nil || j.sized.Removed() == 0 }
+func (j *Prune) decided() bool {
+	return j.again != nil || j.sized.Removed() == 0 && len(j.chosen) == 0
+}
 
 // prepareScores reads the scores, or what they will be computed on.
 func (j *Prune) prepareScores() (err error) {
@@ -117,6 +122,9 @@ func (j *Prune) prepareScores() (err error) {
 func (j *Prune) cut(scores importance.Scores) (*prune.Plan, error) {
 	if !j.o.Budget.asked() {
 		return uncut(j.rest.Config), nil
+	}
+	if j.o.Budget.whole() {
+		return j.choose(scores)
 	}
 	decided := j.sized != nil && j.budget.Selection == prune.Local && j.budget.Shares == nil // how many go of each layer
 	if j.o.Budget.Size > 0 && !decided {

@@ -23,6 +23,7 @@ type PrunePlan struct {
 	Decided     bool                // the units that go are known; else sizes alone are, under prune.Global and where they are measured not even these
 	Measured    bool                // how much each layer loses is measured
 	Costs       map[int]float64     // by layer of the model, what cutting as many channels of it as of each other costs alone: KL of the predictions in nats a token; nil: not measured, or not yet
+	Chosen      *prune.Budget       // what scores choose whole layers for; nil: they choose none
 	Scores      string              // where they come from: the name of their file, or, of a plan that is done again, in words; "": they are computed
 	Weights     string              // their hash, "": not asked for
 	Manifest    importance.Manifest // of the scores, as far as they are known
@@ -60,6 +61,9 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 	p := PrunePlan{Model: j.m.Path, OneSize: j.o.Budget.oneSize(j.m.Config, j.o.Out.Path),
 		Scores: j.scoresFrom(), Manifest: j.manifest, Decided: j.decided() || j.scores != nil && !j.measures(), Texts: planTexts(j.texts)}
 	p.Measured, p.NoRefit = j.measures(), j.noRefit
+	if len(j.chosen) > 0 {
+		p.Chosen = &j.budget
+	}
 	cut, err := j.sized, error(nil)
 	if p.Decided && j.scores != nil {
 		cut, err = j.cut(j.scores)
@@ -198,7 +202,7 @@ func (j *Prune) exported(r *PruneReport) (export.Model, error) {
 func (p PrunePlan) ScoresInWords() string {
 	method := p.Manifest.Method
 	switch {
-	case p.Cut.Removed() == 0:
+	case p.Cut.Removed() == 0 && p.Chosen == nil && p.Scores == "":
 		return ""
 	case p.Scores != "" && method != "":
 		return fmt.Sprintf("%s (by %s)", p.Scores, method)

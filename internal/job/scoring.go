@@ -87,11 +87,16 @@ func (o ScoringOptions) check() error {
 // passRows are the rows of a pass of the methods that compute gradients, unless others are asked for: the published runs'.
 const passRows = 10
 
+// branchRows are those of methods that run a model beside the whole one for each layer.
+const branchRows = 32
+
 // rows is how many rows a pass of the method takes.
 func (o ScoringOptions) rows(method importance.Method, cfg *model.Config) int {
 	switch {
 	case o.Calib.Rows > 0:
 		return o.Calib.Rows
+	case method.Needs.Branches:
+		return branchRows
 	case method.Needs.Gradients == transformer.NoGradients:
 		return enoughRows(cfg, o.Calib.SeqLen)
 	}

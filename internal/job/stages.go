@@ -103,6 +103,9 @@ func (j *Prune) stages(cut *prune.Plan) (s stage.Sequence) {
 	if j.biases != 0 {
 		s = append(s, j.biases)
 	}
+	if len(j.chosen) > 0 {
+		s = append(s, j.chosen)
+	}
 	if cut.Removed() > 0 {
 		s = append(s, cut)
 	}
@@ -140,10 +143,10 @@ func (j *Prune) scoresFrom() string {
 	switch {
 	case j.again == nil:
 		return j.o.Scores
-	case j.again.Scores == "":
-		return j.o.Plan
+	case j.again.Scores != "" || j.sized != nil && j.sized.Removed() == 0:
+		return j.again.Scores
 	}
-	return j.again.Scores
+	return j.o.Plan
 }
 
 // uncut is the cut that takes nothing.
@@ -171,9 +174,13 @@ func (p PrunePlan) Layers() []LayerChange {
 	return changes
 }
 
-// CutLayers is the layers that could lose units, and those that stay and could not, in the
+// CutLayers is the layers that could lose units, or go, and those that stay and could not, in the
 // numbers of the model given.
 func (p PrunePlan) CutLayers() (could model.Range, protected []int) {
+	if p.Chosen != nil {
+		could = p.Chosen.Layers
+		return could, slices.DeleteFunc(prune.Drop{}.Kept(len(p.Before.Layers)), could.Has)
+	}
 	at := slices.IndexFunc(p.Stages, func(s stage.Stage) bool { return s == stage.Stage(p.Cut) })
 	numbers, r := p.numbers(p.Stages[:max(0, at)]), p.Cut.Budget.Layers
 	return model.Range{First: numbers[r.First], Last: numbers[r.Last]}, slices.Concat(numbers[:r.First], numbers[r.Last+1:])

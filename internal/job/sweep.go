@@ -80,6 +80,9 @@ func NewSweep(path string, be backend.Backend, o SweepOptions) (*Sweep, error) {
 		if err := s.Check(); err != nil {
 			return nil, err
 		}
+		if err := o.Prune.Budget.scoredBy(name); err != nil {
+			return nil, err
+		}
 	}
 	ask, err := newAsking(o.Tasks, o.Mean)
 	if err != nil {

@@ -64,10 +64,22 @@ func (w *work) addScoring(s *scoring, p *ScoringPlan) {
 	if s.method.Needs.Gradients == transformer.NoGradients { // a walk, part by part
 		w.tokens = max(atOnce, min(p.Rows*p.SeqLen, importance.WalkTokens))
 	}
+	if s.method.Needs.Branches {
+		w.addBranches(s.m.Config, s.run.Layers, p.Rows*p.SeqLen)
+	}
 	if p.State != nil {
 		for _, param := range p.State.moving {
 			w.moved += float64(param.Len() * p.Passes)
 		}
+	}
+}
+
+// addBranches adds a model without each of these layers, which runs from there on.
+func (w *work) addBranches(cfg *model.Config, layers model.Range, tokens int) {
+	all, head := transformer.PassFLOPs(cfg, tokens, transformer.NoGradients), transformer.HeadFLOPs(cfg, tokens, transformer.NoGradients)
+	for l := layers.First; l <= layers.Last; l++ {
+		w.layers[0] += (all - head) * float64(len(cfg.Layers)-1-l) / float64(len(cfg.Layers))
+		w.head, w.logits = w.head+head, w.logits+float64(tokens)*float64(cfg.VocabSize)
 	}
 }
 

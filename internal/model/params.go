@@ -10,13 +10,14 @@ const (
 	Heads                  // KV groups: a KV head with its query heads
 	MLP                    // MLP channels
 	QueryHeads             // query heads alone, as many of each KV group
+	Whole                  // a layer as a whole
 )
 
 // Kinds lists the prunable kinds of a model that is cut by KV groups, in the order of every report.
 var Kinds = []Kind{Heads, MLP}
 
-// String is the name used in files: "heads", "mlp", "query_heads".
-func (k Kind) String() string { return [...]string{"fixed", "heads", "mlp", "query_heads"}[k] }
+// String is the name used in files: "heads", "mlp", "query_heads", "whole".
+func (k Kind) String() string { return [...]string{"fixed", "heads", "mlp", "query_heads", "whole"}[k] }
 
 // Dim is a named dimension of the model with a number of units.
 type Dim struct {
@@ -107,7 +108,7 @@ func (c *Config) Dims() []Dim {
 	return dims
 }
 
-// Dim is the prunable dimension of one layer and kind.
+// Dim is the prunable dimension of one layer and kind; the layer as a whole is one unit.
 func (c *Config) Dim(layer int, k Kind) Dim {
 	l := c.Layers[layer]
 	switch k {
@@ -115,6 +116,8 @@ func (c *Config) Dim(layer int, k Kind) Dim {
 		return Dim{Kind: k, Layer: layer, Units: l.Intermediate, Groups: 1}
 	case QueryHeads:
 		return Dim{Kind: k, Layer: layer, Units: l.Heads, Groups: l.KVHeads}
+	case Whole:
+		return Dim{Kind: k, Layer: layer, Units: 1, Groups: 1}
 	}
 	return Dim{Kind: k, Layer: layer, Units: l.KVHeads, Groups: 1}
 }
@@ -123,7 +126,9 @@ func (c *Config) Dim(layer int, k Kind) Dim {
 func (c *Config) UnitParams(d Dim) int64 {
 	var n int64
 	for _, p := range c.LayerParams(d.Layer) {
-		if i := p.Axis(d); i >= 0 {
+		if d.Kind == Whole {
+			n += int64(p.Len())
+		} else if i := p.Axis(d); i >= 0 {
 			n += int64(p.Len() / d.Units)
 		}
 	}

@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,42 @@ var ErrLayers = errors.New("layers to drop")
 // Drop is the layers that go as a whole, ascending: a stage. Those that stay are
 // numbered anew.
 type Drop []int
+
+// NewDrop picks whole layers for a budget, those with the lowest score a parameter first, ties by lower index, until
+// the budget's parameters are gone. Without scores only their number means anything: the first are named.
+func NewDrop(cfg *model.Config, scores map[model.Dim][]float64, b Budget) (Drop, error) {
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	target := b.target(cfg)
+	if target <= 0 {
+		return nil, b.reached(cfg)
+	}
+	dims, cut := b.candidates(cfg, model.Whole), counts{}
+	for _, d := range dims {
+		cut[d] = 1
+	}
+	if scores == nil {
+		scores = flat(cut)
+	} else if err := covered(cut, scores); err != nil {
+		return nil, err
+	}
+	price := func(d model.Dim) float64 { return scores[d][0] / float64(cfg.UnitParams(d)) }
+	slices.SortStableFunc(dims, func(x, y model.Dim) int { return cmp.Compare(price(x), price(y)) })
+	var gone Drop
+	left := target
+	for _, d := range dims {
+		if left > 0 {
+			gone, left = append(gone, d.Layer), left-cfg.UnitParams(d)
+		}
+	}
+	if left > 0 || len(gone) == len(cfg.Layers) {
+		return nil, fmt.Errorf("%w: ratio %.4g cannot be reached by whole layers of %s, which are %.4g of the parameters; one layer stays; lower --ratio or widen --layers",
+			ErrBudget, b.share(target, cfg), b.Layers, b.share(params(cfg, dims), cfg))
+	}
+	slices.Sort(gone)
+	return gone, nil
+}
 
 // Estimate implements stage.Stage.
 func (d Drop) Estimate(c *model.Config) (stage.Estimate, error) {
@@ -85,7 +122,7 @@ func (d Drop) renumbered(c *model.Config, scores map[model.Dim][]float64, way fu
 	kept, out := d.Kept(len(c.Layers)), map[model.Dim][]float64{}
 	left := c.KeepLayers(kept)
 	for i, l := range kept {
-		for _, kind := range c.Kinds() {
+		for _, kind := range append(c.Kinds(), model.Whole) {
 			from, to := way(c.Dim(l, kind), left.Dim(i, kind))
 			if s, ok := scores[from]; ok {
 				out[to] = s

@@ -42,6 +42,50 @@ func silent(t *testing.T, c checkpoint.Checkpoint, layers ...int) checkpoint.Che
 	return v
 }
 
+// The layers with the lowest scores go, ties by index, until the budget is met; sizes count where they differ.
+func TestLayersForABudget(t *testing.T) {
+	cfg := goldentest.Open(t, "llama_mha").Config
+	cfg = cfg.WithLayers(slices.Repeat(cfg.Layers[:1], 6))
+	layer, all := cfg.UnitParams(cfg.Dim(0, model.Whole)), cfg.ParamCount()
+	if without := cfg.KeepLayers([]int{0, 1, 2, 3, 4}); all-without.ParamCount() != layer {
+		t.Fatalf("a layer has %d parameters, %d go with it", layer, all-without.ParamCount())
+	}
+	larger := cfg.WithLayers(slices.Clone(cfg.Layers))
+	larger.Layers[4].Intermediate *= 3
+	scores := func(c *model.Config, of ...float64) map[model.Dim][]float64 {
+		s := map[model.Dim][]float64{}
+		for l, v := range of {
+			s[c.Dim(l, model.Whole)] = []float64{v}
+		}
+		return s
+	}
+	for _, c := range []struct {
+		cfg    *model.Config
+		scores map[model.Dim][]float64
+		b      Budget
+		want   Drop
+		err    error
+	}{
+		{cfg, scores(cfg, 0, 5, 2, 3, 2, 0), Budget{Params: all - 1}, Drop{2}, nil},
+		{cfg, scores(cfg, 0, 5, 2, 3, 2, 0), Budget{Params: all - 2*layer}, Drop{2, 4}, nil},
+		{cfg, scores(cfg, 0, 5, 2, 3, 2, 0), Budget{Ratio: float64(2*layer+1) / float64(all)}, Drop{2, 3, 4}, nil},
+		{larger, scores(larger, 0, 5, 2, 3, 2.1, 0), Budget{Params: larger.ParamCount() - layer}, Drop{4}, nil},
+		{cfg, nil, Budget{Params: all - 2*layer}, Drop{1, 2}, nil},
+		{cfg, scores(cfg, 0, 5, 2), Budget{Params: all - 1}, nil, ErrScores},
+		{cfg, nil, Budget{Params: all - 4*layer - 1}, nil, ErrBudget},
+		{cfg, nil, Budget{Params: all}, nil, ErrBudget},
+		{cfg, nil, Budget{}, nil, ErrBudget},
+		{cfg, nil, Budget{Params: all - 5*layer - 1, Layers: model.Range{Last: 5}}, nil, ErrBudget},
+	} {
+		if c.b.Selection, c.b.Kinds = Local, []model.Kind{model.Whole}; c.b.Layers.Last == 0 {
+			c.b.Layers = model.Range{First: 1, Last: 4}
+		}
+		if got, err := NewDrop(c.cfg, c.scores, c.b); !slices.Equal(got, c.want) || !errors.Is(err, c.err) {
+			t.Errorf("%+v: %v (%v), want %v (%v)", c.b, got, err, c.want, c.err)
+		}
+	}
+}
+
 // A model without a layer computes what it does with a layer that adds nothing: windows,
 // positions and types of the others go with them.
 func TestDroppedLayersAddNothing(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 // weights, gives other values to what comes next, until the next half has run. Two residual
 // streams of all parts are kept, one with Once. Taps see what they do in a pass over each part, forward.
 //
-// Branch makes further parts, of models that differ in one half of a layer; Divergences says how far they are
+// Branch and Without make further parts, of models that differ in one layer; Divergences says how far they are
 // in the end from the one that they were branched from. Taps do not see them.
 type Walk struct {
 	Once bool // every half runs once, and nothing is branched
@@ -32,12 +32,15 @@ type Walk struct {
 	branches []branch
 }
 
-// branch is a part that came of another.
-type branch struct{ pass, from *pass }
+// branch is a part that came of another, and runs with it from a layer on.
+type branch struct {
+	pass, from *pass
+	layer      int
+}
 
 // Walk embeds the parts; the walk stands before the first layer.
 func (t *Transformer) Walk(ctx context.Context, parts []Batch, w WeightSource) (*Walk, error) {
-	wk := &Walk{t: t, layer: -1}
+	wk := &Walk{t: t, layer: -1, half: mlpHalf}
 	for _, b := range parts {
 		wk.parts = append(wk.parts, t.newPass(b, b.T, w, Watch{}))
 	}
@@ -103,7 +106,7 @@ const (
 // run runs the walk's half of the layer on every part.
 func (wk *Walk) run(ctx context.Context, w WeightSource, tap Tap, next []model.Param) error {
 	announce(w, next)
-	return wk.on(ctx, wk.all(), w, tap, func(p *pass) error { return p.half(wk.layer, wk.half, wk.Once) })
+	return wk.on(ctx, wk.running(wk.layer), w, tap, func(p *pass) error { return p.half(wk.layer, wk.half, wk.Once) })
 }
 
 // half runs a half of layer l on the stream; what it would take to run it again is freed, if it runs once.
@@ -148,14 +151,24 @@ func (p *pass) half(l, half int, once bool) error {
 func (wk *Walk) Branch(ctx context.Context, part int, w WeightSource) error {
 	from := wk.parts[part]
 	p := wk.t.newPass(from.b, from.b.T, w, Watch{})
-	wk.branches = append(wk.branches, branch{p, from})
-	copied := func(b backend.Buffer) backend.Buffer {
-		c := p.new(b.Len())
-		p.be.Copy(c, b)
-		return c
-	}
-	p.stream, p.mid = []backend.Buffer{copied(from.stream[0])}, copied(from.mid)
+	wk.branches = append(wk.branches, branch{p, from, wk.layer})
+	p.stream, p.mid = []backend.Buffer{p.copied(from.stream[0])}, p.copied(from.mid)
 	return wk.on(ctx, []*pass{p}, w, nil, func(p *pass) error { return p.half(wk.layer, wk.half, false) })
+}
+
+// copied is a buffer of its own with what b has.
+func (p *pass) copied(b backend.Buffer) backend.Buffer {
+	c := p.new(b.Len())
+	p.be.Copy(c, b)
+	return c
+}
+
+// Without makes another part of one, of a model without the layer, whose MLP has not run yet.
+func (wk *Walk) Without(part int, w WeightSource) {
+	from := wk.parts[part]
+	p := wk.t.newPass(from.b, from.b.T, w, Watch{})
+	p.stream = []backend.Buffer{p.copied(from.stream[0])}
+	wk.branches = append(wk.branches, branch{p, from, wk.layer + 1})
 }
 
 // Divergences are, of each branch, the Kullback-Leibler divergence of what the part that it was branched from predicts
@@ -187,10 +200,15 @@ func (wk *Walk) Divergences(ctx context.Context, w WeightSource) ([]float64, err
 }
 
 // all are the parts and the branches.
-func (wk *Walk) all() []*pass {
+func (wk *Walk) all() []*pass { return wk.running(len(wk.t.cfg.Layers)) }
+
+// running are the parts, and the branches that run in a layer.
+func (wk *Walk) running(layer int) []*pass {
 	all := slices.Clone(wk.parts)
 	for _, b := range wk.branches {
-		all = append(all, b.pass)
+		if b.layer <= layer {
+			all = append(all, b.pass)
+		}
 	}
 	return all
 }

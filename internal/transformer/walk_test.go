@@ -348,6 +348,56 @@ func TestBranches(t *testing.T) {
 	}
 }
 
+// A branch without a layer is the model whose layer adds nothing to the residual stream: the weights by which it would are 0.
+func TestBranchesWithoutLayers(t *testing.T) {
+	be, ctx := newBackend(t, 2), context.Background()
+	for _, family := range goldentest.Passes {
+		g := goldentest.Open(t, family)
+		parts := fiveRows(t, g).Parts(20)
+		plain := transformer.NewStreamed(be, g.Weights)
+		walk, err := transformer.New(be, g.Config).Walk(ctx, parts, plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for walk.Next() {
+			for i := range parts {
+				walk.Without(i, plain)
+			}
+			if err := walk.Run(ctx, plain, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := walk.Divergences(ctx, plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		walk.Close()
+		for l := range g.Config.Layers {
+			for i, b := range parts {
+				want := divergence(b, logits(t, be, g.Config, b, plain), logits(t, be, g.Config, b, silent{plain, be, l}))
+				if v := got[l*len(parts)+i]; math.Abs(v-want) > 1e-5*(0.01+want) || want == 0 {
+					t.Errorf("%s, part %d, without layer %d: KL %g, want %g", family, i, l, v, want)
+				}
+			}
+		}
+	}
+}
+
+// silent is weights under which a layer adds nothing.
+type silent struct {
+	transformer.WeightSource
+	be    backend.Backend
+	layer int
+}
+
+func (s silent) Weight(p model.Param) (backend.Buffer, error) {
+	b, err := s.WeightSource.Weight(p)
+	if adds := model.RolesOf(model.O, model.OBias, model.Down, model.DownBias); err == nil && p.Layer == s.layer && adds.Has(p.Role) {
+		s.be.Zero(b)
+	}
+	return b, err
+}
+
 func logits(t *testing.T, be backend.Backend, cfg *model.Config, b transformer.Batch, w transformer.WeightSource) (all []float32) {
 	t.Helper()
 	if err := transformer.New(be, cfg).Logits(context.Background(), b, w, func(rows []float32) error {
