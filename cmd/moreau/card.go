@@ -45,12 +45,11 @@ func decisions(p job.PrunePlan) (lines string) {
 	if scores := p.ScoresInWords(); scores != "" {
 		lines += fmt.Sprintf("- scores: %s, seed %d\n", scores, p.Manifest.Seed)
 	}
-	if p.Cut.Removed() == 0 {
-		return lines
+	if p.Cut.Removed() > 0 {
+		lines += fmt.Sprintf("- cut: %s\n", cutNote(p))
 	}
-	lines += fmt.Sprintf("- cut: %s\n", cutNote(p))
 	if p.Refit != nil {
-		lines += "- refit: " + refitNote(p.Refit) + "\n"
+		lines += "- refit: " + refitNote(p) + "\n"
 	}
 	if p.Tune != nil {
 		lines += "- tuning: " + tuneNote(p) + "\n"

@@ -74,7 +74,7 @@ default the first eighth of the layers (at most 4) and the last sixteenth (at mo
 2) are protected, as in the published runs: 4..29 of 32 layers are cut.
 
 --units layers takes whole layers instead of units, those whose loss alone changes least
-what the model predicts (--method divergence).
+what the model predicts (--method divergence), and refits down_proj before them to stand in.
 
 --drop-layers takes whole layers out first, alone or before a cut: scores are of what is
 left, and --ratio is the share of MODEL's parameters that goes in all. Layers are always

@@ -40,7 +40,7 @@ func printPlan(p job.PrunePlan, stdout io.Writer) {
 	}
 	switch {
 	case p.Refit != nil:
-		rows = append(rows, "refit\t"+refitNote(p.Refit))
+		rows = append(rows, "refit\t"+refitNote(p))
 	case p.NoRefit != "":
 		rows = append(rows, "refit\tnone: "+p.NoRefit)
 	}
@@ -111,12 +111,16 @@ func sharesNote(p job.PrunePlan) string {
 }
 
 // refitNote says on what the cut is repaired.
-func refitNote(r *job.RefitPlan) string {
+func refitNote(p job.PrunePlan) string {
+	r, what := p.Refit, "o_proj and down_proj"
+	if p.Cut.Removed() == 0 {
+		what = "down_proj before the layers that go stands in for them, those behind are fitted"
+	}
 	if r.Bias {
 		return fmt.Sprintf("biases of o_proj and down_proj make up for the mean of what goes, on %d x %d tokens of %s, %s", r.Rows, r.SeqLen, r.Calibration, job.BOSInWords(r.BOS))
 	}
-	return fmt.Sprintf("o_proj and down_proj, on %d x %d tokens of %s, %s; damping %g, %g of the way to the dense model's stream",
-		r.Rows, r.SeqLen, r.Calibration, job.BOSInWords(r.BOS), r.Damping, r.Dense)
+	return fmt.Sprintf("%s, on %d x %d tokens of %s, %s; damping %g, %g of the way to the dense model's stream",
+		what, r.Rows, r.SeqLen, r.Calibration, job.BOSInWords(r.BOS), r.Damping, r.Dense)
 }
 
 // tuneNote says what is tuned, on what.

@@ -196,13 +196,19 @@ func TestChosenLayers(t *testing.T) {
 	r := must(t, append(common, "--rows", "4", "-o", out, "--save-scores", saved, "--save-plan", plan)...)
 	must(t, "prune", stories, "--no-eval", "--plan", plan, "-o", filepath.Join(dir, "again"))
 	sameFiles(t, "the saved plan", out, filepath.Join(dir, "again"))
+	if keys := parsed[savedPlan](t, read(t, plan)).keys(t); !slices.Equal(keys, []string{"refit", "drop_layers"}) {
+		t.Errorf("the plan's stages are %v", keys)
+	}
+	if v := must(t, "verify", stories, out, "--plan", plan).stdout; !strings.Contains(v, "PASS") || !strings.Contains(v, "refit") {
+		t.Error(v)
+	}
 	s := parsed[struct{ Layers []struct{ Whole []float64 } }](t, read(t, saved))
 	order := []int{1, 2, 3}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(s.Layers[a].Whole[0], s.Layers[b].Whole[0]) })
 	gone := order[:2]
 	slices.Sort(gone)
 	for text, words := range map[string][]string{
-		r.stdout:                                 {"2 of 5 layers, whichever score lowest", "layers 1..3 (protected: 0, 4)", "divergence, 1 passes over 4 x", "dropped layers " + spans(gone)},
+		r.stdout:                                 {"2 of 5 layers, whichever score lowest", "layers 1..3 (protected: 0, 4)", "divergence, 1 passes over 4 x", "stands in for them", "dropped layers " + spans(gone)},
 		read(t, filepath.Join(out, "README.md")): {"- dropped: layers " + spans(gone) + "\n", "- scores: divergence, 1 passes over 4 x"},
 	} {
 		for _, w := range words {
@@ -330,7 +336,8 @@ func TestRefusedStages(t *testing.T) {
 		{exitUsage, "layers,channels|second run", "--units layers,channels --ratio 20%"},
 		{exitUsage, "--method taylor|block-influence", "--units layers --ratio 20% --method taylor"},
 		{exitUsage, "--method divergence|--units layers", "--ratio 20% --method divergence"},
-		{exitUsage, "--compensate refit|--compensate none", "--units layers --ratio 20% --compensate refit"},
+		{exitUsage, "--compensate bias|refit or none", "--units layers --ratio 20% --compensate bias"},
+		{exitUsage, "--tune-masks|whole layers", "--units layers --ratio 20% --tune-masks 1k"},
 		{exitUsage, "cannot be reached by whole layers", "--units layers --ratio 90%"},
 		{exitInput, "no.json", "--plan " + filepath.Join(dir, "no.json")},
 	} {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"moreau/internal/importance"
+	"moreau/internal/model"
 	"moreau/internal/prune"
 	"moreau/internal/tokenizer"
 )
@@ -52,11 +53,11 @@ func (j *Prune) prepareCut() (err error) {
 	if j.sizesAlone() || j.decided() {
 		return nil
 	}
-	if j.o.Budget.whole() {
-		return j.prepareScores()
-	}
 	if err := j.prepareRefit(); err != nil {
 		return err
+	}
+	if j.o.Budget.whole() {
+		return j.prepareScores()
 	}
 	if err := j.prepareTuning(); err != nil {
 		return err
@@ -69,15 +70,26 @@ func (j *Prune) prepareCut() (err error) {
 
 // prepareRefit reads the rows of a refit, if one is asked for, or none is refused and there are some.
 func (j *Prune) prepareRefit() (err error) {
-	if method := j.o.Compensate.Method; method == "" || method == NoCompensation {
+	method := j.o.Compensate.Method
+	if method == "" || method == NoCompensation {
+		return j.unreadCalib()
+	}
+	if j.o.Budget.whole() && j.rest.Config.Features().Has(model.PostNorms) {
+		if method == Refitted {
+			return Usage(errNormed)
+		}
+		j.noRefit = errNormed.Error()
 		return j.unreadCalib()
 	}
 	j.refit, err = newRefitting(j.rest, j.o.Compensate, j.o.Scoring.Calib, j.o.Scoring.Seed)
-	if j.o.Compensate.Method == AutoCompensation && (errors.Is(err, errOneRow) || errors.Is(err, tokenizer.ErrNone)) {
+	if method == AutoCompensation && (errors.Is(err, errOneRow) || errors.Is(err, tokenizer.ErrNone)) {
 		j.refit, j.noRefit, err = nil, err.Error(), nil
 	}
 	return err
 }
+
+// errNormed is why nothing stands in for whole layers.
+var errNormed = errors.New("a norm stands between down_proj and the residual stream, so that it cannot stand in for whole layers")
 
 // unreadCalib refuses calibration rows that nothing reads: scores are given, and nothing is refitted.
 func (j *Prune) unreadCalib() error {

@@ -206,30 +206,59 @@ func (f *refitting) batches() (fitted, heldOut []transformer.Batch, err error) {
 
 func (f *refitting) plan() *RefitPlan { return &RefitPlan{Refit: f.Refit} }
 
-// stage is the refit before a cut, kept in a folder under a key.
-func (f *refitting) stage(be backend.Backend, cut prune.Cut, dir, key string) (*refit.Refit, error) {
-	fitted, heldOut, err := f.batches()
+// stage is the refit before a cut, or before layers go, kept in a folder under a key.
+func (f *refitting) stage(be backend.Backend, before stage.Stage, dir, key string) (*refit.Refit, error) {
+	r, err := f.before(before)
 	if err != nil {
 		return nil, err
 	}
-	store, err := refit.OpenStore(dir, key)
-	return &refit.Refit{Bias: f.Bias, Cut: cut, Fitted: fitted, HeldOut: heldOut, Damping: f.Damping, Dense: f.Dense, Backend: be, Store: store}, err
+	r.Damping, r.Dense, r.Backend = f.Damping, f.Dense, be
+	r.Store, err = refit.OpenStore(dir, key)
+	return r, err
 }
 
-// estimate is what the refit of a cut takes; which units go does not matter.
+// before is a refit's rows and what goes behind it.
+func (f *refitting) before(s stage.Stage) (*refit.Refit, error) {
+	r := &refit.Refit{Bias: f.Bias}
+	switch s := s.(type) {
+	case *prune.Plan:
+		r.Cut = s.Pruned
+	case prune.Drop:
+		r.Drop = s
+	}
+	var err error
+	r.Fitted, r.HeldOut, err = f.batches()
+	return r, err
+}
+
+// estimate is what the refit before the last stage of a plan takes; which units go does not matter.
 func (f *refitting) estimate(p PrunePlan) (stage.Estimate, error) {
-	fitted, heldOut, err := f.batches()
+	r, err := f.before(p.last())
 	if err != nil {
 		return stage.Estimate{}, err
 	}
-	return (&refit.Refit{Bias: f.Bias, Cut: p.Cut.Pruned, Fitted: fitted, HeldOut: heldOut}).Estimate(p.Cut.Before)
+	return r.Estimate(p.refitted())
+}
+
+// last is the last stage, before which a refit stands.
+func (p PrunePlan) last() stage.Stage { return p.Stages[len(p.Stages)-1] }
+
+// refitted is the configuration that it is of.
+func (p PrunePlan) refitted() *model.Config {
+	if _, drops := p.last().(prune.Drop); drops {
+		return p.Before
+	}
+	return p.Cut.Before
 }
 
 // runRefit runs a refit of a model of this configuration, by run, and tells of it.
 func runRefit(be backend.Backend, r *refit.Refit, cfg *model.Config, progress Progress, run func() error) error {
-	var done int64
+	total, done := int64(len(r.Projections(cfg))), int64(0)
+	if total == 0 { // the first layers go alone
+		return run()
+	}
 	r.Done = func(refit.Site) { done++; progress.At(done) }
-	progress.Begin(Refitting, "", int64(len(r.Projections(cfg))))
+	progress.Begin(Refitting, "", total)
 	if err := run(); err != nil {
 		return err
 	}
@@ -244,10 +273,10 @@ func (j *Prune) repair(ctx context.Context, p *PrunePlan, progress Progress) (er
 		return err
 	}
 	p.Refit.Refit = j.refit.Refit
-	if p.Refit.stage, err = j.refit.stage(j.be, p.Cut.Pruned, refitStore(j.o.Out.Path), j.refitKey(p)); err != nil {
+	if p.Refit.stage, err = j.refit.stage(j.be, p.last(), refitStore(j.o.Out.Path), j.refitKey(p)); err != nil {
 		return err
 	}
-	return runRefit(j.be, p.Refit.stage, p.Cut.Before, progress, func() error {
+	return runRefit(j.be, p.Refit.stage, p.refitted(), progress, func() error {
 		_, err := p.sequence().Run(ctx, whole(j.m))
 		return Blame(j.m, err)
 	})
@@ -263,8 +292,7 @@ func refitted(ctx context.Context, be backend.Backend, m *load.Model, dense stag
 	if err := f.draw(ctx, be, m, "", progress); err != nil {
 		return after, 0, err
 	}
-	cut := plan.Stages[len(plan.Stages)-1].(*prune.Plan)
-	r, err := f.stage(be, cut.Pruned, dir, "")
+	r, err := f.stage(be, plan.Stages[len(plan.Stages)-1], dir, "")
 	if err != nil {
 		return after, 0, err
 	}
@@ -292,8 +320,8 @@ func (j *Prune) refitKey(p *PrunePlan) string {
 
 // sequence is all that is done to the model: stages, the refit before the cut, and the tuning behind it.
 func (p PrunePlan) sequence() (s stage.Sequence) {
-	for _, one := range p.Stages {
-		if one == stage.Stage(p.Cut) && p.Refit != nil && p.Refit.stage != nil {
+	for i, one := range p.Stages {
+		if i == len(p.Stages)-1 && p.Refit != nil && p.Refit.stage != nil {
 			s = append(s, p.Refit.stage)
 		}
 		s = append(s, one)

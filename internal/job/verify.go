@@ -116,20 +116,29 @@ func (j *Verify) Execute(ctx context.Context, p VerifyPlan, progress Progress) (
 	dense, pruned := verify.Model{Config: j.dense.Config, Weights: j.dense.Weights}, verify.Model{Config: j.pruned.Config, Weights: j.pruned.Weights}
 	r.Of = len(dense.Config.Layers)
 	var match *verify.Match
-	if dense, err = verify.WithBiases(ctx, dense, pruned); err == nil {
+	folder, err := os.MkdirTemp("", "moreau-refit-") // of what the plan refits
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(folder)
+	refit := func() (err error) {
+		var after stage.Model
+		after, r.Refitted, err = refitted(ctx, j.be, j.dense, stage.Model{Config: dense.Config, Weights: dense.Weights}, j.plan, folder, progress)
+		dense.Weights = after.Weights
+		return err
+	}
+	if dense, err = verify.WithBiases(ctx, dense, pruned); err == nil && j.plan != nil && j.plan.Drops() {
+		if err := refit(); err != nil {
+			return r, err
+		}
+	}
+	if err == nil {
 		dense, r.Layers, err = verify.SameLayers(ctx, j.be, dense, pruned)
 	}
-	if err == nil && j.plan != nil {
-		folder, err := os.MkdirTemp("", "moreau-refit-")
-		if err != nil {
+	if err == nil && j.plan != nil && !j.plan.Drops() {
+		if err := refit(); err != nil {
 			return r, err
 		}
-		defer os.RemoveAll(folder)
-		after, changed, err := refitted(ctx, j.be, j.dense, stage.Model{Config: dense.Config, Weights: dense.Weights}, j.plan, folder, progress)
-		if err != nil {
-			return r, err
-		}
-		dense.Weights, r.Refitted = after.Weights, changed
 	}
 	if err == nil {
 		match, err = verify.FindUnits(j.be, dense, pruned)
@@ -139,7 +148,7 @@ func (j *Verify) Execute(ctx context.Context, p VerifyPlan, progress Progress) (
 	}
 	r.Unit, r.HeadsCut = match.Worst, match.HeadsAreCut(dense.Config)
 	if j.plan == nil {
-		if dense, r.Changed, err = verify.FindChanged(dense, pruned, match); err != nil {
+		if dense, r.Changed, err = verify.FindChanged(dense, pruned, match, verify.BeforeGaps(r.Layers, r.Of)); err != nil {
 			return r, Input(fmt.Errorf("%s, %s: %w", j.dense.Path, j.pruned.Path, err))
 		}
 		if dense, r.Biases, err = verify.TakeBiases(dense, pruned); err != nil {

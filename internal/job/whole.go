@@ -26,10 +26,10 @@ func (o PruneOptions) checkWhole() error {
 	}
 	whole := o.Budget.whole()
 	switch m := o.Compensate.Method; {
-	case whole && (m == Refitted || m == Biased):
-		return Usage(fmt.Errorf("--compensate %s is of units: whole layers go with --compensate %s", m, NoCompensation))
+	case whole && m == Biased:
+		return Usage(fmt.Errorf("--compensate %s is of units: whole layers go with --compensate %s or %s", m, Refitted, NoCompensation))
 	case whole && o.TuneTokens != 0:
-		return Usage(errors.New("--tune-masks goes with a refit: whole layers have none"))
+		return Usage(errors.New("--tune-masks goes with units that are cut, not with whole layers"))
 	case o.Scores+o.Plan != "":
 		return nil
 	}

@@ -22,8 +22,14 @@ type Record struct {
 	Before  *model.Config
 	After   *model.Config
 	Stages  stage.Sequence // each a Drop, Biases or a *Plan
-	Refit   *Refit         // before the one cut, which is the last stage; nil: none
+	Refit   *Refit         // before the last stage, a cut or a drop; nil: none
 	Tune    *Tune          // behind that cut, on rows of the same text; nil: none
+}
+
+// Drops says whether the last stage drops layers: a refit is of the model with these then.
+func (r *Record) Drops() bool {
+	_, drops := r.Stages[len(r.Stages)-1].(Drop)
+	return drops
 }
 
 // Refit says how what a cut leaves is repaired (package refit), and on what.
@@ -97,16 +103,16 @@ type stageEntry struct {
 // Encode is plan.json.
 func (r *Record) Encode() ([]byte, error) {
 	f := file{formatName, version, r.Program, r.Command, r.Model, r.Weights, r.Scores, r.Seed, r.Before.ParamCount(), r.After.ParamCount(), nil}
-	for _, s := range r.Stages {
+	for i, s := range r.Stages {
+		if r.Refit != nil && i == len(r.Stages)-1 {
+			f.Stages = append(f.Stages, stageEntry{Refit: r.Refit})
+		}
 		switch s := s.(type) {
 		case Drop:
 			f.Stages = append(f.Stages, stageEntry{Drop: s})
 		case Biases:
 			f.Stages = append(f.Stages, stageEntry{Biases: model.Roles(s).Biased()})
 		case *Plan:
-			if r.Refit != nil {
-				f.Stages = append(f.Stages, stageEntry{Refit: r.Refit})
-			}
 			f.Stages = append(f.Stages, stageEntry{Cut: newCutEntry(s)})
 			if r.Tune != nil {
 				f.Stages = append(f.Stages, stageEntry{Tune: r.Tune})
@@ -142,8 +148,8 @@ func DecodeRecord(data []byte, cfg *model.Config) (*Record, error) {
 	}
 	for i, e := range f.Stages {
 		if e.Refit != nil && e.keys() == 1 {
-			if i+2 != len(f.Stages) || f.Stages[i+1].Cut == nil {
-				return nil, fmt.Errorf("stage %d: a refit wants a cut behind it, as the last stage", i+1)
+			if i+2 != len(f.Stages) || f.Stages[i+1].Cut == nil && (f.Stages[i+1].Drop == nil || e.Refit.Bias) {
+				return nil, fmt.Errorf("stage %d: a refit wants a cut behind it, or layers to drop, as the last stage", i+1)
 			}
 			if err := e.Refit.check(); err != nil {
 				return nil, fmt.Errorf("stage %d: %w", i+1, err)

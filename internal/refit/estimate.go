@@ -16,7 +16,7 @@ import (
 // that counts, with what a projection's moments and their solution take beside it.
 func (r *Refit) Estimate(c *model.Config) (stage.Estimate, error) {
 	e := stage.Estimate{After: c, FLOPs: r.fittingFLOPs(c)}
-	rows, dense := float64(tokens(r.Fitted)+tokens(r.HeldOut)), r.dense(c) > 0
+	rows, dense := float64(tokens(r.Fitted)+tokens(r.HeldOut)), r.leads(c)
 	forward := 2 * rows * projected(c, 0)
 	e.FLOPs += 2 * forward // halves are run again
 	if dense {
@@ -47,7 +47,7 @@ func (r *Refit) fittingFLOPs(c *model.Config) (flops float64) {
 			continue
 		}
 		kept, solved := F-gone, gone
-		if r.dense(c) > 0 {
+		if p.ahead > 0 {
 			flops += 2 * rows * F * O
 			solved += O
 		}
@@ -92,7 +92,7 @@ type memory struct {
 
 func (r *Refit) memory(c *model.Config) *memory {
 	m := &memory{be: dry.New(), means: r.Bias, sums: map[site]int64{}, held: map[site]int64{}}
-	if r.dense(c) > 0 {
+	if r.leads(c) {
 		m.out = c.HiddenSize
 	}
 	for _, p := range r.Projections(c) {

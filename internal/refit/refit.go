@@ -22,6 +22,7 @@ import (
 type Refit struct {
 	Bias    bool                // fit nothing: biases get what the columns that go gave in the mean
 	Cut     prune.Cut           // of the model that the stage is given
+	Drop    prune.Drop          // instead: layers of it that go as a whole
 	Fitted  []transformer.Batch // rows whose outputs are fitted
 	HeldOut []transformer.Batch // rows that say how far
 	Damping float64             // of the ridge, in mean squares of a projection's inputs
@@ -67,24 +68,36 @@ type Projection struct {
 	model.Param
 	gone  []int
 	gives model.Param // what the refit changes: the projection, or its bias
+	ahead float64     // how far it is led back to the dense model's stream
 }
 
-// Projections are those that lose columns, and, led back to the dense model's stream, all behind the first of them.
+// Projections are those that lose columns or stand before layers that go, and, led back to the dense model's stream, all behind the first of them.
 func (r *Refit) Projections(cfg *model.Config) (ps []Projection) {
 	for _, p := range cfg.Params() {
-		if p.Role != model.O && p.Role != model.Down {
+		if p.Role != model.O && p.Role != model.Down || r.goes(p.Layer) {
 			continue
 		}
 		gives, some := p, true
 		if r.Bias {
 			gives, some = biasOf(cfg, p)
 		}
-		if gone := r.Cut.Columns(p); some && (len(gone) > 0 || len(ps) > 0 && r.dense(cfg) > 0) {
-			ps = append(ps, Projection{p, gone, gives})
+		ahead := r.dense(cfg)
+		bridge := p.Role == model.Down && r.goes(p.Layer+1) && !cfg.Features().Has(model.PostNorms)
+		if bridge {
+			ahead = 1
+		}
+		if gone := r.Cut.Columns(p); some && (bridge || len(gone) > 0 || ahead > 0 && (len(ps) > 0 || len(r.Drop) > 0 && p.Layer > r.Drop[0])) {
+			ps = append(ps, Projection{p, gone, gives, ahead})
 		}
 	}
 	return ps
 }
+
+// leads says whether the dense model runs beside.
+func (r *Refit) leads(cfg *model.Config) bool { return r.dense(cfg) > 0 || len(r.Drop) > 0 }
+
+// goes says whether a layer goes as a whole.
+func (r *Refit) goes(layer int) bool { return slices.Contains(r.Drop, layer) }
 
 // dense is how far outputs are led back to the dense model's stream: not at all where nothing is fitted, or a norm stands between
 // a projection and the stream.
@@ -131,7 +144,7 @@ func (r *Refit) walk(ctx context.Context, m stage.Model, ps []Projection) error 
 	}
 	defer walk.Close()
 	var dense *transformer.Walk // the model as it was; nil: it is not asked for
-	if r.dense(m.Config) > 0 {
+	if r.leads(m.Config) {
 		if dense, err = r.start(ctx, m.Config, stored); err != nil {
 			return err
 		}
@@ -139,12 +152,15 @@ func (r *Refit) walk(ctx context.Context, m stage.Model, ps []Projection) error 
 		dense.Once = true
 	}
 	for walk.Next() {
-		if dense != nil {
-			dense.Next()
+		if r.goes(walk.Layer()) {
+			if err := r.pass(ctx, dense, stored, walk.Layer()); err != nil {
+				return err
+			}
+			continue
 		}
 		for _, h := range halves {
 			if dense != nil {
-				if err := h.run(dense, ctx, stored, nil); err != nil {
+				if err := r.lead(ctx, dense, stored, walk.Layer(), h); err != nil {
 					return err
 				}
 			}
@@ -159,6 +175,31 @@ func (r *Refit) walk(ctx context.Context, m stage.Model, ps []Projection) error 
 		}
 	}
 	return nil
+}
+
+// lead runs a half of a layer of the dense model, and behind its end the layers that go.
+func (r *Refit) lead(ctx context.Context, dense *transformer.Walk, stored transformer.WeightSource, layer int, h half) error {
+	if h.role == model.O {
+		dense.Next()
+	}
+	if err := h.run(dense, ctx, stored, nil); err != nil || h.role == model.O {
+		return err
+	}
+	for l := layer + 1; r.goes(l); l++ {
+		if err := r.pass(ctx, dense, stored, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pass runs a layer of the dense model that goes, unless it has run.
+func (r *Refit) pass(ctx context.Context, dense *transformer.Walk, stored transformer.WeightSource, layer int) error {
+	if dense.Layer() >= layer {
+		return nil
+	}
+	dense.Next()
+	return dense.Run(ctx, stored, nil)
 }
 
 func (r *Refit) start(ctx context.Context, cfg *model.Config, stored transformer.WeightSource) (*transformer.Walk, error) {
@@ -212,7 +253,7 @@ func (r *Refit) findWeights(ctx context.Context, m stage.Model, walk, dense *tra
 	if err := h.run(walk, ctx, stored, tap); err != nil {
 		return err
 	}
-	f, err := r.solve(m, p, tap.sums[0], tap.sums[1], r.dense(m.Config))
+	f, err := r.solve(m, p, tap.sums[0], tap.sums[1], p.ahead)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}

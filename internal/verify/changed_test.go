@@ -40,7 +40,7 @@ func foundChanges(t *testing.T, p pair, name string, n int, apart ...float64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, all, err := FindChanged(p.dense, p.pruned, m)
+	_, all, err := FindChanged(p.dense, p.pruned, m, nil)
 	if err != nil || len(all) != n {
 		t.Fatalf("%s: %+v (%v), want %d", name, all, err, n)
 	}
@@ -61,7 +61,7 @@ func compared(t *testing.T, p pair, name string) Difference {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dense, _, err := FindChanged(p.dense, p.pruned, m)
+	dense, _, err := FindChanged(p.dense, p.pruned, m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +87,13 @@ func TestOtherProjections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, all, err := FindChanged(p.dense, p.pruned, m); !errors.Is(err, ErrDifferent) {
+		if _, all, err := FindChanged(p.dense, p.pruned, m, []int{0, 2}); !errors.Is(err, ErrDifferent) {
 			t.Errorf("%s: %+v, %v", what, all, err)
+		}
+		if _, all, err := FindChanged(p.dense, p.pruned, m, []int{1}); what != "NaN" && (err != nil || len(all) != 1) {
+			t.Errorf("%s, standing in for what went behind: %+v, %v", what, all, err)
+		} else if what == "NaN" && !errors.Is(err, ErrDifferent) {
+			t.Error("NaN passes where it stands in")
 		}
 	}
 }

@@ -39,6 +39,20 @@ func SameLayers(ctx context.Context, be backend.Backend, dense, pruned Model) (M
 	return Model{m.Config, m.Weights}, kept, err
 }
 
+// BeforeGaps are the layers of the pruned model, which has these of a dense one's, behind which some went.
+func BeforeGaps(kept []int, of int) (before []int) {
+	for i, l := range kept {
+		next := of
+		if i+1 < len(kept) {
+			next = kept[i+1]
+		}
+		if next != l+1 {
+			before = append(before, i)
+		}
+	}
+	return before
+}
+
 // sameLayer says whether layer i of the pruned model, if there is one, is what a cut left
 // of layer l of the dense one.
 func sameLayer(be backend.Backend, dense, pruned Model, l, i int) (bool, error) {

@@ -48,6 +48,16 @@ func TestDroppedLayersAreFound(t *testing.T) {
 	}
 }
 
+func TestBeforeGaps(t *testing.T) {
+	for _, c := range []struct{ kept, want []int }{
+		{[]int{0, 1, 2, 3}, nil}, {[]int{0, 3}, []int{0}}, {[]int{1, 2}, []int{1}}, {[]int{0, 2}, []int{0, 1}},
+	} {
+		if got := BeforeGaps(c.kept, 4); !slices.Equal(got, c.want) {
+			t.Errorf("%v: %v, want %v", c.kept, got, c.want)
+		}
+	}
+}
+
 // Layers in another order, or of another model, are none of the dense one's.
 func TestOtherLayersAreRefused(t *testing.T) {
 	for what, spoil := range map[string]func(p pair){
