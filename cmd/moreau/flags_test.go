@@ -64,7 +64,7 @@ func TestFlagsReachTheOptions(t *testing.T) {
 		Texts:  job.TextOptions{Files: []job.NamedFile{{Name: "a", Path: "b.txt"}, {Name: "c", Path: "d=e.txt"}}, IDs: "e.json", Protocol: "rolling", Seq: 64, MaxLength: 96, Chunks: 5, BOS: job.AlwaysBOS},
 		Out:    job.OutOptions{Path: "out", DType: &bf16, ShardBytes: 3e6, Imatrix: "i.gguf", Force: true, Threads: 3},
 		Scores: "s.json", Plan: "p.json", AnyWeights: true, DropLayers: "3", SaveScores: "t.json", SavePlan: "q.json", PlanOnly: true, NoEval: true,
-		Program: "moreau " + version, Command: "command", Compensate: job.CompensateOptions{Method: "refit", Rows: 6, Damping: 0.5, Dense: 0.75}, TuneTokens: 100_000,
+		Program: "moreau " + version, Command: "command", Compensate: job.CompensateOptions{Method: "refit", Rows: 6, Damping: 0.5, Dense: 0.75}, Tune: job.TuneOptions{Tokens: 100_000},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want\n%+v", got, want)

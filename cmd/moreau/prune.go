@@ -46,7 +46,7 @@ func (o *pruneOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.saveScores, "save-scores", "", "write the scores as soon as they are known")
 	f.StringVar(&o.savePlan, "save-plan", "", "write what was dropped and cut (docs/formats/plan.md)")
 	compensateFlags(cmd, &o.compensate)
-	f.StringVar(&o.tuneTokens, "tune-masks", "", "TOKENS such as 100k or 1M: then tune a gate on each column of o_proj and down_proj, by gradient descent towards what MODEL predicts, on so many tokens of the calibration text")
+	f.StringVar(&o.tuneTokens, "tune-masks", "auto", "then tune a gate on each column of o_proj and down_proj, by gradient descent towards what MODEL predicts. TOKENS such as 100k or 1M: on so many of the calibration text; auto: behind a refit, on 128 rows three times; none")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and stop")
 	f.BoolVar(&o.noEval, "no-eval", false, "do not measure perplexity before and after")
 	onlyOne(cmd, "scores", "save-scores") // what was read is not written again
@@ -122,14 +122,24 @@ func (o *pruneOptions) options(g *globals, command string) (p job.PruneOptions, 
 	if p.Texts, err = o.texts.options(); err != nil {
 		return p, err
 	}
-	tokens, err := parseCount("tune-masks", o.tuneTokens)
-	if err != nil {
+	if p.Tune, err = parseTuning(o.tuneTokens); err != nil {
 		return p, err
 	}
-	p.TuneTokens = int(tokens)
 	p.Scoring.Calib.BOS, p.Texts.BOS = o.bos, o.bos
 	p.Out, err = o.out.options(g)
 	return p, err
+}
+
+// parseTuning reads --tune-masks.
+func parseTuning(s string) (job.TuneOptions, error) {
+	switch s {
+	case "auto":
+		return job.TuneOptions{Auto: true}, nil
+	case "none":
+		return job.TuneOptions{}, nil
+	}
+	tokens, err := parseCount("tune-masks", s)
+	return job.TuneOptions{Tokens: int(tokens)}, err
 }
 
 func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string, stdout, stderr io.Writer) error {

@@ -125,7 +125,7 @@ func refitNote(p job.PrunePlan) string {
 
 // tuneNote says what is tuned, on what.
 func tuneNote(p job.PrunePlan) string {
-	return fmt.Sprintf("a gate on each column of o_proj and down_proj, on %s tokens of %s, towards what the dense model predicts", count(int64(p.Tune.Tokens)), p.Refit.Calibration)
+	return fmt.Sprintf("a gate on each column of o_proj and down_proj, on %s tokens, %d rows of %s, towards what the dense model predicts", count(int64(p.Tune.Tokens)), p.Tune.Rows, p.Refit.Calibration)
 }
 
 // perplexityNote says how perplexity is measured, "" where it is not.

@@ -136,13 +136,13 @@ func TestTunedMasks(t *testing.T) {
 		t.Errorf("without the plan verify says %+v", v)
 	}
 	tuned("card", "--no-eval")
-	if card := read(t, filepath.Join(at("card"), "README.md")); !strings.Contains(card, "- tuning: a gate on each column of o_proj and down_proj, on 20,000 tokens of builtin:stories, towards what the dense model predicts\n") {
+	if card := read(t, filepath.Join(at("card"), "README.md")); !strings.Contains(card, "- tuning: a gate on each column of o_proj and down_proj, on 20,000 tokens, 313 rows of builtin:stories, towards what the dense model predicts\n") {
 		t.Errorf("the card does not say how it was tuned:\n%s", card)
 	}
 	if r := parsed[pruneJSON](t, refits(t, at("untuned.gguf"), "--seq-len", "64", "--drop-layers", "2", "--seq", "64", "--chunks", "16", "--json").stdout); len(r.After) != 1 || r.After[0].Perplexity != untuned {
 		t.Errorf("perplexity %+v without the tuning, %g before it", r.After, untuned)
 	}
-	write(t, at("wrong.json"), strings.Replace(read(t, at("a.gguf.json")), `"tune":{"tokens":20000`, `"tune":{"tokens":19900`, 1))
+	write(t, at("wrong.json"), strings.Replace(read(t, at("a.gguf.json")), `"rows":313`, `"rows":312`, 1))
 	refused(t, exitInput, []string{"builtin:stories: not the text that the plan was tuned on"}, "prune", stories, "--no-eval", "--plan", at("wrong.json"), "-o", at("x.gguf"))
 	write(t, at("wrong.json"), strings.Replace(read(t, at("a.gguf.json")), `"tokens":20000`, `"tokens":0`, 1))
 	refused(t, exitInput, []string{at("wrong.json"), "gates tuned on 0"}, "prune", stories, "--no-eval", "--plan", at("wrong.json"), "-o", at("x.gguf"))

@@ -24,7 +24,7 @@ type PruneOptions struct {
 	DropLayers string // layers that go first, as a whole: "20..24", "3,20..24"; "": none
 	Budget     BudgetOptions
 	Compensate CompensateOptions
-	TuneTokens int // that gates are tuned on behind the cut, of the rows of Compensate; 0: none are
+	Tune       TuneOptions
 	Texts      TextOptions
 	NoEval     bool // measure no perplexity
 	Out        OutOptions
@@ -80,8 +80,8 @@ func NewPrune(path string, be backend.Backend, o PruneOptions) (*Prune, error) {
 	if err == nil {
 		err = o.Compensate.check()
 	}
-	if err == nil && o.TuneTokens != 0 {
-		err = Within("tune-masks", o.TuneTokens, 1, prune.MostTokens)
+	if err == nil {
+		err = o.Tune.check()
 	}
 	if err == nil && !o.MeasureOnly && (o.Out.Path != "" || !o.PlanOnly) {
 		err = o.checkOutputs(path)

@@ -3,7 +3,9 @@ package job
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 
 	"moreau/internal/backend"
 	"moreau/internal/load"
@@ -12,6 +14,34 @@ import (
 	"moreau/internal/transformer"
 	"moreau/internal/tune"
 )
+
+// TuneOptions say on what gates are tuned behind the cut and its refit, if they are.
+type TuneOptions struct {
+	Auto   bool // where weights are refitted: on autoRows rows, or as many as the refit if these are fewer, autoPasses times
+	Tokens int  // else on so many, of rows that come once; 0: none are tuned
+}
+
+// Of the same number of tokens more rows are better, but these few do most of it (docs/results.md), and hardly any text lacks them.
+const (
+	autoRows   = 128
+	autoPasses = 3
+)
+
+func (o TuneOptions) check() error {
+	if o.Auto || o.Tokens == 0 {
+		return nil
+	}
+	return Within("tune-masks", o.Tokens, 1, prune.MostTokens)
+}
+
+// plan says how many rows that takes behind refit r.
+func (o TuneOptions) plan(r prune.Refit) prune.Tune {
+	if o.Auto {
+		rows := min(autoRows, r.Rows)
+		return prune.Tune{Tokens: autoPasses * rows * r.SeqLen, Rows: rows}
+	}
+	return prune.Tune{Tokens: o.Tokens, Rows: (o.Tokens + r.SeqLen - 1) / r.SeqLen}
+}
 
 // TunePlan says how gates will be tuned.
 type TunePlan struct {
@@ -30,31 +60,38 @@ type tuning struct {
 	again *prune.Tune // of a plan, which is done again; nil: none
 }
 
-// newTuning draws rows of the text of the refit, so many that none comes twice.
-func newTuning(m *load.Model, tokens int, calib CalibOptions, seed uint64) (*tuning, error) {
-	calib.Rows, calib.Fresh = (tokens+calib.SeqLen-1)/calib.SeqLen, false
-	c, err := calib.load(m, seed, 1)
+// newTuning draws the rows of t behind those of refit r, from its text: gates learn more from others than those that weights were
+// fitted to. Of given ids all are taken, autoPasses times at most.
+func newTuning(m *load.Model, t prune.Tune, r prune.Refit) (*tuning, error) {
+	calib := calibrationOf(r)
+	calib.Rows = r.Rows + t.Rows
+	c, err := calib.load(m, r.Seed, 1)
 	if err != nil {
 		return nil, err
 	}
-	return &tuning{prune.Tune{Tokens: tokens, SHA256: c.info.SHA256}, seed, c, nil}, nil
+	if r.IDs {
+		t.Rows, t.Tokens = len(c.rows), min(t.Tokens, autoPasses*c.rows.Tokens())
+	}
+	t.SHA256 = c.info.SHA256
+	return &tuning{t, r.Seed, c, nil}, nil
 }
 
 // prepareTuning reads the rows that gates are tuned on, if any are to be.
 func (j *Prune) prepareTuning() (err error) {
-	if j.o.TuneTokens == 0 {
+	auto := j.o.Tune.Auto
+	if !auto && j.o.Tune.Tokens == 0 || auto && (j.refit == nil || j.refit.Bias) {
 		return nil
 	}
 	if j.refit == nil {
 		return Usage(errors.New("--tune-masks stands behind a refit, and there is none: ask for --compensate refit, and give rows for it"))
 	}
-	j.tuning, err = newTuning(j.rest, j.o.TuneTokens, j.o.Scoring.Calib, j.o.Scoring.Seed)
+	j.tuning, err = newTuning(j.rest, j.o.Tune.plan(j.refit.Refit), j.refit.Refit)
 	return err
 }
 
 // tuneAgain reads the rows of a tuning that a plan says, behind refit r, which must be the same.
 func tuneAgain(m *load.Model, r prune.Refit, again prune.Tune) (*tuning, error) {
-	t, err := newTuning(m, again.Tokens, calibrationOf(r), r.Seed)
+	t, err := newTuning(m, again, r)
 	if err != nil {
 		return nil, err
 	}
@@ -86,9 +123,9 @@ func (t *tuning) draw(ctx context.Context, be backend.Backend, dense *load.Model
 // carry away, and products large enough to be fast.
 const stepTokens = 1024
 
-// steps are the rows in the order in which gates are tuned on them: shuffled by the seed, and, of given ids, as often as it takes.
+// steps are the rows in the order in which gates are tuned on them: shuffled by the seed, as often as it takes.
 func (t *tuning) steps() (steps []transformer.Batch, err error) {
-	rows := t.calib.rows
+	rows := t.calib.rows[len(t.calib.rows)-t.Rows:]
 	rng, at := rand.New(rand.NewPCG(t.seed, 2)), 0
 	order := rng.Perm(len(rows))
 	for tokens := t.Tokens; tokens > 0; {
@@ -142,12 +179,19 @@ func (j *Prune) tune(ctx context.Context, p *PrunePlan, progress Progress) error
 	if err != nil {
 		return err
 	}
+	t.Journal = &tune.Journal{Path: filepath.Join(refitStore(j.o.Out.Path), "gates"), Key: j.tuneKey(p), Every: j.o.Scoring.JournalEvery}
 	left, err := p.sequence().Run(ctx, whole(j.m))
 	if err == nil {
 		_, err = runTuning(ctx, t, left, progress)
 	}
 	p.Tune.stage = t
 	return Blame(j.m, err)
+}
+
+// tuneKey identifies the tuning: another refit, other rows or tokens make another.
+func (j *Prune) tuneKey(p *PrunePlan) string {
+	t := p.Tune.Tune
+	return fmt.Sprintf("%s %d %d %s", j.refitKey(p), t.Tokens, t.Rows, t.SHA256)
 }
 
 // runTuning runs t and tells of it.

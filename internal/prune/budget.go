@@ -47,13 +47,13 @@ type Budget struct {
 }
 
 // SharesOf says how many channels each layer loses beside the others, if cutting all of them alike costs so much each (any
-// measure above 0, of the layers that may lose some): in proportion to 1/sqrt(cost). That is the least total cost, were the cost of
-// a layer to grow with the cube of what it loses. Alone it grows slower, nearly in proportion; but what
-// is cut in neighbouring layers adds up, and concentrating it was measured to lose (docs/results.md).
+// measure above 0, of the layers that may lose some): in proportion to 1/cost. That is the least total cost, were the cost of
+// a layer to grow with the square of what it loses. Alone it grows slower, nearly in proportion; but what
+// is cut in neighbouring layers adds up, and 1/sqrt(cost) was measured to lose (docs/results.md).
 func SharesOf(costs map[int]float64, layers int) []float64 {
 	shares, sum := make([]float64, layers), 0.
 	for l, c := range costs {
-		shares[l] = 1 / math.Sqrt(max(c, leastCost))
+		shares[l] = 1 / max(c, leastCost)
 	}
 	for _, s := range shares {
 		sum += s

@@ -60,8 +60,9 @@ func (r *Refit) check() error {
 
 // Tune says how gates are tuned behind a cut (package tune).
 type Tune struct {
-	Tokens int    `json:"tokens"`     // of rows of the refit's text
-	SHA256 string `json:"ids_sha256"` // of these rows
+	Tokens int    `json:"tokens"`     // on which gates are tuned
+	Rows   int    `json:"rows"`       // that they are of, drawn from the refit's text behind its own; all of given ids
+	SHA256 string `json:"ids_sha256"` // of the refit's rows and these
 }
 
 // MostTokens is how many gates can be tuned on.
@@ -70,6 +71,9 @@ const MostTokens = 1 << 24
 func (t *Tune) check() error {
 	if t.Tokens < 1 || t.Tokens > MostTokens {
 		return fmt.Errorf("gates tuned on %d tokens: want 1 to %d", t.Tokens, MostTokens)
+	}
+	if t.Rows < 1 || t.Rows > t.Tokens {
+		return fmt.Errorf("gates tuned on %d tokens of %d rows: want 1 to one a token", t.Tokens, t.Rows)
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func TestRecordIsReadAgain(t *testing.T) {
 			want, text := recorded(t, cfg, stages[:n]...)
 			if i == 1 && n == 2 {
 				want.Refit = &Refit{Calibration: "c4.jsonl", Rows: 8, SeqLen: 16, SHA256: "cd", Damping: 0.01}
-				want.Tune = &Tune{Tokens: 9, SHA256: "ef"}
+				want.Tune = &Tune{Tokens: 9, Rows: 2, SHA256: "ef"}
 				data, err := want.Encode()
 				if err != nil {
 					t.Fatal(err)

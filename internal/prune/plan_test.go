@@ -261,9 +261,9 @@ func rawOf(t *testing.T, family string) map[string]json.RawMessage {
 	return m.Raw
 }
 
-// Shares by hand, and a budget that follows them: a layer of a fourth of the cost loses twice the channels.
+// Shares by hand, and a budget that follows them: a layer of half the cost loses twice the channels.
 func TestShares(t *testing.T) {
-	shares := SharesOf(map[int]float64{1: 0.04, 3: 0.01, 4: 0}, 6)
+	shares := SharesOf(map[int]float64{1: 0.02, 3: 0.01, 4: 0}, 6)
 	if shares[0] != 0 || shares[2] != 0 || shares[5] != 0 || math.Abs(shares[3]/shares[1]-2) > 1e-12 || math.Abs(shares[1]+shares[3]+shares[4]-3) > 1e-12 || math.IsInf(shares[4], 0) {
 		t.Errorf("%v", shares)
 	}

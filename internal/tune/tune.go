@@ -5,6 +5,7 @@ package tune
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -25,6 +26,7 @@ type Tune struct {
 	Steps   []transformer.Batch // the rows of each step
 	Backend backend.Backend
 	Done    func(step int, kl float64) // after each step, with the divergence before it, in nats a token; may be nil
+	Journal *Journal                   // nil: an interrupted run is lost
 
 	Gates map[string][]float32 // of the columns of o and down, by name; nil before the run
 }
@@ -120,18 +122,30 @@ func Spread(gates map[string][]float32, c *model.Config, cut prune.Cut) map[stri
 // learn finds the gates.
 func (t *Tune) learn(ctx context.Context, m stage.Model) error {
 	d := newDescent(t.Backend, t.Dense.Config, transformer.NewStreamed(t.Backend, t.Dense.Weights), m.Config, transformer.NewStreamed(t.Backend, m.Weights))
-	for i, b := range t.Steps {
-		kl, err := d.step(ctx, b)
+	first, kl := t.Journal.restore(d.gates)
+	if first > 0 {
+		t.done(first, kl)
+	}
+	for i := first; i < len(t.Steps); i++ {
+		now, err := d.step(ctx, t.Steps[i])
 		if err != nil {
+			return errors.Join(err, t.Journal.keep(d.gates, i, kl, true))
+		}
+		kl = now
+		d.gates.descend(i+1, rate(i, len(t.Steps)))
+		if err := t.Journal.keep(d.gates, i+1, kl, i+1 == len(t.Steps)); err != nil {
 			return err
 		}
-		d.gates.descend(i+1, rate(i, len(t.Steps)))
-		if t.Done != nil {
-			t.Done(i+1, kl)
-		}
+		t.done(i+1, kl)
 	}
 	t.Gates = d.gates.factors
 	return nil
+}
+
+func (t *Tune) done(step int, kl float64) {
+	if t.Done != nil {
+		t.Done(step, kl)
+	}
 }
 
 // descent is what a step is made of.

@@ -2,11 +2,16 @@ package tune
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"moreau/internal/backend"
 	"moreau/internal/backend/cpu"
@@ -212,5 +217,36 @@ func TestGatesStayPositive(t *testing.T) {
 	down, up := float64(g.factors["p"][0]), float64(g.factors["p"][1])
 	if math.Abs(down-math.Exp(-3)) > 1e-6 || math.Abs(up-math.Exp(3)) > 1e-4 {
 		t.Errorf("three steps of 1 down and up: gates %g and %g, want exp(-3) and exp(3)", down, up)
+	}
+}
+
+// A tuning that is interrupted goes on to the same bits; what another left counts for nothing.
+func TestInterrupted(t *testing.T) {
+	dense, left, _, be := some(t, models[0], 2)
+	rows := slices.Repeat(steps(t, dense.Config.VocabSize, 2), 3)
+	whole := &Tune{Dense: dense, Steps: rows, Backend: be}
+	if _, err := whole.Run(context.Background(), left); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "new", "gates")
+	for key, again := range map[string]int{"this": 4, "another": 6} {
+		ctx, stop := context.WithCancel(context.Background())
+		first := &Tune{Dense: dense, Steps: rows, Backend: be, Journal: &Journal{Path: path, Key: "this", Every: time.Hour}}
+		first.Done = func(step int, _ float64) {
+			if step == 3 {
+				stop()
+			}
+		}
+		if _, err := first.Run(ctx, left); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		told := 0
+		second := &Tune{Dense: dense, Steps: rows, Backend: be, Journal: &Journal{Path: path, Key: key, Every: 0}, Done: func(int, float64) { told++ }}
+		if _, err := second.Run(context.Background(), left); err != nil || told != again || !reflect.DeepEqual(second.Gates, whole.Gates) {
+			t.Errorf("%s: %d steps were told of, %v, gates differ from those of a run that was not interrupted: %v", key, told, err, !reflect.DeepEqual(second.Gates, whole.Gates))
+		}
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
 	}
 }
