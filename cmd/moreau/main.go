@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"moreau/internal/output"
@@ -29,13 +30,20 @@ func (r *remembering) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// ending are the signals that ask the program to clean up and end, but for those that whoever
+// started it had ignored (nohup).
+func ending() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+	return slices.DeleteFunc(all, signal.Ignored)
+}
+
 func main() {
 	// The heap is a few large arrays: collecting often costs little and keeps the
 	// resident set near what is in use.
 	debug.SetGCPercent(10)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), ending()...)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	context.AfterFunc(ctx, stop) // a second one ends the program at once
 	cmd := newRootCommand()
 	stdout := &remembering{Writer: os.Stdout}
 	cmd.SetOut(stdout)

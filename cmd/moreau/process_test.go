@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -20,9 +21,14 @@ func TestProcess(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	for name, test := range map[string]func(t *testing.T){
-		"Ctrl-C":                      func(t *testing.T) { ctrlC(t, program) },
+		"Ctrl-C":                      func(t *testing.T) { ended(t, program, os.Interrupt) },
+		"SIGTERM":                     func(t *testing.T) { ended(t, program, syscall.SIGTERM) },
+		"SIGHUP":                      func(t *testing.T) { ended(t, program, syscall.SIGHUP) },
+		"SIGQUIT":                     func(t *testing.T) { ended(t, program, syscall.SIGQUIT) },
+		"SIGHUP under nohup":          func(t *testing.T) { nohup(t, program) },
 		"kill -9":                     func(t *testing.T) { killAgain(t, program) },
 		"kill -9 with a scratch file": func(t *testing.T) { killAgain(t, program, "--scratch", ".") },
+		"two runs at once":            func(t *testing.T) { twoAtOnce(t, program) },
 		"full disk":                   func(t *testing.T) { fullDisk(t, program) },
 		"no room for standard output": func(t *testing.T) { fullStdout(t, program) },
 	} {
@@ -42,25 +48,34 @@ func exitOf(err error) int {
 	return 0
 }
 
-func ctrlC(t *testing.T, program string) {
-	work := t.TempDir()
-	cmd := exec.Command(program, "prune", stories, "--ratio", "20%", "--no-eval", "--steps", "1000000", "-o", "out.gguf", "--save-scores", "s.json")
-	cmd.Dir = work
+// longRun is a run that ends when it is asked to.
+var longRun = []string{"prune", stories, "--ratio", "20%", "--no-eval", "--steps", "1000000", "-o", "out.gguf", "--save-scores", "s.json"}
+
+// begin starts a command in work and waits for its first line: of the plan, after which it scores.
+func begin(t *testing.T, work string, args ...string) (*exec.Cmd, *strings.Builder) {
+	t.Helper()
+	cmd, stderr := exec.Command(args[0], args[1:]...), new(strings.Builder)
+	cmd.Dir, cmd.Stderr = work, stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Process.Kill()
-	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil { // the plan: scoring is next
+	t.Cleanup(func() { cmd.Process.Kill() })
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Skipf("SKIPPED: this system sends no interrupt: %v", err)
+	return cmd, stderr
+}
+
+// ended lets a signal end a run.
+func ended(t *testing.T, program string, by os.Signal) {
+	work := t.TempDir()
+	cmd, stderr := begin(t, work, append([]string{program}, longRun...)...)
+	if err := cmd.Process.Signal(by); err != nil {
+		t.Skipf("SKIPPED: this system sends no %v: %v", by, err)
 	}
 	if code := exitOf(cmd.Wait()); code != exitInterrupted {
 		t.Errorf("exit code %d, want %d", code, exitInterrupted)
@@ -68,6 +83,39 @@ func ctrlC(t *testing.T, program string) {
 	if got := stderr.String(); got != "moreau: interrupted; nothing half-written is left\n" {
 		t.Errorf("standard error %q", got)
 	}
+	only(t, work)
+}
+
+// nohup starts a run that a closed terminal does not end.
+func nohup(t *testing.T, program string) {
+	work := t.TempDir()
+	cmd, stderr := begin(t, work, append([]string{"sh", "-c", "trap '' HUP; exec \"$@\"", "sh", program}, longRun...)...)
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Skipf("SKIPPED: this system sends no SIGHUP: %v", err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Errorf("it ended: %v: %s", err, stderr)
+	}
+	cmd.Wait()
+}
+
+// twoAtOnce refuses a second run with an output that another run writes, which it leaves alone.
+func twoAtOnce(t *testing.T, program string) {
+	work := t.TempDir()
+	first, _ := begin(t, work, append([]string{program}, longRun...)...)
+	for _, args := range [][]string{longRun, {"score", stories, "--method", "l1", "-o", "s.json"}, {"convert", stories, "-o", "out.gguf"}} {
+		second := exec.Command(program, args...)
+		second.Dir = work
+		out, err := second.CombinedOutput()
+		if code := exitOf(err); code != exitOutput || !strings.Contains(string(out), "another run writes it; wait for its end") {
+			t.Errorf("%q: exit code %d: %s", args, code, out)
+		}
+	}
+	if err := first.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Errorf("the first run ended: %v", err)
+	}
+	first.Wait()
 	only(t, work)
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -86,4 +87,24 @@ func TestPullRefusals(t *testing.T) {
 	refused(t, exitOutput, []string{"another", pullCommit}, "pull", "o/n:a.gguf", "-o", out)
 	t.Setenv("HF_HUB_OFFLINE", "1")
 	refused(t, exitUsage, []string{"HF_HUB_OFFLINE"}, "pull", "o/n", "-o", out)
+}
+
+// Of two pulls to the same folder at once one waits for the other, and both have all.
+func TestTwoPullsAtOnce(t *testing.T) {
+	t.Setenv("HF_TOKEN", "")
+	serveModel(t, filepath.Join("..", "..", "testdata", "golden", "llama_mha"))
+	out := filepath.Join(t.TempDir(), "m")
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if r := run(t.Context(), "pull", "o/n", "-o", out); r.code != exitOK {
+				t.Errorf("exit code %d: %s", r.code, r.message)
+			}
+		})
+	}
+	both.Wait()
+	must(t, "inspect", out)
+	if left, _ := filepath.Glob(filepath.Join(out, ".*.moreau-*")); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
 }

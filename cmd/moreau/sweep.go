@@ -108,6 +108,7 @@ func (o *sweepOptions) run(ctx context.Context, g *globals, path, command string
 	if err != nil {
 		return err
 	}
+	defer j.Close()
 	cells, err := j.Execute(ctx, newConsole(stderr))
 	if err != nil {
 		return goesOn(ctx, err, o.dir)

@@ -53,6 +53,7 @@ func (o *synthOptions) run(ctx context.Context, g *globals, stdout, stderr io.Wr
 	if err != nil {
 		return err
 	}
+	defer j.Close()
 	plan, err := j.Plan()
 	if err != nil {
 		return err

@@ -131,7 +131,6 @@ func TestNoteOfRowsWithoutBOS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer j.Close()
 		p, err := j.Plan()
 		if err != nil {
 			t.Fatal(err)
@@ -140,6 +139,7 @@ func TestNoteOfRowsWithoutBOS(t *testing.T) {
 		if _, err := j.Execute(t.Context(), p, h); err != nil || !slices.EqualFunc(h.notes, c.said, strings.HasPrefix) {
 			t.Errorf("score %+v: notes %q, %v", c, h.notes, err)
 		}
+		j.Close()
 	}
 	cut := BudgetOptions{Ratio: 0.2, Align: AutoAlign}
 	for _, c := range []struct {
@@ -157,7 +157,6 @@ func TestNoteOfRowsWithoutBOS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer j.Close()
 		p, err := j.Plan(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -166,6 +165,7 @@ func TestNoteOfRowsWithoutBOS(t *testing.T) {
 		if _, err := j.Execute(t.Context(), p, h); err != nil || !slices.EqualFunc(h.notes, c.said, strings.HasPrefix) {
 			t.Errorf("prune: notes %q, want %q; %v", h.notes, c.said, err)
 		}
+		j.Close()
 	}
 }
 

@@ -119,6 +119,7 @@ func TestAnotherMixIsAnotherRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		j.Close()
 		return j.scoring.journal(j.be, p, &heard{}).Key
 	}
 	put(t, text, strings.Repeat("The cat sat on the mat. ", 50))

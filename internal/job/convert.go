@@ -6,12 +6,14 @@ import (
 
 	"moreau/internal/export"
 	"moreau/internal/load"
+	"moreau/internal/output"
 )
 
 // Convert is the job that writes a model as it is in another container or type.
 type Convert struct {
-	o OutOptions
-	m *load.Model
+	o       OutOptions
+	m       *load.Model
+	release func() // of the output
 }
 
 // NewConvert opens a model.
@@ -22,19 +24,28 @@ func NewConvert(path string, o OutOptions) (*Convert, error) {
 	if err := o.Check(path); err != nil {
 		return nil, err
 	}
+	release, err := output.Claim(o.Path)
+	if err != nil {
+		return nil, err
+	}
 	m, err := load.Open(path)
 	if err != nil {
+		release()
 		return nil, err
 	}
 	if o.weigh, err = o.readImportance(m); err != nil {
 		m.Close()
+		release()
 		return nil, err
 	}
-	return &Convert{o, m}, nil
+	return &Convert{o, m, release}, nil
 }
 
-// Close closes the model.
-func (j *Convert) Close() error { return j.m.Close() }
+// Close closes the model and leaves the output to other runs.
+func (j *Convert) Close() error {
+	j.release()
+	return j.m.Close()
+}
 
 // Plan says what files will be written.
 func (j *Convert) Plan() (*export.Plan, error) {

@@ -8,6 +8,7 @@ import (
 	"moreau/internal/generate"
 	"moreau/internal/load"
 	"moreau/internal/model"
+	"moreau/internal/output"
 	"moreau/internal/prune"
 	"moreau/internal/transformer"
 )
@@ -30,6 +31,8 @@ type Demo struct {
 	m     *load.Model
 	be    backend.Backend
 	texts []text
+
+	release func() // of the output
 }
 
 // DemoRow is one model of the comparison.
@@ -54,16 +57,24 @@ func NewDemo(be backend.Backend, out OutOptions, seed uint64) (*Demo, error) {
 	if err := out.Check(load.Builtin); err != nil {
 		return nil, err
 	}
-	m, err := load.Open(load.Builtin)
+	release, err := output.Claim(out.Path)
 	if err != nil {
 		return nil, err
 	}
+	m, err := load.Open(load.Builtin)
+	if err != nil {
+		release()
+		return nil, err
+	}
 	texts, err := (TextOptions{Seq: 128}).load(m, "")
-	return &Demo{out, seed, m, be, texts}, err
+	return &Demo{out, seed, m, be, texts, release}, err
 }
 
-// Close closes the model.
-func (j *Demo) Close() error { return j.m.Close() }
+// Close closes the model and leaves the output to other runs.
+func (j *Demo) Close() error {
+	j.release()
+	return j.m.Close()
+}
 
 // Plan says what Execute compares. The published threshold, chosen for 7B parameters,
 // shrinks nothing in so small a model: here it is larger.

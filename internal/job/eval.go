@@ -29,6 +29,7 @@ type Eval struct {
 	be       backend.Backend
 	rule     results.Rule
 	subjects []*subject
+	release  func() // of the results file
 }
 
 // EvalPlan says what will be measured and what that takes.
@@ -87,11 +88,15 @@ func NewEval(paths []string, be backend.Backend, o EvalOptions) (*Eval, error) {
 			return nil, err
 		}
 	}
-	tasks, err := o.Tasks.read()
+	release, err := output.Claim(o.Out)
 	if err != nil {
 		return nil, err
 	}
-	j := &Eval{o: o, be: be, rule: rule}
+	j := &Eval{o: o, be: be, rule: rule, release: release}
+	tasks, err := o.Tasks.read()
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
 	for _, path := range paths {
 		s, err := newSubject(path, o.Texts, tasks, o.Tasks.BOS)
 		if err != nil {
@@ -105,8 +110,9 @@ func NewEval(paths []string, be backend.Backend, o EvalOptions) (*Eval, error) {
 	return j, nil
 }
 
-// Close closes the models.
+// Close closes the models and leaves the results file to other runs.
 func (j *Eval) Close() error {
+	j.release()
 	var errs []error
 	for _, s := range j.subjects {
 		errs = append(errs, s.m.Close())

@@ -39,6 +39,7 @@ type Imatrix struct {
 	be      backend.Backend
 	calib   *calibration
 	tensors []model.Stored
+	release func() // of the output
 }
 
 // ImatrixReport is what was written.
@@ -65,25 +66,33 @@ func NewImatrix(path string, be backend.Backend, o ImatrixOptions) (*Imatrix, er
 	if err := output.Check(o.Out, o.Force); err != nil {
 		return nil, err
 	}
-	m, err := load.Open(path)
+	release, err := output.Claim(o.Out)
 	if err != nil {
 		return nil, err
 	}
-	j := &Imatrix{o: o, m: m, be: be}
+	m, err := load.Open(path)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	j := &Imatrix{o: o, m: m, be: be, release: release}
 	if j.tensors, err = export.GGUFTensors(m.Config); err != nil {
 		err = Output(fmt.Errorf("%s: %w", o.Out, err))
 	} else {
 		j.calib, err = o.Calib.load(m, o.Seed, 1)
 	}
 	if err != nil {
-		m.Close()
+		j.Close()
 		return nil, err
 	}
 	return j, nil
 }
 
-// Close closes the model.
-func (j *Imatrix) Close() error { return j.m.Close() }
+// Close closes the model and leaves the output to other runs.
+func (j *Imatrix) Close() error {
+	j.release()
+	return j.m.Close()
+}
 
 // Execute computes the matrix and writes it.
 func (j *Imatrix) Execute(ctx context.Context, progress Progress) (ImatrixReport, error) {

@@ -27,6 +27,8 @@ type Logits struct {
 	m    *load.Model
 	be   backend.Backend
 	rows dataset.Rows
+
+	release func() // of the output
 }
 
 // LogitsReport is what was written.
@@ -51,20 +53,29 @@ func NewLogits(path string, be backend.Backend, o LogitsOptions) (*Logits, error
 	if err := output.Check(o.Out, o.Force); err != nil {
 		return nil, err
 	}
+	release, err := output.Claim(o.Out)
+	if err != nil {
+		return nil, err
+	}
 	m, err := load.Open(path)
 	if err != nil {
+		release()
 		return nil, err
 	}
 	rows, err := readIDs(o.IDs, m.Config)
 	if err != nil {
 		m.Close()
+		release()
 		return nil, err
 	}
-	return &Logits{o, m, be, rows}, nil
+	return &Logits{o, m, be, rows, release}, nil
 }
 
-// Close closes the model.
-func (j *Logits) Close() error { return j.m.Close() }
+// Close closes the model and leaves the output to other runs.
+func (j *Logits) Close() error {
+	j.release()
+	return j.m.Close()
+}
 
 // Plan names the tensors of the file: one of all rows where they have the same length,
 // else one a row.

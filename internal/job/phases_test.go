@@ -85,6 +85,7 @@ func phasedJobs(t *testing.T, dir string) []phased {
 			if err != nil {
 				return err
 			}
+			defer j.Close()
 			p, err := j.Plan()
 			if err != nil {
 				return err
@@ -101,6 +102,7 @@ func phasedJobs(t *testing.T, dir string) []phased {
 			if err != nil {
 				return err
 			}
+			defer j.Close()
 			p, err := j.Plan()
 			if err != nil {
 				return err
@@ -110,6 +112,7 @@ func phasedJobs(t *testing.T, dir string) []phased {
 		}},
 		{"score", []Phase{Scoring}, filepath.Join(dir, "s.json"), func(ctx context.Context, progress Progress) error {
 			j := newScore(t, quick("moreau"), filepath.Join(dir, "s.json"))
+			defer j.Close()
 			p, err := j.Plan()
 			if err != nil {
 				return err
@@ -121,6 +124,7 @@ func phasedJobs(t *testing.T, dir string) []phased {
 			o := quick("taylor")
 			o.Calib.Text, o.Calib.Rows = "self", 80
 			j := newScore(t, o, filepath.Join(dir, "own.json"))
+			defer j.Close()
 			p, err := j.Plan()
 			if err != nil {
 				return err

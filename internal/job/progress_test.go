@@ -188,7 +188,6 @@ func TestPruneRemovesItsState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.Close()
 	p, err := j.Plan(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -196,6 +195,7 @@ func TestPruneRemovesItsState(t *testing.T) {
 	if _, err := j.Execute(t.Context(), p, &heard{}); err != nil {
 		t.Fatal(err)
 	}
+	j.Close()
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 || entries[0].Name() != "out.gguf" {
 		t.Errorf("the folder holds %v, %v", entries, err)
 	}

@@ -63,6 +63,7 @@ type Prune struct {
 	noRefit  string            // why not, where nobody said so
 	tuning   *tuning           // nil: no gates are tuned
 	columns  export.Importance // of those of m; nil: none is known
+	release  func()            // of the outputs
 
 	also func(ctx context.Context, after stage.Model, progress Progress) error // what else is measured of the result; nil: nothing
 }
@@ -86,16 +87,21 @@ func NewPrune(path string, be backend.Backend, o PruneOptions) (*Prune, error) {
 	if err == nil && !o.MeasureOnly && (o.Out.Path != "" || !o.PlanOnly) {
 		err = o.checkOutputs(path)
 	}
+	release := func() {}
+	if err == nil && !o.MeasureOnly && !o.PlanOnly {
+		release, err = output.Claim(o.Out.Path, o.SaveScores, o.SavePlan)
+	}
 	if err != nil {
 		return nil, err
 	}
 	m, err := o.open(path)
 	if err != nil {
+		release()
 		return nil, err
 	}
-	j := &Prune{o: o, m: m, be: be, source: newSource(m)}
+	j := &Prune{o: o, m: m, be: be, source: newSource(m), release: release}
 	if err := j.prepare(); err != nil {
-		m.Close()
+		j.Close()
 		return nil, err
 	}
 	return j, nil
@@ -155,5 +161,8 @@ func (o PruneOptions) checkOutputs(path string) error {
 // sizesAlone says that the plan is made of sizes: no text is read, no time estimated.
 func (j *Prune) sizesAlone() bool { return j.m.Bare || j.o.Out.Path == "" }
 
-// Close closes the model.
-func (j *Prune) Close() error { return j.m.Close() }
+// Close closes the model and leaves the outputs to other runs.
+func (j *Prune) Close() error {
+	j.release()
+	return j.m.Close()
+}

@@ -5,14 +5,12 @@ import (
 	"os"
 
 	"moreau/internal/importance"
-	"moreau/internal/output"
 	"moreau/internal/prune"
 )
 
 // Execute measures, scores, cuts, measures again and writes, as planned.
 func (j *Prune) Execute(ctx context.Context, p PrunePlan, progress Progress) (PruneReport, error) {
 	defer bound(p.memory())()
-	output.Clean(j.o.Out.Path)
 	r, err := j.change(ctx, p, progress)
 	if err != nil {
 		return r, err

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"moreau/internal/hub"
 	"moreau/internal/output"
@@ -99,6 +99,11 @@ func (j *Pull) Plan() PullPlan {
 
 // Execute fetches what is not there yet.
 func (j *Pull) Execute(ctx context.Context, p PullPlan, progress Progress) (Pulled, error) {
+	release, err := alone(ctx, j.o.Out, progress)
+	if err != nil {
+		return p.Pulled, err
+	}
+	defer release()
 	if err := p.claim(j.o.Out); err != nil {
 		return p.Pulled, err
 	}
@@ -114,8 +119,26 @@ func (j *Pull) Execute(ctx context.Context, p PullPlan, progress Progress) (Pull
 	return p.Pulled, nil
 }
 
-// claim makes dir, or makes sure that it is from a pull of the same commit, and that
-// the rest has room.
+// alone makes dir, and waits until no other pull writes there, which may bring what is asked for.
+func alone(ctx context.Context, dir string, progress Progress) (release func(), err error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, Output(err)
+	}
+	for waited := false; ; waited = true {
+		release, err = output.Claim(filepath.Join(dir, pullMark))
+		switch {
+		case !errors.Is(err, output.ErrBusy):
+			return release, err
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case !waited:
+			progress.Note(dir + ": waiting for another pull")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// claim makes sure that dir is new, or from a pull of the same commit, and that the rest has room.
 func (p *Pulled) claim(dir string) error {
 	mark := filepath.Join(dir, pullMark)
 	data, err := os.ReadFile(mark)
@@ -129,14 +152,14 @@ func (p *Pulled) claim(dir string) error {
 		}
 		return p.room(dir)
 	}
-	output.Clean(mark) // a pull that was killed as it began
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return Output(fmt.Errorf("%s is no folder of a pull and not empty; pull to another folder", dir))
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
 		return Output(err)
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return Output(err)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), "."+pullMark) { // what is beside the mark is ours
+			return Output(fmt.Errorf("%s is no folder of a pull and not empty; pull to another folder", dir))
+		}
 	}
 	if err := p.room(dir); err != nil {
 		return err

@@ -38,10 +38,9 @@ func TestProgressOfPulling(t *testing.T) {
 // What does not fit on the disk is refused before anything is asked for: of a new folder, which stays
 // empty, and of one in which some is there.
 func TestRoomForAPull(t *testing.T) {
-	dir := t.TempDir()
+	out := t.TempDir()
 	for _, begun := range []bool{false, true} {
 		p := &Pulled{Repo: "o/n", Commit: "abc", Bytes: 1 << 60, Files: []string{"x"}}
-		out := filepath.Join(dir, "m")
 		if begun {
 			if err := (&Pulled{Repo: "o/n", Commit: "abc"}).claim(out); err != nil {
 				t.Fatal(err)

@@ -29,6 +29,7 @@ type Score struct {
 	m       *load.Model
 	be      backend.Backend
 	scoring *scoring
+	release func() // of the output
 }
 
 // ScoreReport is what a scores file says but for the scores.
@@ -55,13 +56,18 @@ func NewScore(path string, be backend.Backend, o ScoreOptions) (*Score, error) {
 	if err := output.Check(o.Out, o.Force); err != nil {
 		return nil, err
 	}
-	m, err := load.Open(path)
+	release, err := output.Claim(o.Out)
 	if err != nil {
 		return nil, err
 	}
-	j := &Score{o: o, m: m, be: be}
+	m, err := load.Open(path)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	j := &Score{o: o, m: m, be: be, release: release}
 	if err := j.prepare(); err != nil {
-		m.Close()
+		j.Close()
 		return nil, err
 	}
 	return j, nil
@@ -79,8 +85,11 @@ func (j *Score) prepare() error {
 	return err
 }
 
-// Close closes the model.
-func (j *Score) Close() error { return j.m.Close() }
+// Close closes the model and leaves the output to other runs.
+func (j *Score) Close() error {
+	j.release()
+	return j.m.Close()
+}
 
 // Plan says what the run will do and take.
 func (j *Score) Plan() (*ScoringPlan, error) { return j.scoring.plan(j.o.Out) }
@@ -88,7 +97,6 @@ func (j *Score) Plan() (*ScoringPlan, error) { return j.scoring.plan(j.o.Out) }
 // Execute scores and writes the file.
 func (j *Score) Execute(ctx context.Context, p *ScoringPlan, progress Progress) (ScoreReport, error) {
 	defer bound(p.Memory)()
-	output.Clean(j.o.Out)
 	noteRows(j.m, j.scoring.calib, nil, progress)
 	weights, err := hashModel(ctx, j.m, j.o.Threads, progress)
 	if err != nil {

@@ -63,6 +63,7 @@ func run(t *testing.T, j *Score) (ScoreReport, *heard) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	j.Close()
 	return r, h
 }
 
@@ -102,6 +103,7 @@ func TestShortRunKeepsTheStateOfAnother(t *testing.T) {
 	if _, err := j.Execute(ctx, p, h); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
+	j.Close()
 	left := filepath.Join(dir, ".s.json.moreau-state")
 	before, err := os.ReadFile(left)
 	if err != nil {

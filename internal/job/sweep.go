@@ -34,6 +34,8 @@ type Sweep struct {
 	be   backend.Backend
 	ask  asking
 	key  string // of what all cells have in common
+
+	release func() // of what is written
 }
 
 // Cell is one cut, measured.
@@ -105,10 +107,21 @@ func NewSweep(path string, be backend.Backend, o SweepOptions) (*Sweep, error) {
 	return &Sweep{o: o, path: path, be: be, ask: ask, key: hex.EncodeToString(sum[:])}, err
 }
 
+// Close leaves the folder to other runs.
+func (j *Sweep) Close() {
+	if j.release != nil {
+		j.release()
+	}
+}
+
 // Execute measures what is not yet measured, and gives all cells: the dense model, then method by method.
 func (j *Sweep) Execute(ctx context.Context, progress Progress) ([]Cell, error) {
 	if err := os.MkdirAll(j.o.Dir, 0o777); err != nil {
 		return nil, &output.Error{Path: j.o.Dir, Err: err}
+	}
+	var err error
+	if j.release, err = output.Claim(filepath.Join(j.o.Dir, SweepJSON), filepath.Join(j.o.Dir, SweepSVG)); err != nil {
+		return nil, err
 	}
 	dense, err := j.cell(Cell{}, func() (Cell, error) { return j.dense(ctx, progress) })
 	if err != nil {
@@ -135,6 +148,7 @@ func (j *Sweep) cell(of Cell, measure func() (Cell, error)) (Cell, error) {
 	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &kept) == nil && kept.Format == cellFormat && kept.Key == j.key {
 		return kept.Cell, nil
 	}
+	output.Clean(path)
 	c, err := measure()
 	if err != nil {
 		return c, err

@@ -12,6 +12,7 @@ import (
 	"moreau/internal/export"
 	"moreau/internal/load"
 	"moreau/internal/model"
+	"moreau/internal/output"
 	"moreau/internal/synth"
 	"moreau/internal/tensor"
 )
@@ -28,6 +29,8 @@ type Synth struct {
 	o   SynthOptions
 	cfg *model.Config
 	raw map[string]json.RawMessage
+
+	release func() // of the output
 }
 
 // SynthReport is what was written.
@@ -49,8 +52,15 @@ func NewSynth(o SynthOptions) (*Synth, error) {
 	if synth.Known(source) {
 		source = "" // no file that could be replaced
 	}
-	return &Synth{o, cfg, raw}, o.Out.Check(source)
+	if err := o.Out.Check(source); err != nil {
+		return nil, err
+	}
+	release, err := output.Claim(o.Out.Path)
+	return &Synth{o, cfg, raw, release}, err
 }
+
+// Close leaves the output to other runs.
+func (j *Synth) Close() { j.release() }
 
 // Plan says what files will be written.
 func (j *Synth) Plan() (SynthReport, error) {

@@ -17,3 +17,9 @@ func Lock(f *os.File) error {
 	}
 	return nil
 }
+
+// unlock removes a locked file while no other process can lock it.
+func unlock(f *os.File) {
+	os.Remove(f.Name())
+	f.Close()
+}

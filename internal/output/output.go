@@ -109,6 +109,10 @@ func Clean(path string) {
 
 // left are names beside path with a mark.
 func left(path, mark string) []string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil
+	}
 	names, _ := filepath.Glob(escape.Replace(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+mark)) + "*")
 	return names
 }
