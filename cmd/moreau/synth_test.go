@@ -68,7 +68,7 @@ func TestSynthRefused(t *testing.T) {
 	only(t, dir)
 	must(t, "synth", "--like", stories, "-o", out)
 	refused(t, exitOutput, []string{"exists", "--force"}, "synth", "--like", "llama-7b", "-o", out)
-	refused(t, exitOutput, []string{"is the model that is being read"}, "synth", "--like", out, "-o", out, "--force")
+	refused(t, exitOutput, []string{"is read by this run"}, "synth", "--like", out, "-o", out, "--force")
 	must(t, "synth", "--like", stories, "-o", out, "--force")
 	only(t, out, "config.json", "model.safetensors")
 

@@ -217,7 +217,7 @@ func TestOutputFolderExists(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(out, "README.md")); err != nil {
 		t.Error("the folder was not replaced")
 	}
-	refused(t, exitOutput, []string{"model that is being read"}, "convert", out, "-o", out, "--force")
+	refused(t, exitOutput, []string{"is read by this run"}, "convert", out, "-o", out, "--force")
 
 	other := filepath.Join(dir, "photos")
 	if err := os.Mkdir(other, 0o777); err != nil {
@@ -262,13 +262,13 @@ func TestOutputHasNoPlace(t *testing.T) {
 		{stories, filepath.Join(dir, "no", "out.gguf"), "there is no folder|create it first"},
 		{stories, filepath.Join(file, "out.gguf"), "out.gguf"},
 		{stories, filepath.Join(dir, "out.json"), "*.gguf or to a folder"},
-		{model, model, "is the model that is being read; write elsewhere"},
+		{model, model, "is read by this run; write elsewhere"},
 		{stories, "/dev/null", "no folder and is not replaced"},
 	} {
 		refused(t, exitOutput, append(strings.Split(tt.words, "|"), tt.out), "convert", tt.model, "-o", tt.out, "--force")
 		refused(t, exitOutput, nil, "prune", tt.model, "--ratio", "10%", "--method", "l1", "-o", tt.out, "--force")
 	}
 	refused(t, exitOutput, []string{"no", "create it first"}, "score", stories, "-o", filepath.Join(dir, "no", "s.json"))
-	refused(t, exitOutput, []string{"model that is being read"}, "score", model, "-o", model, "--force")
+	refused(t, exitOutput, []string{"is read by this run"}, "score", model, "-o", model, "--force")
 	only(t, dir, "file")
 }

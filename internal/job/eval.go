@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"moreau/internal/backend"
 	"moreau/internal/output"
@@ -76,12 +77,7 @@ func NewEval(paths []string, be backend.Backend, o EvalOptions) (*Eval, error) {
 		return nil, Usage(errors.New("--speed is of this machine and moment, and no part of a results file; measure it without --out"))
 	}
 	if o.Out != "" {
-		for _, path := range paths {
-			if err := distinct(path, o.Out); err != nil {
-				return nil, err
-			}
-		}
-		if err := spared(o.Texts.inputs(), o.Out); err != nil {
+		if err := apart(slices.Concat(paths, o.Texts.inputs(), o.Tasks.Names), []string{o.Out}); err != nil {
 			return nil, err
 		}
 		if err := output.Check(o.Out, o.Force); err != nil {
@@ -94,6 +90,9 @@ func NewEval(paths []string, be backend.Backend, o EvalOptions) (*Eval, error) {
 	}
 	j := &Eval{o: o, be: be, rule: rule, release: release}
 	tasks, err := o.Tasks.read()
+	if err == nil {
+		err = apart(filesOf(tasks), []string{o.Out})
+	}
 	if err != nil {
 		return nil, errors.Join(err, j.Close())
 	}

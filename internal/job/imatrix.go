@@ -57,10 +57,7 @@ func NewImatrix(path string, be backend.Backend, o ImatrixOptions) (*Imatrix, er
 	if err := sizes(o.Calib.Rows, o.Calib.SeqLen); err != nil {
 		return nil, err
 	}
-	if err := distinct(path, o.Out); err != nil {
-		return nil, err
-	}
-	if err := spared(o.Calib.inputs(), o.Out); err != nil {
+	if err := apart(append(o.Calib.inputs(), path), []string{o.Out}); err != nil {
 		return nil, err
 	}
 	if err := output.Check(o.Out, o.Force); err != nil {

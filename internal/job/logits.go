@@ -44,10 +44,7 @@ func NewLogits(path string, be backend.Backend, o LogitsOptions) (*Logits, error
 	if o.IDs == "" || o.Out == "" {
 		return nil, Usage(fmt.Errorf("give --ids FILE and -o OUT.safetensors"))
 	}
-	if err := distinct(path, o.Out); err != nil {
-		return nil, err
-	}
-	if err := spared([]string{o.IDs}, o.Out); err != nil {
+	if err := apart([]string{path, o.IDs}, []string{o.Out}); err != nil {
 		return nil, err
 	}
 	if err := output.Check(o.Out, o.Force); err != nil {

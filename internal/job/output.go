@@ -36,23 +36,17 @@ func (o OutOptions) Check(model string) error {
 	if err := Within("threads", o.Threads, 0, MostThreads); err != nil {
 		return err
 	}
-	if err := distinct(model, o.Path); err != nil {
+	if err := apart([]string{model, o.Imatrix}, []string{o.Path}); err != nil {
 		return err
 	}
 	if o.Imatrix != "" && o.DType != nil && !o.DType.Quantized() {
 		return Usage(o.noBlocks())
-	}
-	if err := spared([]string{o.Imatrix}, o.Path); err != nil {
-		return err
 	}
 	if isGGUF(o.Path) {
 		if o.ShardBytes > 0 {
 			return Usage(fmt.Errorf("--shard-size is for Hugging Face folders, a .gguf file is one file; leave it out"))
 		}
 		return output.Check(o.Path, o.Force)
-	}
-	if err := outside(o.Path, model); err != nil {
-		return err
 	}
 	return output.CheckDir(o.Path, o.Force)
 }

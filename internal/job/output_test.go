@@ -37,7 +37,7 @@ func TestOutputChecks(t *testing.T) {
 		"a FILE in shards":       {OutOptions{Path: at("new.GGUF"), ShardBytes: 1 << 40}, ErrUsage, "--shard-size"},
 		"what is there":          {OutOptions{Path: at("there.gguf")}, output.ErrExists, "--force"},
 		"what is there, forced":  {OutOptions{Path: at("there.gguf"), Force: true}, nil, ""},
-		"the model":              {OutOptions{Path: at("model.gguf"), Force: true}, ErrOutput, "being read"},
+		"the model":              {OutOptions{Path: at("model.gguf"), Force: true}, ErrOutput, "is read by this run"},
 		"a folder of the model":  {OutOptions{Path: dir, Force: true}, ErrOutput, "lies in"},
 		"no parent":              {OutOptions{Path: at("a/b.gguf")}, output.ErrWrite, "create it first"},
 		"threads below none":     {OutOptions{Path: at("new"), Threads: -1}, ErrUsage, "--threads -1"},

@@ -4,48 +4,49 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
-// distinct refuses outputs that would replace the model being read, or each
-// other; empty ones are not written.
-func distinct(model string, outs ...string) error {
+// apart refuses outputs that would replace what the run reads, files and folders of models, or each
+// other; also a folder to be written that holds a file of the run: with --force that would go with
+// what the folder held before. Empty names are none.
+func apart(inputs, outs []string) error {
+	inputs, outs = named(inputs), named(outs)
 	for i, out := range outs {
-		if out == "" {
-			continue
-		}
-		if samePath(out, model) {
-			return Output(fmt.Errorf("%s is the model that is being read; write elsewhere", out))
-		}
 		for _, other := range outs[:i] {
-			if other != "" && samePath(out, other) {
+			if samePath(out, other) {
 				return Usage(fmt.Errorf("%s is to be written twice; give each output its own name", out))
 			}
 		}
-	}
-	return nil
-}
-
-// spared refuses outputs that would replace another input of the run than the model; empty names are none.
-func spared(inputs []string, outs ...string) error {
-	for _, out := range outs {
 		for _, in := range inputs {
-			if out != "" && in != "" && samePath(out, in) {
+			switch {
+			case samePath(out, in):
 				return Output(fmt.Errorf("%s is read by this run; write elsewhere", out))
+			case isFileOf(in, out):
+				return Output(fmt.Errorf("%s is a file of %s, which is read by this run; write elsewhere", out, in))
+			}
+		}
+		for _, file := range append(slices.Clone(outs), inputs...) {
+			if holds(out, file) {
+				return Output(fmt.Errorf("%s lies in %s, which is written anew as a whole; use another folder", file, out))
 			}
 		}
 	}
 	return nil
 }
 
-// outside refuses a folder to be written that holds a file of the run: with --force it
-// would go with what the folder held before. Empty names are none.
-func outside(folder string, files ...string) error {
-	for _, file := range files {
-		if file != "" && holds(folder, file) {
-			return Output(fmt.Errorf("%s lies in %s, which is written anew as a whole; use another folder", file, folder))
-		}
+func named(paths []string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == "" })
+}
+
+// isFileOf says whether file is there and directly in folder, through links too.
+func isFileOf(folder, file string) bool {
+	info, err := os.Stat(file)
+	if err != nil || info.IsDir() {
+		return false
 	}
-	return nil
+	entries, _ := os.ReadDir(folder) // a file has none
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return samePath(filepath.Join(folder, e.Name()), file) })
 }
 
 // holds says whether file is, or would be, anywhere in folder, through links too.

@@ -9,7 +9,7 @@ import (
 )
 
 // Two names of a file are one, whether it is there or not; the model is never written over.
-func TestDistinct(t *testing.T) {
+func TestApart(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, dir := range []string{"folder", "folder/sub"} {
 		if err := os.Mkdir(dir, 0o777); err != nil {
@@ -36,12 +36,12 @@ func TestDistinct(t *testing.T) {
 		{[]string{"other", "other"}, ErrUsage}, {[]string{"new", "folder/../new"}, ErrUsage}, {[]string{"new", "other", abs}, ErrUsage},
 		{[]string{"new", "other", "", ""}, nil}, {[]string{"new", "new2"}, nil},
 	} {
-		if err := distinct("model", tt.outs...); !errors.Is(err, tt.want) {
+		if err := apart([]string{"model"}, tt.outs); !errors.Is(err, tt.want) {
 			t.Errorf("outputs %q: %v, want %v", tt.outs, err, tt.want)
 		}
 	}
-	for file, inside := range map[string]bool{"folder/x": true, "folder/sub/y": true, "way/x": true, "folder": false, "way": false, "model": false, "folder2": false, "folder/../x": false, "": false} {
-		if err := outside("folder", "model", file); errors.Is(err, ErrOutput) != inside {
+	for file, inside := range map[string]bool{"folder/x": true, "folder/sub/y": true, "way/x": true, "model": false, "folder2": false, "folder/../x": false, "": false} {
+		if err := apart([]string{file}, []string{"folder"}); errors.Is(err, ErrOutput) != inside {
 			t.Errorf("%q in folder: %v, want %v", file, err, inside)
 		}
 	}

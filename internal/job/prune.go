@@ -131,21 +131,13 @@ func (o PruneOptions) checkOutputs(path string) error {
 	if o.Out.Path == "" {
 		return Usage(fmt.Errorf("say where the pruned model goes: -o OUT (or --dry-run for the plan alone)"))
 	}
-	if err := distinct(path, o.Out.Path, o.SaveScores, o.SavePlan); err != nil {
-		return err
-	}
-	inputs := append(o.Texts.inputs(), o.Scores, o.Plan, o.Out.Imatrix)
+	inputs := append(o.Texts.inputs(), path, o.Scores, o.Plan, o.Out.Imatrix)
 	inputs = append(inputs, o.Scoring.Calib.inputs()...)
-	if err := spared(inputs, o.Out.Path, o.SaveScores, o.SavePlan); err != nil {
+	if err := apart(inputs, []string{o.Out.Path, o.SaveScores, o.SavePlan}); err != nil {
 		return err
 	}
 	if err := o.Out.Check(path); err != nil {
 		return err
-	}
-	if !isGGUF(o.Out.Path) {
-		if err := outside(o.Out.Path, append(inputs, o.SaveScores, o.SavePlan)...); err != nil {
-			return err
-		}
 	}
 	for _, path := range []string{o.SaveScores, o.SavePlan} {
 		if path == "" {

@@ -47,10 +47,7 @@ func NewScore(path string, be backend.Backend, o ScoreOptions) (*Score, error) {
 	if err := o.Scoring.Check(); err != nil {
 		return nil, err
 	}
-	if err := distinct(path, o.Out); err != nil {
-		return nil, err
-	}
-	if err := spared(o.Scoring.Calib.inputs(), o.Out); err != nil {
+	if err := apart(append(o.Scoring.Calib.inputs(), path), []string{o.Out}); err != nil {
 		return nil, err
 	}
 	if err := output.Check(o.Out, o.Force); err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"moreau/internal/backend"
 	"moreau/internal/load"
@@ -90,8 +91,9 @@ func NewSweep(path string, be backend.Backend, o SweepOptions) (*Sweep, error) {
 	if err != nil {
 		return nil, err
 	}
+	j := &Sweep{o: o, path: path, be: be, ask: ask}
 	inputs := append(o.Prune.Texts.inputs(), o.Prune.Scoring.Calib.inputs()...)
-	if err := spared(inputs, filepath.Join(o.Dir, SweepJSON), filepath.Join(o.Dir, SweepSVG)); err != nil {
+	if err := apart(slices.Concat(inputs, filesOf(ask.tasks), o.Tasks.Names, []string{path}), j.outputs()); err != nil {
 		return nil, err
 	}
 	m, err := load.Open(path)
@@ -104,7 +106,19 @@ func NewSweep(path string, be backend.Backend, o SweepOptions) (*Sweep, error) {
 		settings = fmt.Appendf(settings, "\n%s %s %d %s %s", t.Task.SHA256, t.Read.SHA256, o.Tasks.Limit, o.Tasks.BOS, o.Mean)
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s%s", settings, be.Name(), identity(m), filesIdentity(inputs)))
-	return &Sweep{o: o, path: path, be: be, ask: ask, key: hex.EncodeToString(sum[:])}, err
+	j.key = hex.EncodeToString(sum[:])
+	return j, err
+}
+
+// outputs are the files that are written, but for the scores.
+func (j *Sweep) outputs() []string {
+	files := []string{filepath.Join(j.o.Dir, SweepJSON), filepath.Join(j.o.Dir, SweepSVG), j.file(Cell{}, ".json")}
+	for _, method := range j.o.Methods {
+		for _, ratio := range j.o.Ratios {
+			files = append(files, j.file(Cell{Method: method, Ratio: ratio}, ".json"))
+		}
+	}
+	return files
 }
 
 // Close leaves the folder to other runs.

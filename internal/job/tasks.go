@@ -26,6 +26,14 @@ type questions struct {
 	*task.Read
 }
 
+// filesOf are the files of the records of tasks.
+func filesOf(tasks []questions) (files []string) {
+	for _, t := range tasks {
+		files = append(files, t.Read.Files...)
+	}
+	return files
+}
+
 // read opens the tasks and their records.
 func (o TaskOptions) read() ([]questions, error) {
 	if len(o.Names) == 0 {
