@@ -75,7 +75,7 @@ func (o *generateOptions) run(ctx context.Context, g *globals, path string, in i
 		return err
 	}
 	defer j.Close()
-	s := speaker{j, stdout, stderr}
+	s := speaker{j, asItIs(stdout), stderr}
 	switch {
 	case talk:
 		return s.talk(ctx, in)

@@ -23,9 +23,9 @@ type input struct {
 	terminal bool
 }
 
-// isTerminal says whether a person types what is read.
-func isTerminal(r io.Reader) bool {
-	f, ok := r.(*os.File)
+// isTerminal says whether a person types what is read, or sees what is written.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

@@ -46,7 +46,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second one ends the program at once
 	cmd := newRootCommand()
 	stdout := &remembering{Writer: os.Stdout}
-	cmd.SetOut(stdout)
+	cmd.SetOut(plainWriter{stdout})
 	err := cmd.ExecuteContext(ctx)
 	if err == nil && stdout.err != nil {
 		err = &output.Error{Path: "standard output", Err: stdout.err}

@@ -11,8 +11,10 @@ import (
 	"strings"
 )
 
-// message is the one line a person sees.
-func message(ctx context.Context, err error) string {
+// message is the one line a person sees, of bounded length.
+func message(ctx context.Context, err error) string { return visible(short(line(ctx, err))) }
+
+func line(ctx context.Context, err error) string {
 	if ctx.Err() != nil {
 		var left interrupted
 		if errors.As(err, &left) {

@@ -69,7 +69,7 @@ func newConsole(w io.Writer) *console { return &console{w: w} }
 // Begin implements job.Progress.
 func (c *console) Begin(p job.Phase, of string, total int64) {
 	now := time.Now()
-	*c = console{w: c.w, phase: p, label: fmt.Sprintf(phases[p].label, of), total: max(1, total), start: now, last: now}
+	*c = console{w: c.w, phase: p, label: visible(fmt.Sprintf(phases[p].label, of)), total: max(1, total), start: now, last: now}
 	if f, ok := c.w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		c.bar = progressbar.NewOptions64(c.total, progressbar.OptionSetWriter(c.w), progressbar.OptionSetDescription(c.label),
 			progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetPredictTime(true),
@@ -104,4 +104,4 @@ func (c *console) End(result float64) {
 }
 
 // Note implements job.Progress.
-func (c *console) Note(line string) { fmt.Fprintln(c.w, line) }
+func (c *console) Note(line string) { fmt.Fprintln(c.w, visible(line)) }

@@ -34,7 +34,7 @@ func run(ctx context.Context, args ...string) ran {
 	var stdout, stderr bytes.Buffer
 	cmd := newRootCommand()
 	cmd.SetArgs(untuned(args))
-	cmd.SetOut(&stdout)
+	cmd.SetOut(plainWriter{&stdout})
 	cmd.SetErr(&stderr)
 	err := cmd.ExecuteContext(ctx)
 	r := ran{stdout: stdout.String(), stderr: stderr.String(), code: exitCode(ctx, err)}

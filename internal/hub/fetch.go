@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"moreau/internal/output"
 )
 
 // stall is how long a transfer may stand still.
@@ -27,10 +29,10 @@ func (c *Client) Fetch(ctx context.Context, r Revision, f File, dir string, prog
 	path := filepath.Join(dir, filepath.FromSlash(f.Path))
 	if ok, err := f.is(path); err != nil || ok {
 		progress(f.Size)
-		return err
+		return output.Failed(path, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
+		return output.Failed(path, err)
 	}
 	part := path + ".part"
 	for whole := false; ; whole = true {
@@ -39,13 +41,13 @@ func (c *Client) Fetch(ctx context.Context, r Revision, f File, dir string, prog
 		}
 		ok, err := f.is(part)
 		if err != nil {
-			return err
+			return output.Failed(part, err)
 		}
 		if ok {
-			return os.Rename(part, path)
+			return output.Failed(path, os.Rename(part, path))
 		}
 		if err := os.Remove(part); err != nil {
-			return err
+			return output.Failed(part, err)
 		}
 		if whole { // a part of before may have been another file's; a fresh one is not
 			return fmt.Errorf("%s: %w: what arrives has another hash than %s states", f.Path, ErrHub, r.Repo)
@@ -57,7 +59,7 @@ func (c *Client) Fetch(ctx context.Context, r Revision, f File, dir string, prog
 func (c *Client) complete(ctx context.Context, r Revision, f File, part string, progress func(done int64)) error {
 	out, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return err
+		return output.Failed(part, err)
 	}
 	defer out.Close()
 	done, err := out.Seek(0, io.SeekEnd)
@@ -78,7 +80,7 @@ func (c *Client) complete(ctx context.Context, r Revision, f File, part string, 
 	if err != nil {
 		return err
 	}
-	return out.Truncate(f.Size)
+	return output.Failed(part, out.Truncate(f.Size))
 }
 
 // transfer writes the bytes from done on to out and counts them.
@@ -114,7 +116,7 @@ func (c *Client) transfer(ctx context.Context, r Revision, f File, out *os.File,
 			return fmt.Errorf("%s: %w: more arrives than the %d bytes that %s states", f.Path, ErrHub, f.Size, r.Repo)
 		}
 		if _, err := out.WriteAt(buffer[:n], *done); err != nil {
-			return err
+			return output.Failed(out.Name(), err)
 		}
 		*done += int64(n)
 		progress(*done)

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // DefaultEndpoint is used unless HF_ENDPOINT names another hub.
@@ -112,6 +113,9 @@ func (c *Client) Resolve(ctx context.Context, kind Kind, repo, revision string) 
 		}
 	}
 	for _, f := range rev.Files {
+		if strings.ContainsFunc(f.Path, unicode.IsControl) {
+			return rev, fmt.Errorf("%s: %w: it lists the file %q, whose name holds control characters", what, ErrHub, f.Path)
+		}
 		if !filepath.IsLocal(filepath.FromSlash(f.Path)) || strings.ContainsAny(f.Path, "\\:") {
 			return rev, fmt.Errorf("%s: %w: it lists the file %q, which would lie outside the folder", what, ErrHub, f.Path)
 		}
@@ -135,7 +139,10 @@ func (c *Client) ask(ctx context.Context, what, address string, into any) (heade
 		if r.StatusCode != http.StatusOK {
 			return refusal(r, what)
 		}
-		if err := json.NewDecoder(io.LimitReader(r.Body, 64<<20)).Decode(into); err != nil {
+		switch err := json.NewDecoder(io.LimitReader(r.Body, 64<<20)).Decode(into); {
+		case err != nil && foreign(err):
+			return fmt.Errorf("%s: %w: the answer is not what a model hub says; is %s one?", what, ErrHub, c.Endpoint)
+		case err != nil:
 			return &broken{err}
 		}
 		header = r.Header
@@ -160,19 +167,37 @@ func (c *Client) get(ctx context.Context, address string, from int64) (*http.Res
 	}
 	client := http.Client{Transport: transport, CheckRedirect: redirected}
 	r, err := client.Do(request)
-	if err != nil {
+	switch refused, ok := errors.AsType[*url.Error](err); {
+	case errors.Is(err, errRedirect):
+		return nil, fmt.Errorf("%s: %w: %w", request.URL.Host, ErrHub, refused.Err)
+	case ok: // which repeats method and address
+		return nil, &broken{refused.Err}
+	case err != nil:
 		return nil, &broken{err}
 	}
 	return r, nil
 }
 
+// foreign says that a whole answer is no JSON, or other JSON than asked for, which no other try mends.
+func foreign(err error) bool {
+	_, syntax := errors.AsType[*json.SyntaxError](err)
+	_, kind := errors.AsType[*json.UnmarshalTypeError](err)
+	return syntax || kind
+}
+
+// errRedirect is in the error about a redirect that is not followed.
+var errRedirect = errors.New("it redirects")
+
 // redirected keeps the token from other hosts, and from one that is no longer asked in secret.
 func redirected(to *http.Request, via []*http.Request) error {
+	if to.URL.Scheme != "http" && to.URL.Scheme != "https" {
+		return fmt.Errorf("%w to an address of %s, which is no web address", errRedirect, to.URL.Scheme)
+	}
 	if to.URL.Host != via[0].URL.Host || to.URL.Scheme != via[0].URL.Scheme {
 		to.Header.Del("Authorization")
 	}
 	if len(via) >= 10 {
-		return errors.New("too many redirects")
+		return fmt.Errorf("%w without end", errRedirect)
 	}
 	return nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,6 +17,18 @@ const tries = 5
 
 // broken is an error that another try may mend.
 type broken struct{ error }
+
+// Error says in plain words what Go's packages say in theirs.
+func (b *broken) Error() string {
+	text := b.error.Error()
+	switch {
+	case errors.Is(b.error, io.EOF) || errors.Is(b.error, io.ErrUnexpectedEOF):
+		return "the answer breaks off"
+	case strings.Contains(text, "malformed"):
+		return "the answer is no HTTP"
+	}
+	return text
+}
 
 func (b *broken) Unwrap() error { return b.error }
 

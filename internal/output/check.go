@@ -20,7 +20,7 @@ func Check(path string, force bool) error { return plan(path, force, replaceable
 func CheckDir(path string, force bool) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return failed(path, err)
+		return Failed(path, err)
 	}
 	return plan(path, force, replaceableDir)
 }
@@ -32,7 +32,7 @@ func Room(path string, bytes int64) error {
 	if !known || bytes <= free {
 		return nil
 	}
-	return failed(path, fmt.Errorf("%d bytes are to be written, the disk has %d free; free %d bytes or write elsewhere", bytes, free, bytes-free))
+	return Failed(path, fmt.Errorf("%d bytes are to be written, the disk has %d free; free %d bytes or write elsewhere", bytes, free, bytes-free))
 }
 
 // plan is check and a try whether the parent folder takes a file.
@@ -42,15 +42,15 @@ func plan(path string, force bool, replaceable func(string, fs.FileInfo) error) 
 	}
 	parent := filepath.Dir(path)
 	if st, err := os.Stat(parent); errors.Is(err, fs.ErrNotExist) || (err == nil && !st.IsDir()) {
-		return failed(path, fmt.Errorf("there is no folder %s; create it first", parent))
+		return Failed(path, fmt.Errorf("there is no folder %s; create it first", parent))
 	}
 	probe := temporary(path)
 	f, err := os.OpenFile(probe, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
-		return failed(path, err)
+		return Failed(path, err)
 	}
 	f.Close()
-	return failed(path, os.Remove(probe))
+	return Failed(path, os.Remove(probe))
 }
 
 // check looks at what is at path.
@@ -60,11 +60,11 @@ func check(path string, force bool, replaceable func(string, fs.FileInfo) error)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return failed(path, err)
+		return Failed(path, err)
 	case !force:
 		return fmt.Errorf("%s %w", path, ErrExists)
 	}
-	return failed(path, replaceable(path, info))
+	return Failed(path, replaceable(path, info))
 }
 
 func replaceableFile(_ string, info fs.FileInfo) error {

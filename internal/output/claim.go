@@ -31,7 +31,7 @@ func Claim(paths ...string) (release func(), err error) {
 		f, err := claim(path)
 		if err != nil {
 			release()
-			return nil, failed(path, err)
+			return nil, Failed(path, err)
 		}
 		locks = append(locks, f)
 		Clean(path)

@@ -13,14 +13,14 @@ import (
 func Dir(path string, force bool, fill func(dir string) error) error {
 	path, err := filepath.Abs(path) // so that "." and "x/" have a name and a parent
 	if err != nil {
-		return failed(path, err)
+		return Failed(path, err)
 	}
 	if err := check(path, force, replaceableDir); err != nil {
 		return err
 	}
 	tmp := temporary(path)
 	if err := os.Mkdir(tmp, 0o777); err != nil {
-		return failed(path, err)
+		return Failed(path, err)
 	}
 	defer sys.removeAll(tmp) // finds nothing once the folder has its name
 	if err := fill(tmp); err != nil {
@@ -53,11 +53,11 @@ func replace(tmp, path string) error {
 	}
 	if err := sys.exchange(tmp, path); err == nil {
 		sys.syncDir(filepath.Dir(path))
-		return failed(tmp, sys.removeAll(tmp))
+		return Failed(tmp, sys.removeAll(tmp))
 	}
 	old := beside(path, asideMark)
 	if err := sys.rename(path, old); err != nil {
-		return failed(path, err)
+		return Failed(path, err)
 	}
 	if err := rename(tmp, path); err != nil {
 		return errors.Join(err, sys.rename(old, path))
@@ -68,7 +68,7 @@ func replace(tmp, path string) error {
 // discard deletes a folder under a temporary name, so that one half deleted is never put back.
 func discard(old, tmp string) error {
 	if err := sys.rename(old, tmp); err != nil {
-		return failed(old, err)
+		return Failed(old, err)
 	}
-	return failed(tmp, sys.removeAll(tmp))
+	return Failed(tmp, sys.removeAll(tmp))
 }

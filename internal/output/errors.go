@@ -34,9 +34,9 @@ func (e *Error) Is(target error) bool { return target == ErrWrite }
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// failed names the final path instead of the temporary one that the system
+// Failed is an *Error about path: it names the final path instead of the temporary one that the system
 // speaks of; nil stays nil.
-func failed(path string, err error) error {
+func Failed(path string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -38,7 +38,7 @@ func File(path string, force bool, write func(w io.Writer) error) error {
 func fill(tmp, path string, write func(w io.Writer) error) error {
 	f, err := sys.create(tmp)
 	if err != nil {
-		return failed(path, err)
+		return Failed(path, err)
 	}
 	defer f.Close()
 	b := bufio.NewWriterSize(disk{f, path}, 1<<20)
@@ -49,9 +49,9 @@ func fill(tmp, path string, write func(w io.Writer) error) error {
 		return err
 	}
 	if err := f.Sync(); err != nil {
-		return failed(path, err)
+		return Failed(path, err)
 	}
-	return failed(path, f.Close())
+	return Failed(path, f.Close())
 }
 
 // disk names the file in the errors of its writes.
@@ -62,7 +62,7 @@ type disk struct {
 
 func (d disk) Write(p []byte) (int, error) {
 	n, err := d.f.Write(p)
-	return n, failed(d.path, err)
+	return n, Failed(d.path, err)
 }
 
 // Marks in the names of what is beside a path.
@@ -85,7 +85,7 @@ func beside(path, mark string) string {
 // system can sync a folder.
 func rename(tmp, path string) error {
 	if err := sys.rename(tmp, path); err != nil {
-		return failed(path, err)
+		return Failed(path, err)
 	}
 	sys.syncDir(filepath.Dir(path))
 	return nil
