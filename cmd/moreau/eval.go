@@ -166,7 +166,7 @@ func (o *evalOptions) run(ctx context.Context, g *globals, paths []string, stdou
 	r, err := j.Execute(ctx, plan, newConsole(stderr))
 	switch {
 	case err != nil:
-		return goesOn(ctx, err, plan.Journal)
+		return stays(ctx, err, plan.Journal)
 	case !g.JSON:
 		printEval(stdout, r)
 		return nil

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
+	"path/filepath"
 	"strings"
 
 	"moreau/internal/checkpoint"
@@ -49,17 +49,25 @@ func (i interrupted) Error() string { return "interrupted; " + i.what }
 
 // goesOn is err, or, of a run that was interrupted, what it has kept: those of the paths that are there.
 func goesOn(ctx context.Context, err error, paths ...string) error {
-	kept := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !there(path) })
+	var kept []string
+	for _, path := range paths {
+		if _, err := os.Stat(path); err == nil {
+			kept = append(kept, path+" ("+job.Size(job.BytesIn(path))+")")
+		}
+	}
 	if ctx.Err() == nil || len(kept) == 0 {
 		return err
 	}
-	return interrupted{"the same command goes on from what is kept: " + strings.Join(kept, ", ")}
+	return interrupted{"the same command continues from " + strings.Join(kept, ", ")}
 }
 
-// there says whether a file is there.
-func there(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+// stays is goesOn of state beside an output, with how to be rid of it.
+func stays(ctx context.Context, err error, paths ...string) error {
+	err = goesOn(ctx, err, paths...)
+	if left, ok := errors.AsType[interrupted](err); ok {
+		return interrupted{left.what + "; moreau clean " + shellWord(filepath.Dir(paths[0])) + " removes it"}
+	}
+	return err
 }
 
 func exitCode(ctx context.Context, err error) int {

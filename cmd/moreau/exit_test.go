@@ -83,15 +83,27 @@ func TestMessages(t *testing.T) {
 		{fmt.Errorf("f: %w", io.ErrUnexpectedEOF), "f: it ends too early"},
 		{errors.Join(errors.New("a"), fmt.Errorf("b: %w", io.ErrUnexpectedEOF)), "a; b: it ends too early"},
 	} {
-		if got := message(t.Context(), tt.err); got != tt.want && !strings.HasPrefix(got, "m: not-there") {
+		if got := message(t.Context(), newRootCommand(), tt.err); got != tt.want && !strings.HasPrefix(got, "m: not-there") {
 			t.Errorf("%q, want %q", got, tt.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for want, err := range map[string]error{"interrupted; nothing half-written is left": errors.New("x"), "interrupted; go on": fmt.Errorf("y: %w", interrupted{"go on"})} {
-		if got := message(ctx, err); got != want {
-			t.Errorf("%q, want %q", got, want)
+	for _, tt := range []struct {
+		command string
+		err     error
+		want    string
+	}{
+		{"convert m -o out", errors.New("x"), "interrupted; nothing half-written is left"}, {"inspect m", errors.New("x"), "interrupted"},
+		{"eval m", errors.New("x"), "interrupted"}, {"prune m -o out --dry-run", errors.New("x"), "interrupted"}, {"prune m -o out", errors.New("x"), "interrupted; nothing half-written is left"},
+		{"prune m -o out", fmt.Errorf("y: %w", interrupted{"go on"}), "interrupted; go on"},
+	} {
+		cmd, args, err := newRootCommand().Find(strings.Fields(tt.command))
+		if err != nil || cmd.ParseFlags(args) != nil {
+			t.Fatal(tt.command, err)
+		}
+		if got := message(ctx, cmd, tt.err); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.command, got, tt.want)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 	got, _ := parse(t)
 	want := job.PruneOptions{Program: "moreau " + version, Command: "command", Scoring: job.DefaultScoring(),
 		Budget: job.BudgetOptions{Align: job.AutoAlign}, Texts: job.TextOptions{Seq: 128, Chunks: 64},
-		Compensate: job.CompensateOptions{Method: "auto", Damping: 0.01, Dense: 0.25}}
+		Compensate: job.CompensateOptions{Method: "auto", Damping: 0.01, Dense: 0.25}, Tune: job.TuneOptions{Auto: true}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want\n%+v", got, want)
 	}

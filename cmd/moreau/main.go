@@ -47,12 +47,12 @@ func main() {
 	cmd := newRootCommand()
 	stdout := &remembering{Writer: os.Stdout}
 	cmd.SetOut(plainWriter{stdout})
-	err := cmd.ExecuteContext(ctx)
+	called, err := cmd.ExecuteContextC(ctx)
 	if err == nil && stdout.err != nil {
 		err = &output.Error{Path: "standard output", Err: stdout.err}
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "moreau:", message(ctx, err))
+		fmt.Fprintln(os.Stderr, "moreau:", message(ctx, called, err))
 	}
 	os.Exit(exitCode(ctx, err))
 }

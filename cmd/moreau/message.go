@@ -9,18 +9,25 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
-// message is the one line a person sees, of bounded length.
-func message(ctx context.Context, err error) string { return visible(short(line(ctx, err))) }
+// message is the one line a person sees of the error of cmd, of bounded length.
+func message(ctx context.Context, cmd *cobra.Command, err error) string {
+	return visible(short(line(ctx, cmd, err)))
+}
 
-func line(ctx context.Context, err error) string {
+func line(ctx context.Context, cmd *cobra.Command, err error) string {
 	if ctx.Err() != nil {
 		var left interrupted
-		if errors.As(err, &left) {
+		switch {
+		case errors.As(err, &left):
 			return "interrupted; " + left.what
+		case writes(cmd):
+			return "interrupted; nothing half-written is left"
 		}
-		return "interrupted; nothing half-written is left"
+		return "interrupted"
 	}
 	text := err.Error()
 	each(err, func(part error) {
@@ -34,6 +41,12 @@ func line(ctx context.Context, err error) string {
 		text += "; check the path"
 	}
 	return text
+}
+
+// writes says whether a command was to write anything.
+func writes(cmd *cobra.Command) bool {
+	out, dry := cmd.Flags().Lookup("out"), cmd.Flags().Lookup("dry-run")
+	return out != nil && out.Value.String() != "" && (dry == nil || dry.Value.String() != "true")
 }
 
 // each calls do for err and all that it wraps, the outermost first.

@@ -158,20 +158,17 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 	defer j.Close()
 	plan, err := j.Plan(ctx)
 	if err != nil {
-		return goesOn(ctx, err, j.Kept()...)
+		return stays(ctx, err, j.Kept()...)
 	}
-	switch {
-	case o.dryRun && g.JSON:
-		return printJSON(stdout, newPlanJSON(plan))
-	case !g.JSON:
+	if !g.JSON {
 		printPlan(plan, stdout)
 	}
 	if o.dryRun {
-		return nil
+		return o.end(j, plan, g, stdout)
 	}
 	r, err := j.Execute(ctx, plan, newConsole(stderr))
 	if err != nil {
-		return goesOn(ctx, err, j.Kept()...)
+		return stays(ctx, err, j.Kept()...)
 	}
 	if g.JSON {
 		return printJSON(stdout, pruneJSON{newPlanJSON(r.Plan), r.Before, r.Cut, r.Refitted, r.After, options.Out.Path, r.WeightBytes})
@@ -193,6 +190,19 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 		fmt.Fprintln(stdout, "warning: "+w)
 	}
 	return nil
+}
+
+// end ends a dry run: what is there already is looked at when all else is known and said.
+func (o *pruneOptions) end(j *job.Prune, plan job.PrunePlan, g *globals, stdout io.Writer) error {
+	if g.JSON {
+		if err := printJSON(stdout, newPlanJSON(plan)); err != nil {
+			return err
+		}
+	}
+	if err := j.CheckOutputs(); err != nil {
+		return err
+	}
+	return j.SavePlan(plan)
 }
 
 // compensateFlags say how what is left is repaired.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -175,30 +177,30 @@ func TestRefitOnOwnText(t *testing.T) {
 	only(t, dir, "a.gguf", "a.gguf.json", "again.gguf", "b.gguf", "b.gguf.json")
 }
 
-// What an interrupted run has kept is said, and is there; the same command goes on from it and takes it away.
+// whenThere is a context that is cancelled once a file is there.
+type whenThere struct {
+	context.Context
+	path string
+}
+
+func (c whenThere) Err() error {
+	if _, err := os.Stat(c.path); err == nil {
+		return context.Canceled
+	}
+	return nil
+}
+
+// What an interrupted run has kept is said, with its size, and is there; the same command goes on from it and takes it away.
 func TestInterruptedRefitIsKept(t *testing.T) {
 	dir := t.TempDir()
 	kept := filepath.Join(dir, ".out.gguf.moreau-refit")
 	args := []string{"prune", stories, "--ratio", "20%", "--method", "l1", "--compensate", "refit", "--refit-rows", "16", "--seq-len", "32", "--no-eval", "-o", filepath.Join(dir, "out.gguf")}
-	said := false
-	for n := int64(0); ; n += 7 {
-		ctx := &countdown{Context: t.Context()}
-		ctx.left.Store(n)
-		r := run(ctx, args...)
-		if r.code == exitOK {
-			break
-		}
-		want := "interrupted; nothing half-written is left"
-		if _, err := os.Stat(kept); err == nil {
-			want, said = "interrupted; the same command goes on from what is kept: "+kept, true
-		}
-		if r.code != exitInterrupted || r.message != want {
-			t.Fatalf("stopped at check %d: exit code %d: %s, want %s", n, r.code, r.message, want)
-		}
+	r := run(whenThere{t.Context(), kept}, args...)
+	want := fmt.Sprintf("interrupted; the same command continues from %s (%s); moreau clean %s removes it", kept, job.Size(job.BytesIn(kept)), dir)
+	if r.code != exitInterrupted || r.message != want {
+		t.Fatalf("exit code %d: %s, want %s", r.code, r.message, want)
 	}
-	if !said {
-		t.Error("no refit was interrupted")
-	}
+	must(t, args...)
 	only(t, dir, "out.gguf")
 }
 

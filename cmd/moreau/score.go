@@ -74,7 +74,7 @@ func (o *scoreOptions) run(ctx context.Context, g *globals, path, command string
 	}
 	r, err := j.Execute(ctx, plan, newConsole(stderr))
 	if err != nil {
-		return goesOn(ctx, err, j.Kept()...)
+		return stays(ctx, err, j.Kept()...)
 	}
 	if g.JSON {
 		return printJSON(stdout, r.Manifest)

@@ -36,17 +36,19 @@ func run(ctx context.Context, args ...string) ran {
 	cmd.SetArgs(untuned(args))
 	cmd.SetOut(plainWriter{&stdout})
 	cmd.SetErr(&stderr)
-	err := cmd.ExecuteContext(ctx)
+	called, err := cmd.ExecuteContextC(ctx)
 	r := ran{stdout: stdout.String(), stderr: stderr.String(), code: exitCode(ctx, err)}
 	if err != nil {
-		r.message = message(ctx, err)
+		r.message = message(ctx, called, err)
 	}
 	return r
 }
 
 // untuned leaves the tuning of gates out of a prune that does not ask for it: it takes longer than all else, and has tests of its own.
 func untuned(args []string) []string {
-	asks := func(a string) bool { return slices.Contains([]string{"--tune-masks", "--plan", "--dry-run", "--help"}, a) }
+	asks := func(a string) bool {
+		return slices.Contains([]string{"--tune-masks", "--plan", "--dry-run", "--help"}, a)
+	}
 	if len(args) == 0 || args[0] != "prune" || slices.ContainsFunc(args, asks) {
 		return args
 	}

@@ -36,7 +36,7 @@ func TestNothingHiddenIsPrinted(t *testing.T) {
 
 // The line of an error is bounded: its beginning and its end stay.
 func TestLongErrors(t *testing.T) {
-	r := message(t.Context(), errors.New("model.gguf: "+strings.Repeat("很长", 4000)+"; write elsewhere"))
+	r := message(t.Context(), nil, errors.New("model.gguf: "+strings.Repeat("很长", 4000)+"; write elsewhere"))
 	if n := len([]rune(r)); n != mostMessage || !strings.HasPrefix(r, "model.gguf: ") || !strings.HasSuffix(r, "; write elsewhere") {
 		t.Errorf("%d characters: %.40q ... %q", n, r, r[len(r)-30:])
 	}

@@ -64,6 +64,7 @@ type Prune struct {
 	tuning   *tuning           // nil: no gates are tuned
 	columns  export.Importance // of those of m; nil: none is known
 	release  func()            // of the outputs
+	force    bool              // what is there may be replaced
 
 	also func(ctx context.Context, after stage.Model, progress Progress) error // what else is measured of the result; nil: nothing
 }
@@ -84,6 +85,10 @@ func NewPrune(path string, be backend.Backend, o PruneOptions) (*Prune, error) {
 	if err == nil {
 		err = o.Tune.check()
 	}
+	force := o.Out.Force
+	if o.PlanOnly { // what is there is looked at when all else is known: CheckOutputs
+		o.Out.Force = true
+	}
 	if err == nil && !o.MeasureOnly && (o.Out.Path != "" || !o.PlanOnly) {
 		err = o.checkOutputs(path)
 	}
@@ -99,7 +104,7 @@ func NewPrune(path string, be backend.Backend, o PruneOptions) (*Prune, error) {
 		release()
 		return nil, err
 	}
-	j := &Prune{o: o, m: m, be: be, source: newSource(m), release: release}
+	j := &Prune{o: o, m: m, be: be, source: newSource(m), release: release, force: force}
 	if err := j.prepare(); err != nil {
 		j.Close()
 		return nil, err
@@ -139,6 +144,11 @@ func (o PruneOptions) checkOutputs(path string) error {
 	if err := o.Out.Check(path); err != nil {
 		return err
 	}
+	return o.checkFiles()
+}
+
+// checkFiles refuses scores and plans that are there already.
+func (o PruneOptions) checkFiles() error {
 	for _, path := range []string{o.SaveScores, o.SavePlan} {
 		if path == "" {
 			continue
@@ -148,6 +158,16 @@ func (o PruneOptions) checkOutputs(path string) error {
 		}
 	}
 	return nil
+}
+
+// CheckOutputs refuses outputs that are there already; of a run that is not PlanOnly, NewPrune has.
+func (j *Prune) CheckOutputs() error {
+	o := j.o
+	o.Out.Force = j.force
+	if o.Out.Path != "" {
+		return o.checkOutputs(j.m.Path)
+	}
+	return o.checkFiles()
 }
 
 // sizesAlone says that the plan is made of sizes: no text is read, no time estimated.

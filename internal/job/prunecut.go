@@ -50,8 +50,11 @@ func (j *Prune) prepareCut() (err error) {
 			return err
 		}
 	}
-	if j.sizesAlone() || j.decided() {
+	switch {
+	case j.decided():
 		return nil
+	case j.sizesAlone():
+		return j.checkScores()
 	}
 	if err := j.prepareRefit(); err != nil {
 		return err
@@ -105,6 +108,14 @@ func (j *Prune) decided() bool {
 	return j.again != nil || j.sized.Removed() == 0 && len(j.chosen) == 0
 }
 
+// checkScores reads scores that are given, for what they say of themselves.
+func (j *Prune) checkScores() (err error) {
+	if j.o.Scores != "" {
+		_, err = j.readScores()
+	}
+	return err
+}
+
 // prepareScores reads the scores, or what they will be computed on.
 func (j *Prune) prepareScores() (err error) {
 	if j.o.Scores == "" {
@@ -115,19 +126,25 @@ func (j *Prune) prepareScores() (err error) {
 		j.manifest = j.scoring.manifest()
 		return nil
 	}
+	j.scores, err = j.readScores()
+	return err
+}
+
+// readScores reads the scores that are given, of what is left of the model, and keeps what they say of themselves.
+func (j *Prune) readScores() (importance.Scores, error) {
 	data, err := os.ReadFile(j.o.Scores)
 	if err != nil {
-		return Input(err)
+		return nil, Input(err)
 	}
 	scores, manifest, err := importance.Decode(data, j.m.Config)
 	if err != nil {
-		return Input(fmt.Errorf("%s: %w", j.o.Scores, err))
+		return nil, Input(fmt.Errorf("%s: %w", j.o.Scores, err))
 	}
 	if gone := manifest.Dropped; len(gone) > 0 && !slices.Equal(gone, j.drop) && !j.o.AnyWeights {
-		return Input(fmt.Errorf("%s: scores of the model without layers %v; drop the same layers, score this model, or take them with --force-scores", j.o.Scores, gone))
+		return nil, Input(fmt.Errorf("%s: scores of the model without layers %v; drop the same layers, score this model, or take them with --force-scores", j.o.Scores, gone))
 	}
-	j.scores, j.manifest = j.drop.After(j.m.Config, scores), manifest
-	return nil
+	j.manifest = manifest
+	return j.drop.After(j.m.Config, scores), nil
 }
 
 // cut decides which units go by scores; without, how many.

@@ -148,10 +148,18 @@ func (j *Prune) write(ctx context.Context, r *PruneReport, progress Progress) (e
 	if err := j.place(r, &r.Plan); err != nil {
 		return err
 	}
-	if err := writeModel(ctx, r.Plan.Out, progress); err != nil || j.o.SavePlan == "" {
+	if err := writeModel(ctx, r.Plan.Out, progress); err != nil {
 		return err
 	}
-	data, err := j.record(r.Plan).Encode()
+	return j.SavePlan(r.Plan)
+}
+
+// SavePlan writes the plan, if asked; Execute does so itself.
+func (j *Prune) SavePlan(p PrunePlan) error {
+	if j.o.SavePlan == "" {
+		return nil
+	}
+	data, err := j.record(p).Encode()
 	if err != nil {
 		return err
 	}

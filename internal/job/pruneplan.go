@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"moreau/internal/export"
@@ -86,6 +87,9 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 		p.Tune = &TunePlan{Tune: j.tuning.Tune}
 	}
 	p.Self = j.planSelf()
+	if p.Weights, err = j.firstLook(ctx, p); err != nil {
+		return p, err
+	}
 	if err := j.planOutput(&p); err != nil || j.sizesAlone() || j.o.MeasureOnly {
 		return p, err
 	}
@@ -120,6 +124,29 @@ func (j *Prune) Plan(ctx context.Context) (PrunePlan, error) {
 	}
 	return p, err
 }
+
+// firstLook finds, where the plan is all that is wanted, what a run would find in its first
+// moments, and gives the hash of the weights as weigh does.
+func (j *Prune) firstLook(ctx context.Context, p PrunePlan) (weights string, err error) {
+	if !j.o.PlanOnly {
+		return "", nil
+	}
+	if j.o.SavePlan != "" && !p.Decided {
+		return "", Usage(errors.New("--save-plan: a dry run does not know yet which units go; give --scores, -o OUT and --allocate uniform, or leave it out"))
+	}
+	if j.m.Bare {
+		return "", nil
+	}
+	return j.weigh(ctx, unheard{})
+}
+
+// unheard is a progress that nobody is told.
+type unheard struct{}
+
+func (unheard) Begin(Phase, string, int64) {}
+func (unheard) At(int64)                   {}
+func (unheard) End(float64)                {}
+func (unheard) Note(string)                {}
 
 func (p PrunePlan) memory() int64 {
 	if p.Scoring == nil {

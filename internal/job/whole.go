@@ -28,7 +28,7 @@ func (o PruneOptions) checkWhole() error {
 	switch m := o.Compensate.Method; {
 	case whole && m == Biased:
 		return Usage(fmt.Errorf("--compensate %s is of units: whole layers go with --compensate %s or %s", m, Refitted, NoCompensation))
-	case whole && o.TuneTokens != 0:
+	case whole && o.Tune.Tokens != 0:
 		return Usage(errors.New("--tune-masks goes with units that are cut, not with whole layers"))
 	case o.Scores+o.Plan != "":
 		return nil
