@@ -25,7 +25,7 @@ func TestPruneByQueryHeads(t *testing.T) {
 	}{
 		{"--ratio 4% --units=query-heads", func(l, n int) bool { return n == 4 || l == 0 || l == 4 }},
 		{"--ratio 20% --units query-heads,channels", func(l, n int) bool { return n == 8 }}, // no half of the query heads: channels alone
-		{"--ratio 40% --units query-heads,channels", func(l, n int) bool { return n == 4 || l == 0 || l == 4 }},
+		{"--ratio 40% --allocate uniform --units query-heads,channels", func(l, n int) bool { return n == 4 || l == 0 || l == 4 }},
 		{"--layer-ratio 50% --uniform --units query-heads,channels", func(l, n int) bool { return n == 4 }},
 		{"--layer-ratio 50% --layers 2 --units query-heads,channels", func(l, n int) bool { return n == 4 == (l == 2) }},
 		{"--layer-ratio 50% --layers 1..2 --units=query-heads --allocate global", func(l, n int) bool { return n == 4 || n == 8 }},

@@ -51,7 +51,7 @@ func TestCard(t *testing.T) {
 	mentions(t, differ, "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags:\n", "- custom_code\n", "---\n\n# small model, pruned\n",
 		"Pruned from `small model` (SHA-256 of `model.safetensors`: `"+sum+"`) by moreau "+version, "| parameters | 260,032 |", "| KV cache a token |",
 		"| 0 | 8 | 4 | 172 |\n| 1..3 | 8 | 4 | 172 -> 86 |\n| 4 | 8 | 4 | 172 |\n", "scores: l1, no calibration",
-		"```\nmoreau prune '"+model+"' --layer-ratio 50% --layers 1..3 --method l1 --no-eval -o OUT --units channels\n```", "trust_remote_code=True")
+		"```\nmoreau prune '"+model+"' --layer-ratio 50% --layers 1..3 --method l1 --no-eval -o OUT --tune-masks none --units channels\n```", "trust_remote_code=True")
 
 	alike := card(t, model, "--layer-ratio", "50%", "--uniform")
 	mentions(t, alike, "| 0..4 | 8 -> 4 | 4 -> 2 | 172 -> 86 |", "from_pretrained(path)\n```")
@@ -75,7 +75,7 @@ func TestCardCommand(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	must(t, "prune", model, "--ratio", "10%", "--method", "l1", "--uniform=false", "--chunks", "1", "--ppl", "a b="+text, "--ppl", "c="+text, "-o", out)
 	mentions(t, read(t, filepath.Join(out, "README.md")), "Pruned from `m[1]` (SHA-256 of `model.safetensors`", "| perplexity a b |",
-		"--ppl 'a b="+text+"' --ppl c="+text+" --ratio 10% --uniform=false\n")
+		"--ppl 'a b="+text+"' --ppl c="+text+" --ratio 10% --tune-masks none --uniform=false\n")
 }
 
 // What the source's card, place and pull say of it is carried over.
