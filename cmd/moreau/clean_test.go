@@ -41,6 +41,24 @@ func TestClean(t *testing.T) {
 	if said := must(t, "clean", dir).stdout; said != "nothing is left of any run\n" {
 		t.Errorf("of nothing it says %q", said)
 	}
+	left := []string{".m.gguf.moreau-state", ".m.gguf.moreau-tmp-0123456789ab"}
+	release, err := output.Claim(at("m.gguf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range left {
+		write(t, at(name), "of a run that goes on")
+	}
+	must(t, "clean", dir)
+	for _, name := range left {
+		if _, err := os.Stat(at(name)); err != nil {
+			t.Errorf("a run that goes on loses %s", name)
+		}
+	}
+	release()
+	write(t, at(".m.gguf.moreau-lock"), "") // of a run that was killed
+	must(t, "clean", dir)
+	only(t, dir, append(stay[:1:1], stay[2:]...)...)
 	refused(t, exitUsage, []string{"is a file"}, "clean", at("m.gguf"))
 	refused(t, exitInput, []string{"nowhere"}, "clean", at("nowhere"))
 	refused(t, exitUsage, []string{"want one DIR"}, "clean")

@@ -21,12 +21,13 @@ type Leftover struct {
 }
 
 // leftover is how what runs leave is called: the output's name, and a kind.
-var leftover = regexp.MustCompile(`^\.(.+)\.moreau-(tmp|old|state|scratch|refit|self|answers)(-[0-9a-f]{12})?$`)
+var leftover = regexp.MustCompile(`^\.(.+)\.moreau-(tmp|old|state|scratch|refit|self|answers|lock)(-[0-9a-f]{12})?$`)
 
 // leftoverKinds say what each kind is.
 var leftoverKinds = map[string]string{
 	"tmp": "unfinished output", "old": "output that was being replaced", "state": "state of scoring", "scratch": "state of scoring",
 	"refit": "layers that are refitted", "self": "text that the model wrote", "answers": "answers of an evaluation",
+	"lock": "lock of a run",
 }
 
 // Clean is the job that removes what runs left in a folder.
@@ -59,7 +60,8 @@ func (j *Clean) Plan() (list []Leftover, err error) {
 		if parts[3] != "" {
 			l.of = filepath.Join(j.dir, parts[1])
 		}
-		l.Bytes, l.InUse = BytesIn(l.Path), e.Type().IsRegular() && inUse(l.Path)
+		lock := filepath.Join(j.dir, "."+parts[1]+".moreau-lock") // of the run that writes the output
+		l.Bytes, l.InUse = BytesIn(l.Path), inUse(lock) || e.Type().IsRegular() && inUse(l.Path)
 		list = append(list, l)
 	}
 	return list, nil
@@ -71,7 +73,11 @@ func (j *Clean) Execute(list []Leftover) error {
 		switch {
 		case l.InUse:
 		case l.of != "":
-			output.Clean(l.of)
+			release, err := output.Claim(l.of) // which cleans up
+			if err != nil {
+				return err
+			}
+			release()
 		default:
 			if err := os.RemoveAll(l.Path); err != nil {
 				return Output(err)
