@@ -48,6 +48,17 @@ func noArguments(cmd *cobra.Command, args []string) error {
 
 // onlyOne refuses a command line with more than one of the flags.
 func onlyOne(cmd *cobra.Command, flags ...string) {
+	beforeRun(cmd, func(cmd *cobra.Command) error {
+		given := slices.DeleteFunc(slices.Sorted(slices.Values(flags)), func(name string) bool { return !cmd.Flags().Changed(name) })
+		if len(given) < 2 {
+			return nil
+		}
+		return job.Usage(fmt.Errorf("give only one of --%s; see %s --help", strings.Join(given, ", --"), cmd.CommandPath()))
+	})
+}
+
+// beforeRun adds a check of the flags to those that a command makes before it runs.
+func beforeRun(cmd *cobra.Command, check func(cmd *cobra.Command) error) {
 	before := cmd.PreRunE
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if before != nil {
@@ -55,10 +66,6 @@ func onlyOne(cmd *cobra.Command, flags ...string) {
 				return err
 			}
 		}
-		given := slices.DeleteFunc(slices.Sorted(slices.Values(flags)), func(name string) bool { return !cmd.Flags().Changed(name) })
-		if len(given) < 2 {
-			return nil
-		}
-		return job.Usage(fmt.Errorf("give only one of --%s; see %s --help", strings.Join(given, ", --"), cmd.CommandPath()))
+		return check(cmd)
 	}
 }

@@ -213,4 +213,12 @@ func compensateFlags(cmd *cobra.Command, c *job.CompensateOptions) {
 	f.IntVar(&c.Rows, "refit-rows", c.Rows, "calibration rows of a refit, or of those means; 0: 32 tokens for each input of the widest projection, 1024 rows at most")
 	f.Float64Var(&c.Damping, "damping", c.Damping, "ridge of a refit towards the weights as they are, in mean squares of the inputs")
 	f.Float64Var(&c.Dense, "refit-dense", c.Dense, "how far a refit leads outputs back to the residual stream of the dense model, 0 to 1")
+	beforeRun(cmd, func(cmd *cobra.Command) error {
+		for _, name := range []string{"damping", "refit-dense"} {
+			if c.Method == job.Biased && cmd.Flags().Changed(name) {
+				return job.Usage(fmt.Errorf("--%s is of a refit: --compensate bias fits nothing; leave it out, or ask for --compensate refit", name))
+			}
+		}
+		return nil
+	})
 }

@@ -90,6 +90,10 @@ func TestRefitRefusals(t *testing.T) {
 	}{
 		{exitUsage, "--compensate|\"tune\"|refit", "--compensate tune"},
 		{exitUsage, "--allocate|--compensate refit", "--compensate bias --allocate measured"},
+		{exitUsage, "--damping is of a refit|--compensate bias", "--compensate bias --damping 0.01"},
+		{exitUsage, "--refit-dense is of a refit|--compensate bias", "--compensate bias --refit-dense 0"},
+		{exitInput, ids + "|flap-compat|two or more", "--method flap-compat --ids " + ids},
+		{exitInput, "builtin:stories|flap-compat|two or more", "--method flap-compat --rows 1"},
 		{exitUsage, "--damping|more than 0", "--compensate refit --damping 0"},
 		{exitUsage, "--refit-rows|2 to", "--compensate refit --refit-rows 1"},
 		{exitInput, ids + "|two rows", "--compensate refit --ids " + ids},

@@ -120,6 +120,7 @@ func TestSweepRefusals(t *testing.T) {
 		"-o D --ratios 5":                    "less than 100%",
 		"-o D --ratios x":                    `ratio "x"`,
 		"-o D --methods taylor --salience x": "known are element1",
+		"-o D --compensate bias --damping 1": "--damping is of a refit",
 		"-o D --seq 1":                       "--seq 1",
 		"-o D --ratios 99%":                  "cannot be reached",
 		"-o D --limit 3":                     "go with --tasks",

@@ -25,6 +25,7 @@ type Needs struct {
 	State       bool // delta and its mean, for each moving parameter
 	EveryParam  bool // all parameters move, not only the scored projections
 	Whole       bool // nothing of units: it scores layers as a whole
+	TwoRows     bool // of one row all scores are 0
 	Branches    bool // a model without each layer runs beside the whole one, from that layer on
 }
 
@@ -85,7 +86,7 @@ var Methods = []Method{
 	{Name: "flap", Doc: "variance of the activations · w², of columns of o and down (FLAP's WIFV); forward only", run: (*Run).statistics,
 		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = wifv }},
 	{Name: "flap-compat", Doc: "what the published FLAP code computes, standardised for --allocate threshold; forward only", run: (*Run).statistics,
-		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = flapCompat }},
+		Needs: Needs{Calibration: true, TwoRows: true}, adjust: func(o *Options) { o.statistic = flapCompat }},
 	{Name: "energy", Doc: "mean square of the activations · w², of columns of o and down; forward only (default)", run: (*Run).statistics,
 		Needs: Needs{Calibration: true}, adjust: func(o *Options) { o.statistic = energy }},
 	{Name: "block-influence", Doc: "of whole layers: 1 - cosine of the residual stream before and behind (ShortGPT); forward only", run: (*Run).influence,

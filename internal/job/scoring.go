@@ -137,6 +137,9 @@ func newScoring(m *load.Model, o ScoringOptions, layers model.Range) (*scoring, 
 		o.Calib.Rows = o.rows(method, m.Config)
 		s.calib, err = o.Calib.load(m, o.Seed, method.Needs.PassCount(s.run))
 	}
+	if err == nil && method.Needs.TwoRows && len(s.calib.rows) < 2 {
+		err = Input(fmt.Errorf("%s: method %s scores by how rows differ, and there is one; give two or more", s.calib.info.Source, method.Name))
+	}
 	return s, err
 }
 
