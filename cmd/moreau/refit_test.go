@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	"moreau/internal/job"
+	"moreau/internal/model"
 	"moreau/internal/prune"
+	"moreau/internal/verify"
 )
 
 // refits prunes the built-in model and refits what is left.
@@ -51,10 +53,10 @@ func TestRefitByPlan(t *testing.T) {
 		if !v.Pass || v.Refitted == 0 || v.Relative() > 1e-6 {
 			t.Errorf("%s: verify says %+v", name, v)
 		}
-		if v := parsed[job.VerifyReport](t, must(t, "verify", stories, out, "--json").stdout); !v.Pass || len(v.Changed) == 0 || v.Relative() > 1e-6 {
+		if v := parsed[job.VerifyReport](t, must(t, "verify", stories, out, "--json").stdout); !v.Pass || len(v.Changed) != 5 || v.Relative() > 1e-6 {
 			t.Errorf("%s: without the plan verify says %+v", name, v)
 		}
-		mentions(t, must(t, "verify", stories, out).stdout, "as after a refit", "--plan FILE compares these too", "PASS")
+		mentions(t, must(t, "verify", stories, out).stdout, "5 projections of PRUNED (o of layers 2..3, down of layers 1..3) are not", "as after a refit", "--plan FILE compares these too", "PASS")
 	}
 	card := read(t, filepath.Join(dir, "a", "README.md"))
 	if !strings.Contains(card, "- refit: o_proj and down_proj, on 64 x 128 tokens of builtin:stories, no BOS added; damping 0.01, 0.25 of the way to the dense model's stream\n") {
@@ -241,4 +243,17 @@ func TestBiasesMakeUpForACut(t *testing.T) {
 	}
 	mentions(t, read(t, filepath.Join(dir, "a", "README.md")), "biases of o_proj and down_proj make up for the mean of what goes")
 	refused(t, exitUsage, []string{"a qwen2 has no bias of down_proj", "--compensate refit"}, "prune", golden("qwen2_window"), "--ratio", "5%", "--units", "channels", "--compensate", "bias", "--dry-run", "-o", filepath.Join(dir, "q.gguf"))
+}
+
+// Layers whose projections differ need not be neighbours, nor have both.
+func TestChangedLayers(t *testing.T) {
+	for want, changed := range map[string][]verify.Changed{
+		"o of layers 0, 4":                   {{Layer: 0, Role: model.O}, {Layer: 4, Role: model.O}},
+		"down of layers 3":                   {{Layer: 3, Role: model.Down}},
+		"o of layers 2, down of layers 1..2": {{Layer: 1, Role: model.Down}, {Layer: 2, Role: model.O}, {Layer: 2, Role: model.Down}},
+	} {
+		if got := changedLayers(changed); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"moreau/internal/job"
+	"moreau/internal/model"
 	"moreau/internal/verify"
 )
 
@@ -117,8 +118,24 @@ func changedNote(changed []verify.Changed) string {
 		apart[i] = c.Apart
 	}
 	slices.Sort(apart)
-	return fmt.Sprintf("%d projections (o, down) are not the dense model's, as after a refit: %.2g to %.2g of their size, median %.2g; all else is compared, --plan FILE compares these too",
-		len(apart), apart[0], apart[len(apart)-1], apart[len(apart)/2])
+	return fmt.Sprintf("%d projections of PRUNED (%s) are not the dense model's, as after a refit: %.2g to %.2g of their size, median %.2g; all else is compared, --plan FILE compares these too",
+		len(apart), changedLayers(changed), apart[0], apart[len(apart)-1], apart[len(apart)/2])
+}
+
+// changedLayers says which projections of which layers these are: "o of layers 3..4, down of layers 2..4".
+func changedLayers(changed []verify.Changed) string {
+	layers := map[model.Role][]int{}
+	for _, c := range changed {
+		layers[c.Role] = append(layers[c.Role], c.Layer)
+	}
+	var parts []string
+	if o := layers[model.O]; o != nil {
+		parts = append(parts, "o of layers "+spans(o))
+	}
+	if down := layers[model.Down]; down != nil {
+		parts = append(parts, "down of layers "+spans(down))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // spans lists layers, ascending, as spans of neighbours: "0..3, 7".

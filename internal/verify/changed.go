@@ -12,9 +12,10 @@ import (
 
 // Changed is an o or down projection whose columns that stayed are not the dense model's, as a refit leaves them.
 type Changed struct {
-	Layer int     `json:"layer"` // of the pruned model
-	Param string  `json:"param"`
-	Apart float64 `json:"apart"` // relative L2 distance of the columns that stayed
+	Layer int        `json:"layer"` // of the pruned model
+	Role  model.Role `json:"-"`
+	Param string     `json:"param"`
+	Apart float64    `json:"apart"` // relative L2 distance of the columns that stayed
 }
 
 // apartBy is how far columns are apart by the rounding of a type; of types that are not here, coarseApart.
@@ -58,7 +59,7 @@ func FindChanged(dense, pruned Model, m *Match, standIn []int) (Model, []Changed
 			if !free && !(apart <= mostChanged) {
 				return with, nil, fmt.Errorf("%w: %s is %.2g of its size from the dense model's columns that stayed, more than a refit changes", ErrDifferent, p.Name, apart)
 			}
-			all = append(all, Changed{l, p.Name, apart})
+			all = append(all, Changed{l, role, p.Name, apart})
 			infos = append(infos, checkpoint.Info{Name: d.Name, DType: tensor.F32, Shape: d.Shape()})
 			read[d.Name] = func() (tensor.Tensor, error) {
 				w, _, err := grown()
