@@ -1,5 +1,5 @@
 # The usual verbs. Go alone is needed; `make ci` installs what else it wants.
-.PHONY: build test short race lint bench golden ci clean
+.PHONY: build test short race lint bench golden ci release clean
 
 build: ## one static binary, ./moreau
 	CGO_ENABLED=0 go build -trimpath -o moreau ./cmd/moreau
@@ -28,5 +28,8 @@ golden: ## write the golden texts of commands anew; read the diff before you com
 ci: ## everything that must hold before a change lands
 	.ci/run
 
+release: ## dist: archives for six platforms, with completions and manual pages, and their checksums; make release VERSION=0.2.0
+	.ci/release $(VERSION)
+
 clean:
-	rm -f moreau
+	rm -rf moreau dist

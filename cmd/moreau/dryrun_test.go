@@ -36,11 +36,11 @@ func TestDryRunLooksAtOutputsLast(t *testing.T) {
 	out := filepath.Join(dir, "out.gguf")
 	write(t, out, "here")
 	args := []string{"prune", stories, "--ratio", "20%", "--method", "l1", "--no-eval", "--dry-run", "-o", out}
-	for _, more := range [][]string{nil, {"--json"}} {
-		r := run(t.Context(), append(args, more...)...)
-		if r.code != exitOutput || !strings.Contains(r.message, out) || !strings.Contains(r.stdout, "20") {
-			t.Errorf("exit code %d, %s, after\n%s", r.code, r.message, r.stdout)
-		}
+	if r := run(t.Context(), args...); r.code != exitOutput || !strings.Contains(r.message, out) || !strings.Contains(r.stdout, "parameters") {
+		t.Errorf("exit code %d, %s, after\n%s", r.code, r.message, r.stdout)
+	}
+	if r := run(t.Context(), append(args, "--json")...); r.code != exitOutput || r.stdout != "" {
+		t.Errorf("exit code %d, and before the error in JSON\n%s", r.code, r.stdout)
 	}
 	refused(t, exitUsage, []string{"--layers"}, append(args, "--layers", "7..9")...)
 	must(t, append(args, "--force")...)

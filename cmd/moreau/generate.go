@@ -20,7 +20,7 @@ const chatTokens = 512
 
 func (o *generateOptions) AddFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.Prompt, "prompt", "", "text to continue")
+	f.StringVar(&o.Prompt, "prompt", "", "text to continue, as TEXT; without either it is read from standard input")
 	f.StringVar(&o.IDs, "ids", "", "token ids to continue instead of text: JSON [[1,2,...]], one row")
 	f.BoolVar(&o.Chat, "chat", false, "answer the prompt as a user's message, by the model's own chat template; without --prompt it is read\nfrom standard input, at a terminal message by message")
 	f.StringVar(&o.System, "system", "", "system message before it")
@@ -41,12 +41,31 @@ is multiplied in float32 or, rounded, weights included, in bf16 (--compute); the
 tokens behind it always with the weights as they are. By default bf16 is taken for
 weights in bf16 or in blocks of quants, on CPUs with instructions for it.`
 
+// modelAndText wants a model, and a text where no flag gives one.
+func modelAndText(cmd *cobra.Command, args []string) error {
+	if len(args) != 2 {
+		return oneModel(cmd, args)
+	}
+	for _, flag := range []string{"prompt", "ids"} {
+		if cmd.Flags().Changed(flag) {
+			return job.Usage(fmt.Errorf("give TEXT or --%s, not both; see %s --help", flag, cmd.CommandPath()))
+		}
+	}
+	return oneModel(cmd, args[:1])
+}
+
 func newGenerateCommand(g *globals) *cobra.Command {
 	o := &generateOptions{}
 	cmd := &cobra.Command{
-		Use: "generate MODEL --prompt TEXT", Short: "Continue a text, or answer", Long: generateHelp,
-		Args: oneModel,
+		Use: "generate MODEL [TEXT]", Short: "Continue a text, or answer", Long: generateHelp,
+		Example: `  moreau generate model.gguf "Once upon a time"
+  echo "Once upon a time" | moreau generate model.gguf
+  moreau generate model.gguf --chat`,
+		Args: modelAndText,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				o.Prompt = args[1]
+			}
 			if o.Chat && !cmd.Flags().Changed("tokens") {
 				o.Tokens = chatTokens
 			}
@@ -65,7 +84,7 @@ func (o *generateOptions) run(ctx context.Context, g *globals, path string, in i
 	}
 	o.Seed = g.Seed
 	talk := o.Chat && o.Prompt == "" && in.terminal && !g.JSON
-	if o.Chat && o.Prompt == "" && !talk {
+	if o.Prompt == "" && o.IDs == "" && !talk && (o.Chat || !in.terminal) {
 		if o.Prompt, err = in.all(ctx); err != nil {
 			return err
 		}

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"moreau/internal/output"
 )
 
@@ -37,6 +39,14 @@ func ending() []os.Signal {
 	return slices.DeleteFunc(all, signal.Ignored)
 }
 
+// report tells a person of an error, and under --json the program that reads the result.
+func report(stdout, stderr io.Writer, cmd *cobra.Command, message string, code int) {
+	fmt.Fprintln(stderr, "moreau:", message)
+	if f := cmd.Flags().Lookup("json"); f != nil && f.Value.String() == "true" {
+		printJSON(stdout, map[string]any{"error": message, "exit_code": code})
+	}
+}
+
 func main() {
 	// The heap is a few large arrays: collecting often costs little and keeps the
 	// resident set near what is in use.
@@ -52,7 +62,7 @@ func main() {
 		err = &output.Error{Path: "standard output", Err: stdout.err}
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "moreau:", message(ctx, called, err))
+		report(os.Stdout, os.Stderr, called, message(ctx, called, err), exitCode(ctx, err))
 	}
 	os.Exit(exitCode(ctx, err))
 }

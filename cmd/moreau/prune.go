@@ -105,7 +105,20 @@ func newPruneCommand(g *globals) *cobra.Command {
 		},
 	}
 	o.AddFlags(cmd)
+	groupFlags(cmd, pruneFlags)
 	return cmd
+}
+
+// pruneFlags are the flags by topic, common ones first.
+var pruneFlags = []flagGroup{
+	{"How much goes", []string{"ratio", "size", "params", "layer-ratio", "drop-layers"}},
+	{"Output", []string{"out", "dtype", "force", "dry-run", "imatrix", "shard-size", "save-plan", "save-scores"}},
+	{"Texts", []string{"calib", "ppl", "chunks", "seq", "protocol", "max-length", "no-eval", "bos", "ids", "eval-ids"}},
+	{"What goes", []string{"units", "layers", "allocate", "uniform", "align", "scores", "plan", "force-scores"}},
+	{"Repair", []string{"compensate", "tune-masks", "refit-rows", "refit-dense", "damping"}},
+	{"Scoring", []string{"method", "rows", "seq-len", "steps", "fresh-rows", "salience", "avg", "std", "absolute-noise", "lr", "rho", "eta"}},
+	{"Memory and disk", []string{"memory", "scratch", "state", "journal-every"}},
+	{"Help", []string{"help"}},
 }
 
 // options reads what the flags say; command is how a person would type them again.
@@ -194,15 +207,13 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 
 // end ends a dry run: what is there already is looked at when all else is known and said.
 func (o *pruneOptions) end(j *job.Prune, plan job.PrunePlan, g *globals, stdout io.Writer) error {
-	if g.JSON {
-		if err := printJSON(stdout, newPlanJSON(plan)); err != nil {
-			return err
-		}
-	}
 	if err := j.CheckOutputs(); err != nil {
 		return err
 	}
-	return j.SavePlan(plan)
+	if err := j.SavePlan(plan); err != nil || !g.JSON {
+		return err
+	}
+	return printJSON(stdout, newPlanJSON(plan))
 }
 
 // compensateFlags say how what is left is repaired.
