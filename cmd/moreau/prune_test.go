@@ -54,13 +54,14 @@ func withoutCommand(t *testing.T, path string) string {
 
 // What was measured before writing must be what the written model gives.
 func TestPrunedModelIsWhatWasMeasured(t *testing.T) {
-	for _, name := range []string{"out.gguf", "out"} {
+	for _, c := range [][2]string{{"out.gguf", "f32"}, {"out.gguf", "q4_0"}, {"out", "bf16"}} {
+		name, dtype := c[0], c[1]
 		out := filepath.Join(t.TempDir(), name)
 		common := []string{"--seq", "64", "--chunks", "8", "--json"}
-		r := parsed[pruneJSON](t, must(t, append([]string{"prune", stories, "--ratio", "20%", "--method", "l2", "-o", out}, common...)...).stdout)
+		r := parsed[pruneJSON](t, must(t, append([]string{"prune", stories, "--ratio", "20%", "--method", "l2", "--dtype", dtype, "-o", out}, common...)...).stdout)
 		e := parsed[struct{ Perplexity []job.Measured }](t, must(t, append([]string{"eval", out, "--ppl", "held-out=builtin:stories"}, common...)...).stdout)
 		if want, got := r.After[0].Perplexity, e.Perplexity[0].Perplexity; math.Abs(got/want-1) > 1e-6 {
-			t.Errorf("%s: perplexity %.7f, prune said %.7f", name, got, want)
+			t.Errorf("%s, %s: perplexity %.7f, prune said %.7f", name, dtype, got, want)
 		}
 		if i := parsed[inspection](t, must(t, "inspect", out, "--json").stdout); i.Parameters != r.Plan.ParamsAfter {
 			t.Errorf("%s: %d parameters, the plan says %d", name, i.Parameters, r.Plan.ParamsAfter)

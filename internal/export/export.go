@@ -119,16 +119,15 @@ func (p *Plan) WeightBytes() (n int64) {
 // layOut decides the files and their sizes.
 func layOut(m Model, path string, o Options) (*Plan, error) {
 	p := &Plan{Path: path, LeftOut: m.LeftOut, force: o.Force}
-	ext := strings.ToLower(filepath.Ext(path))
-	weights, err := newCast(m, o, ext == ".gguf")
+	weights, err := newCast(m, o, isGGUF(path))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	p.DType = weights.main()
 	switch {
-	case ext == ".gguf":
+	case isGGUF(path):
 		err = p.planGGUF(m, weights)
-	case slices.Contains(notModels, ext):
+	case slices.Contains(notModels, strings.ToLower(filepath.Ext(path))):
 		err = fmt.Errorf("a model is written to a file *.gguf or to a folder; choose another name")
 	default:
 		err = p.planHF(m, weights, o.ShardBytes)
@@ -143,6 +142,8 @@ func layOut(m Model, path string, o Options) (*Plan, error) {
 	}
 	return p, nil
 }
+
+func isGGUF(path string) bool { return strings.EqualFold(filepath.Ext(path), ".gguf") }
 
 // MarshalJSON adds the dtype by its name.
 func (p *Plan) MarshalJSON() ([]byte, error) {

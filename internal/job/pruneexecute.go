@@ -4,8 +4,11 @@ import (
 	"context"
 	"os"
 
+	"moreau/internal/checkpoint"
+	"moreau/internal/export"
 	"moreau/internal/importance"
 	"moreau/internal/prune"
+	"moreau/internal/stage"
 )
 
 // Execute measures, scores, cuts, measures again and writes, as planned.
@@ -88,14 +91,29 @@ func (j *Prune) calibration() *calibration {
 	return nil
 }
 
-// measureCut measures the model as the plan has changed it so far.
+// measureCut measures the model as the plan has changed it so far, in the types that the output holds.
 func (j *Prune) measureCut(ctx context.Context, p PrunePlan, phase Phase, progress Progress) ([]Measured, error) {
+	if len(j.texts) == 0 {
+		return nil, nil
+	}
 	m, err := p.sequence().Run(ctx, whole(j.m))
+	if err == nil && !j.o.MeasureOnly {
+		m.Weights, err = j.asWritten(m, p.Stages)
+	}
 	if err != nil {
 		return nil, err
 	}
 	measured, err := measure(ctx, j.be, m.Config, m.Weights, j.texts, phase, progress)
 	return measured, Blame(j.m, err)
+}
+
+// asWritten is the weights of a model that stages led to as the output holds them.
+func (j *Prune) asWritten(m stage.Model, stages stage.Sequence) (w checkpoint.Checkpoint, err error) {
+	out := j.o.Out
+	if out.weigh, err = cutImportance(j.m.Config, j.columns, stages); err != nil {
+		return nil, err
+	}
+	return export.AsWritten(export.Model{Config: m.Config, Weights: m.Weights}, out.Path, out.export())
 }
 
 // decide completes the plan with the units that go, by scores that are computed unless
