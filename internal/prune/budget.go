@@ -67,6 +67,10 @@ func SharesOf(costs map[int]float64, layers int) []float64 {
 // leastCost bounds what a layer can lose beside others that cost more than nothing.
 const leastCost = 1e-6
 
+// mostShared is the largest part of its channels that a layer loses by its share. Costs are measured of cuts of one layer: they say
+// nothing of one that is left without.
+const mostShared = 0.9
+
 // counts is how many units each dimension loses (Local), or all dimensions of
 // a kind (Global), or of all kinds (Threshold), together.
 type counts map[model.Dim]int
@@ -207,7 +211,11 @@ func (b Budget) byParams(cfg *model.Config) (counts, error) {
 			b.giveBack(cfg, cut, channels, target)
 			return cut, nil
 		}
-		if !more {
+		switch {
+		case more:
+		case b.Shares != nil: // bounded as they are they do not reach that far
+			b.Shares, extra = nil, -1
+		default:
 			return nil, b.unreachable(cfg, heads, channels)
 		}
 	}
@@ -216,21 +224,21 @@ func (b Budget) byParams(cfg *model.Config) (counts, error) {
 // fill takes the fewest channels, the same number from every layer or in proportion to its share, that make
 // target parameters go, and reports whether there are that many.
 func (b Budget) fill(cfg *model.Config, cut counts, channels []model.Dim, target int64) bool {
-	share := func(d model.Dim) float64 {
-		if b.Shares == nil {
-			return 1
-		}
-		return b.Shares[d.Layer]
+	share := func(model.Dim) float64 { return 1 }
+	limit := b.mostCut
+	if b.Shares != nil {
+		share = func(d model.Dim) float64 { return b.Shares[d.Layer] }
+		limit = func(d model.Dim) int { return min(b.mostCut(d), b.aligned(d, int(mostShared*float64(d.Units)))) }
 	}
 	most := 0
 	for _, d := range channels {
 		if s := share(d); s > 0 {
-			most = max(most, int(math.Ceil(float64(b.mostCut(d))/s)))
+			most = max(most, int(math.Ceil(float64(limit(d))/s)))
 		}
 	}
 	reaches := func(n int) bool {
 		for _, d := range channels {
-			cut[d] = min(b.aligned(d, int(math.Round(float64(n)*share(d)))), b.mostCut(d))
+			cut[d] = min(b.aligned(d, int(math.Round(float64(n)*share(d)))), limit(d))
 		}
 		return removed(cfg, cut) >= target
 	}

@@ -288,6 +288,33 @@ func TestShares(t *testing.T) {
 	}
 }
 
+// A layer loses nine tenths by its share at most; where that is too little, all lose the same.
+func TestSharesAreBounded(t *testing.T) {
+	cfg := config(t, "smollm2-135m")
+	cut := func(ratio float64) (most, least int) {
+		b := Budget{Ratio: ratio, Layers: cfg.AllLayers(), Kinds: []model.Kind{model.MLP}, Selection: Local, Align: 32, Shares: make([]float64, len(cfg.Layers))}
+		for l := range b.Shares {
+			b.Shares[l] = 0.1 + float64(l%3)
+		}
+		p, err := NewPlan(cfg, nil, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		least = cfg.Layers[0].Intermediate
+		for l := range cfg.Layers {
+			gone := cfg.Layers[l].Intermediate - p.After.Layers[l].Intermediate
+			most, least = max(most, gone), min(least, gone)
+		}
+		return most, least
+	}
+	if most, least := cut(0.35); most != 1536-32*4 || least > 200 {
+		t.Errorf("35 %%: layers lose %d to %d channels", least, most)
+	}
+	if most, least := cut(0.57); most-least > 32 || least < 1400 {
+		t.Errorf("57 %%: layers lose %d to %d channels", least, most)
+	}
+}
+
 // Without kinds channels go alone, until more than three quarters of them would; a layer ratio takes of both.
 func TestKindsByBudget(t *testing.T) {
 	cfg := config(t, "smollm2-135m")
