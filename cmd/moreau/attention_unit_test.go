@@ -35,7 +35,7 @@ func TestPruneByQueryHeads(t *testing.T) {
 		for _, name := range []string{"out.gguf", "folder"} {
 			t.Run(tt.args+" "+name, func(t *testing.T) {
 				out := filepath.Join(t.TempDir(), name)
-				must(t, append([]string{"prune", stories, "--no-eval", "--method", "l1", "--dtype", "f32", "-o", out}, strings.Fields(tt.args)...)...)
+				must(t, append([]string{"prune", stories, "--no-eval", "--method", "l1", "--compensate", "none", "--dtype", "f32", "-o", out}, strings.Fields(tt.args)...)...)
 				i := parsed[inspection](t, must(t, "inspect", out, "--json").stdout)
 				for l, s := range i.Layers {
 					if s.KVHeads != 4 || !tt.heads(l, s.Heads) {

@@ -132,9 +132,9 @@ func otherWeights(t *testing.T, changed bool) string {
 func TestOtherWeightsAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	scores, plan, out := score(t), filepath.Join(dir, "plan.json"), filepath.Join(dir, "out.gguf")
-	must(t, "prune", stories, "--no-eval", "--ratio", "20%", "--scores", scores, "-o", out, "--save-plan", plan)
+	must(t, "prune", stories, "--no-eval", "--ratio", "20%", "--scores", scores, "--compensate", "none", "-o", out, "--save-plan", plan)
 	same, other := otherWeights(t, false), otherWeights(t, true)
-	for _, source := range [][]string{{"--ratio", "20%", "--scores", scores}, {"--plan", plan}} {
+	for _, source := range [][]string{{"--ratio", "20%", "--compensate", "none", "--scores", scores}, {"--plan", plan}} {
 		args := func(model string) []string {
 			return slices.Concat([]string{"prune", model, "--no-eval", "--force", "-o", out}, source)
 		}

@@ -24,13 +24,15 @@ type goldenText struct {
 }
 
 type goldenChunks struct {
-	PPL      float64   `json:"ppl"`
 	ChunkNLL []float64 `json:"chunk_mean_nll"`
 	IDs      [][]int32 `json:"ids_first_2_chunks"`
 }
 
+// inPart is which part of a text's chunks is measured: slow machines take minutes for all.
+const inPart = 2
+
 // The dense perplexities of SmolLM2-135M-Instruct (Q4_1) under the two
-// protocols of the pruning papers, against PyTorch's, within 1e-4.
+// protocols of the pruning papers, against PyTorch's of the same chunks, within 1e-4.
 func TestSmolLM2Perplexity(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: takes a minute; run without -short")
@@ -77,7 +79,8 @@ func TestSmolLM2Perplexity(t *testing.T) {
 			seq    int
 			golden goldenChunks
 		}{{128, g.Seq128}, {2048, g.Seq2048}} {
-			rows, err := dataset.Perplexity(text, tok, s.seq, len(s.golden.ChunkNLL))
+			want := s.golden.ChunkNLL[:len(s.golden.ChunkNLL)/inPart]
+			rows, err := dataset.Perplexity(text, tok, s.seq, len(want))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,14 +93,17 @@ func TestSmolLM2Perplexity(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i, want := range s.golden.ChunkNLL {
+			perplexity := 0. // all chunks have as many tokens
+			for i, want := range want {
+				perplexity += want
 				if e := math.Abs(r.ChunkNLL[i]-want) / want; !(e <= 1e-3) {
 					t.Errorf("%s, %d tokens: mean of row %d is %.5f, want %.5f", c.golden, s.seq, i, r.ChunkNLL[i], want)
 				}
 			}
-			t.Logf("%s, %d tokens: perplexity %.4f, PyTorch %.4f, %.0f tokens/s", c.golden, s.seq, r.Perplexity, s.golden.PPL, r.TokensPerSecond)
-			if e := math.Abs(r.Perplexity-s.golden.PPL) / s.golden.PPL; !(e <= 1e-4) {
-				t.Errorf("%s, %d tokens: perplexity %.5f, want %.5f (relative error %g)", c.golden, s.seq, r.Perplexity, s.golden.PPL, e)
+			perplexity = math.Exp(perplexity / float64(len(want)))
+			t.Logf("%s, %d tokens: perplexity %.4f, PyTorch %.4f, %.0f tokens/s", c.golden, s.seq, r.Perplexity, perplexity, r.TokensPerSecond)
+			if e := math.Abs(r.Perplexity-perplexity) / perplexity; !(e <= 1e-4) {
+				t.Errorf("%s, %d tokens: perplexity %.5f, want %.5f (relative error %g)", c.golden, s.seq, r.Perplexity, perplexity, e)
 			}
 		}
 	}
