@@ -18,7 +18,7 @@ func cardText(r job.PruneReport) string {
 	s.WriteString(metadata(r))
 	fmt.Fprintf(&s, "\n# %s, pruned\n\nPruned from %s by %s.\n\n", r.Source.Name, describe(r.Source), r.Program)
 	s.WriteString("| | before | after | change |\n|---|---|---|---|\n")
-	for _, row := range resultRows(r, " | ", false) {
+	for _, row := range resultRows(r, " | ") {
 		fmt.Fprintf(&s, "| %s |\n", row)
 	}
 	s.WriteString("\n| layers | query heads | KV groups | MLP channels |\n|---|---|---|---|\n")

@@ -30,7 +30,7 @@ var phases = map[job.Phase]struct {
 	job.Refitting:          {"refitting%s", noted("")},
 	job.Tuning:             {"tuning gates%s", noted("divergence from the dense model %.4f")},
 	job.Allocating:         {"measuring what the cut of each layer costs%s", noted("")},
-	job.MethodPerplexity:   {"perplexity (%s)", noted("perplexity %.4f")},
+	job.Comparing:          {"comparing%s", noted("")},
 	job.Answering:          {"answering %s", noted("%.4f right")},
 	job.Hashing:            {"hashing %s", noted("")},
 	job.Writing:            {"writing%s", func(bytes float64) string { return job.Size(int64(bytes)) }},

@@ -194,7 +194,7 @@ func (o *pruneOptions) run(ctx context.Context, g *globals, path, command string
 		table(stdout, costRows(r.Plan)...)
 		fmt.Fprintln(stdout)
 	}
-	table(stdout, append([]string{"\tbefore\tafter\tchange"}, resultRows(r, "\t", true)...)...)
+	table(stdout, append([]string{"\tbefore\tafter\tchange"}, resultRows(r, "\t")...)...)
 	if note := perplexityNote(r.Plan); note != "" {
 		fmt.Fprintln(stdout, note)
 	}

@@ -200,9 +200,8 @@ func arrow(n [2]int) string {
 	return fmt.Sprintf("%d -> %d", n[0], n[1])
 }
 
-// resultRows are the lines of the before/after table; without speeds they
-// are the same in every run.
-func resultRows(r job.PruneReport, sep string, speeds bool) []string {
+// resultRows are the lines of the before/after table, the same in every run: how fast a model is says eval --speed.
+func resultRows(r job.PruneReport, sep string) []string {
 	b, a := r.Plan.Before, r.Plan.After
 	row := func(name, x, y, change string) string { return strings.Join([]string{name, x, y, change}, sep) }
 	rows := []string{
@@ -221,9 +220,6 @@ func resultRows(r job.PruneReport, sep string, speeds bool) []string {
 			rows = append(rows, row("... before the tuning", "", fmt.Sprintf("%.2f", r.Refitted[i].Perplexity), percent(x.Perplexity, r.Refitted[i].Perplexity)))
 		}
 		rows = append(rows, row("perplexity "+x.Text, fmt.Sprintf("%.2f", x.Perplexity), fmt.Sprintf("%.2f", y.Perplexity), percent(x.Perplexity, y.Perplexity)))
-		if speeds {
-			rows = append(rows, row("tokens/s "+x.Text, fmt.Sprintf("%.0f", x.TokensPerSecond), fmt.Sprintf("%.0f", y.TokensPerSecond), percent(x.TokensPerSecond, y.TokensPerSecond)))
-		}
 	}
 	return rows
 }

@@ -2,158 +2,131 @@ package job
 
 import (
 	"context"
+	"math"
 
 	"moreau/internal/backend"
 	"moreau/internal/export"
 	"moreau/internal/generate"
 	"moreau/internal/load"
-	"moreau/internal/model"
-	"moreau/internal/output"
-	"moreau/internal/prune"
-	"moreau/internal/transformer"
 )
 
-// DemoPlan says what methods are compared, on the built-in model.
+// DemoPlan says what is compared, on the built-in model.
 type DemoPlan struct {
-	Methods []string // the model of the last one is written
-	Ratio   float64  // of the parameters
-	Eta     float64  // threshold
+	Methods []string // that cut alone; behind them stands what prune does by default, whose model is written
+	Seeds   int
+	Ratio   float64 // of the parameters
 	Prompt  string
 }
 
 // DemoMethods are the methods of the demo.
-var DemoMethods = []string{"random", "l2", "taylor", "moreau-gs", "moreau"}
+var DemoMethods = []string{"random", "l2", "taylor", "moreau", "energy"}
 
-// Demo is the job that prunes the built-in model by several methods at the same budget.
+// DemoDefault is the row of what prune does by default: energy, shares of layers, refit, gates.
+const DemoDefault = "prune"
+
+// Demo is the job that prunes the built-in model in several ways at the same budget.
 type Demo struct {
-	out   OutOptions
-	seed  uint64
-	m     *load.Model
-	be    backend.Backend
-	texts []text
-
-	release func() // of the output
+	out  OutOptions
+	seed uint64
+	be   backend.Backend
 }
 
 // DemoRow is one model of the comparison.
 type DemoRow struct {
 	Method     string  `json:"method"`
 	Parameters int64   `json:"parameters"`
-	Bytes      int64   `json:"bytes"`
-	Perplexity float64 `json:"perplexity"`
-	Rate       float64 `json:"tokens_per_second"`
+	Perplexity float64 `json:"perplexity"` // mean over the seeds
+	Deviation  float64 `json:"standard_deviation"`
 }
 
 // DemoReport is the comparison.
 type DemoReport struct {
 	Rows          []DemoRow // the dense model first
+	Text          Measured  // what perplexity is of, measured on the dense model
+	Seeds         int
 	Prompt        string
 	Dense, Pruned string // continuations of the prompt
 	Out           *export.Plan
 }
 
-// NewDemo checks the output and opens the built-in model.
+// NewDemo checks the output.
 func NewDemo(be backend.Backend, out OutOptions, seed uint64) (*Demo, error) {
-	if err := out.Check(load.Builtin); err != nil {
-		return nil, err
-	}
-	release, err := output.Claim(out.Path)
-	if err != nil {
-		return nil, err
-	}
-	m, err := load.Open(load.Builtin)
-	if err != nil {
-		release()
-		return nil, err
-	}
-	texts, err := (TextOptions{Seq: 128}).load(m, "")
-	return &Demo{out, seed, m, be, texts, release}, err
+	return &Demo{out, seed, be}, out.Check(load.Builtin)
 }
 
-// Close closes the model and leaves the output to other runs.
-func (j *Demo) Close() error {
-	j.release()
-	return j.m.Close()
-}
-
-// Plan says what Execute compares. The published threshold, chosen for 7B parameters,
-// shrinks nothing in so small a model: here it is larger.
+// Plan says what Execute compares.
 func (j *Demo) Plan() DemoPlan {
-	return DemoPlan{Methods: DemoMethods, Ratio: 0.1, Eta: 1e-3,
-		Prompt: "Once upon a time, there was a little girl named Lily."}
+	return DemoPlan{Methods: DemoMethods, Seeds: 3, Ratio: 0.1, Prompt: "Once upon a time, there was a little girl named Lily."}
 }
 
 // Execute measures the dense model and each method's, and writes the last.
 func (j *Demo) Execute(ctx context.Context, p DemoPlan, progress Progress) (DemoReport, error) {
-	r := DemoReport{Prompt: p.Prompt}
-	e, err := exported(j.m, whole(j.m), j.out.Path)
-	if err == nil {
-		err = j.add(ctx, &r, "dense", e, progress)
-	}
-	for _, method := range p.Methods {
-		if err == nil {
-			e, err = j.pruned(ctx, p, method, progress)
+	r := DemoReport{Prompt: p.Prompt, Seeds: p.Seeds}
+	methods := append(p.Methods[:len(p.Methods):len(p.Methods)], DemoDefault)
+	progress.Begin(Comparing, "", int64(len(methods)*p.Seeds))
+	var dense []Measured
+	for i, method := range methods {
+		var found []float64
+		for s := range p.Seeds {
+			writes := method == DemoDefault && s == p.Seeds-1
+			one, err := j.prune(ctx, p, method, j.seed+uint64(p.Seeds-1-s), dense, writes)
+			if err != nil {
+				return r, err
+			}
+			if dense == nil {
+				dense, r.Text = one.Before, one.Before[0]
+				r.Rows = []DemoRow{{"dense", one.Plan.Before.ParamCount(), r.Text.Perplexity, 0}}
+			}
+			found = append(found, one.After[0].Perplexity)
+			if s == p.Seeds-1 {
+				mean, deviation := spread(found)
+				r.Rows, r.Out = append(r.Rows, DemoRow{method, one.Plan.After.ParamCount(), mean, deviation}), one.Plan.Out
+			}
+			progress.At(int64(i*p.Seeds + s + 1))
 		}
-		if err == nil {
-			err = j.add(ctx, &r, method, e, progress)
-		}
 	}
-	if err != nil {
-		return r, err
+	progress.End(math.NaN())
+	var err error
+	if r.Dense, err = j.sample(ctx, load.Builtin, p.Prompt); err == nil {
+		r.Pruned, err = j.sample(ctx, j.out.Path, p.Prompt)
 	}
-	if err := writeModel(ctx, r.Out, progress); err != nil {
-		return r, err
-	}
-	if r.Dense, err = j.sample(ctx, load.Builtin, p.Prompt); err != nil {
-		return r, err
-	}
-	r.Pruned, err = j.sample(ctx, j.out.Path, p.Prompt)
 	return r, err
 }
 
-// pruned scores by one method with the published settings and cuts.
-func (j *Demo) pruned(ctx context.Context, p DemoPlan, method string, progress Progress) (export.Model, error) {
-	o := DefaultScoring()
-	o.Method, o.Seed, o.Envelope.Eta = method, j.seed, p.Eta
-	s, err := newScoring(j.m, o, j.m.Config.AllLayers())
+// prune cuts by one method, or does what prune does by default, and writes the model if asked.
+func (j *Demo) prune(ctx context.Context, p DemoPlan, method string, seed uint64, dense []Measured, writes bool) (PruneReport, error) {
+	o := PruneOptions{Scoring: DefaultScoring(), Budget: BudgetOptions{Ratio: p.Ratio, Align: AutoAlign}, Texts: TextOptions{Seq: 128},
+		Compensate: CompensateOptions{Method: NoCompensation}, Before: dense, MeasureOnly: !writes, Out: j.out}
+	o.Scoring.Seed = seed
+	if method == DemoDefault {
+		o.Compensate, o.Tune.Auto = DefaultCompensate(), true
+	} else {
+		o.Scoring.Method = method
+	}
+	prune, err := NewPrune(load.Builtin, j.be, o)
 	if err != nil {
-		return export.Model{}, err
+		return PruneReport{}, err
 	}
-	run, err := s.plan(j.out.Path)
+	defer prune.Close()
+	plan, err := prune.Plan(ctx)
 	if err != nil {
-		return export.Model{}, err
+		return PruneReport{}, err
 	}
-	if run.State != nil {
-		run.State.Journal = "" // seconds are not worth one
-	}
-	scores, _, err := s.execute(ctx, j.be, run, progress)
-	if err != nil {
-		return export.Model{}, err
-	}
-	cut, err := prune.NewPlan(j.m.Config, scores, prune.Budget{Ratio: p.Ratio, Layers: j.m.Config.UnprotectedLayers(), Kinds: model.Kinds, Selection: prune.Local})
-	if err != nil {
-		return export.Model{}, err
-	}
-	pruned, err := cut.Run(ctx, whole(j.m))
-	if err != nil {
-		return export.Model{}, err
-	}
-	return exported(j.m, pruned, j.out.Path)
+	return prune.Execute(ctx, plan, unheard{})
 }
 
-// add plans the output of a model and measures it.
-func (j *Demo) add(ctx context.Context, r *DemoReport, method string, e export.Model, progress Progress) (err error) {
-	if r.Out, err = j.out.plan(e); err != nil {
-		return err
+// spread is the mean and the standard deviation of some values.
+func spread(values []float64) (mean, deviation float64) {
+	for _, v := range values {
+		mean += v / float64(len(values))
 	}
-	m, err := measureText(ctx, transformer.New(j.be, e.Config), transformer.NewStreamed(j.be, e.Weights), j.texts[0], MethodPerplexity, method, nil, nil, progress)
-	if err != nil {
-		return err
+	for _, v := range values {
+		deviation += (v - mean) * (v - mean)
 	}
-	r.Rows = append(r.Rows, DemoRow{method, e.Config.ParamCount(), r.Out.Bytes, m.Perplexity, m.TokensPerSecond})
-	return nil
+	return mean, math.Sqrt(deviation / float64(max(1, len(values)-1)))
 }
 
+// sample is how the model at path goes on from a prompt.
 func (j *Demo) sample(ctx context.Context, path, prompt string) (string, error) {
 	g, err := NewGenerate(path, j.be, GenerateOptions{Prompt: prompt, Options: generate.Options{Tokens: 60}})
 	if err != nil {

@@ -16,7 +16,7 @@ const (
 	PrunedPerplexity                // a text
 	RefittedPerplexity              // a text
 	TunedPerplexity                 // a text
-	MethodPerplexity                // a method
+	Comparing                       // ""
 	Refitting                       // ""
 	Tuning                          // ""
 	Allocating                      // ""
