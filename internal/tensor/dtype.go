@@ -84,6 +84,14 @@ func (d DType) BlockBytes() int { return dtypes[d].bytes }
 // Float reports whether d is one of the types a model is trained in: F32, F16, BF16.
 func (d DType) Float() bool { return d <= BF16 }
 
+// Unpacked is the type that values of d are kept in once they are changed: d itself, float32 for blocks.
+func (d DType) Unpacked() DType {
+	if d.Float() {
+		return d
+	}
+	return F32
+}
+
 // Quantized reports whether d encodes blocks of values with shared scales.
 func (d DType) Quantized() bool { return dtypes[d].values > 1 }
 

@@ -22,6 +22,15 @@ type SequenceSink interface {
 	Share(p model.Param, sequence int, grad backend.Buffer) error
 }
 
+// FactorSink is a GradSink that makes of the gradients of a layer's matrices what it needs from their factors, so that no
+// matrix of them exists; Grad is called for none of these.
+type FactorSink interface {
+	GradSink
+	// Factors receives those of d loss / d p [O, I] = doutᵀ · x: dout[N, O] and x[N, I]. The buffers are only valid
+	// during the call and not to be changed.
+	Factors(p model.Param, dout, x backend.Buffer) error
+}
+
 // blocks is the number of blocks of sequences.
 func (p *pass) blocks() int {
 	if _, ok := p.sink.(SequenceSink); ok {
@@ -82,6 +91,12 @@ func (p *pass) linearBlock(d, dout, x backend.Buffer, lo, hi int) {
 func (p *pass) linearBackward(lw *layerWeights, g *layerGrads, role model.Role, dx, dout, x backend.Buffer) error {
 	N := p.b.Rows()
 	p.be.LinearBackward(dx, nil, dout, nil, lw.w[role], N, x.Len()/N, dout.Len()/N)
+	if factors, ok := p.sink.(FactorSink); ok {
+		if param := lw.param(role); p.wants(param) {
+			return factors.Factors(param, dout, x)
+		}
+		return nil
+	}
 	shares, ok := p.sink.(SequenceSink)
 	if !ok || g.d[role] == nil {
 		p.linearGrad(g.d[role], dout, x)

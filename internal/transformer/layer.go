@@ -34,6 +34,11 @@ func (p *pass) loadParams(params, next []model.Param) (*layerWeights, error) {
 	return lw, nil
 }
 
+// param is the parameter of that role, which is there.
+func (lw *layerWeights) param(role model.Role) model.Param {
+	return lw.params[slices.IndexFunc(lw.params, func(p model.Param) bool { return p.Role == role })]
+}
+
 func (p *pass) releaseLayer(lw *layerWeights) {
 	for _, param := range lw.params {
 		if b, ok := lw.w[param.Role]; ok {
@@ -229,8 +234,9 @@ type layerGrads struct {
 
 func (p *pass) newLayerGrads(lw *layerWeights) *layerGrads {
 	g := &layerGrads{d: map[model.Role]backend.Buffer{}}
+	_, factors := p.sink.(FactorSink)
 	for _, param := range lw.params {
-		if p.wants(param) {
+		if p.wants(param) && !(factors && len(param.Axes) == 2) {
 			g.params = append(g.params, param)
 			g.d[param.Role] = p.new(param.Len())
 		}

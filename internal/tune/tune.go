@@ -61,7 +61,7 @@ func (t *Tune) Run(ctx context.Context, m stage.Model) (stage.Model, error) {
 	var infos []checkpoint.Info
 	for _, info := range m.Weights.Tensors() {
 		if t.Gates[info.Name] != nil {
-			info.DType = scaledType(info.DType)
+			info.DType = info.DType.Unpacked()
 			infos = append(infos, info)
 		}
 	}
@@ -71,14 +71,6 @@ func (t *Tune) Run(ctx context.Context, m stage.Model) (stage.Model, error) {
 		return scaled(from, name, t.Gates[name])
 	})
 	return m, err
-}
-
-// scaledType is the type of what is scaled: the one it had, float32 for blocks.
-func scaledType(d tensor.DType) tensor.DType {
-	if d.Float() {
-		return d
-	}
-	return tensor.F32
 }
 
 // scaled is a matrix with its columns times gates.
@@ -94,7 +86,7 @@ func scaled(from checkpoint.Checkpoint, name string, gates []float32) (tensor.Te
 	for i := range values {
 		values[i] *= gates[i%len(gates)]
 	}
-	return tensor.FromFloat32(scaledType(w.DType), w.Shape, values), nil
+	return tensor.FromFloat32(w.DType.Unpacked(), w.Shape, values), nil
 }
 
 // Spread makes gates of what a cut leaves those of the model before it, which has configuration c: 1 on the columns that go.
