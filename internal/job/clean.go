@@ -21,12 +21,12 @@ type Leftover struct {
 }
 
 // leftover is how what runs leave is called: the output's name, and a kind.
-var leftover = regexp.MustCompile(`^\.(.+)\.moreau-(tmp|old|state|scratch|refit|self|answers|lock)(-[0-9a-f]{12})?$`)
+var leftover = regexp.MustCompile(`^\.(.+)\.moreau-(tmp|old|state|scratch|refit|recover|self|answers|lock)(-[0-9a-f]{12})?$`)
 
 // leftoverKinds say what each kind is.
 var leftoverKinds = map[string]string{
 	"tmp": "unfinished output", "old": "output that was being replaced", "state": "state of scoring", "scratch": "state of scoring",
-	"refit": "layers that are refitted", "self": "text that the model wrote", "answers": "answers of an evaluation",
+	"refit": "layers that are refitted", "recover": "adapters that are learnt", "self": "text that the model wrote", "answers": "answers of an evaluation",
 	"lock": "lock of a run",
 }
 

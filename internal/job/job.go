@@ -16,9 +16,11 @@ const (
 	PrunedPerplexity                // a text
 	RefittedPerplexity              // a text
 	TunedPerplexity                 // a text
+	RecoveredPerplexity             // a text
 	Comparing                       // ""
 	Refitting                       // ""
 	Tuning                          // ""
+	Recovering                      // ""
 	Allocating                      // ""
 	Weighing                        // ""
 	Answering                       // a task

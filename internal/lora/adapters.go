@@ -4,7 +4,6 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
-	"slices"
 
 	"moreau/internal/backend"
 	"moreau/internal/model"
@@ -39,7 +38,7 @@ type values struct{ w, grad, mean, square backend.Buffer }
 func newAdapters(be backend.Backend, c *model.Config, from transformer.WeightSource, s Settings) *adapters {
 	d := &adapters{from, be, s.Rank, float32(s.Scale()), map[string]*learning{}, nil}
 	for _, p := range c.Params() {
-		if !slices.Contains(s.Roles, p.Role) {
+		if !s.adapts(p) {
 			continue
 		}
 		O, I := p.Axes[0].Size(), p.Axes[1].Size()

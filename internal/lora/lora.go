@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"moreau/internal/backend"
 	"moreau/internal/backend/dry"
@@ -29,6 +30,16 @@ type Settings struct {
 
 // Scale is the factor s of B·A.
 func (s Settings) Scale() float64 { return s.Alpha / float64(s.Rank) }
+
+// Trained is how many scalars of a model of configuration c are learnt.
+func (s Settings) Trained(c *model.Config) (n int64) {
+	for _, p := range c.Params() {
+		if s.adapts(p) {
+			n += int64(s.Rank) * int64(p.Axes[0].Size()+p.Axes[1].Size())
+		}
+	}
+	return n
+}
 
 // Recovery is the stage that learns adapters and adds them to the matrices.
 type Recovery struct {
@@ -240,12 +251,7 @@ func (r *Recovery) done(step int, loss float64) {
 
 // adapts says whether a matrix gets an adapter.
 func (s Settings) adapts(p model.Param) bool {
-	for _, role := range s.Roles {
-		if p.Role == role {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.Roles, p.Role)
 }
 
 // warmUp is the part of the steps over which the rate rises; from there it falls to nothing by a cosine.
