@@ -50,7 +50,7 @@ projections learn what the dense model predicts (--teacher), or the next tokens 
 all else stays as it is, and become part of the matrices. No tensor is added: the file is of
 the same kind as before.
 
-Sixteen rows are held out. The loss on them is measured nine times, and the adapters of the
+Sixteen rows are held out. The loss on them is measured nine times at most, and the adapters of the
 best moment are kept; where none is better than the model as it was, it stays so.`
 
 func newRecoverCommand(g *globals) *cobra.Command {
