@@ -35,6 +35,7 @@ func (o *recoverOptions) AddFlags(cmd *cobra.Command) {
 	f.StringSliceVar(&o.Projections, "projections", o.Projections, "matrices that get an adapter")
 	f.IntVar(&o.Adapters.Rank, "rank", o.Adapters.Rank, "rank of an adapter")
 	f.Float64Var(&o.Adapters.Alpha, "alpha", o.Adapters.Alpha, "what an adapter counts for, times its rank: W + alpha/rank·B·A")
+	f.BoolVar(&o.Adapters.Stable, "rslora", false, "W + alpha/sqrt(rank)·B·A instead")
 	f.Float64Var(&o.Adapters.Rate, "rate", o.Adapters.Rate, "learning rate of AdamW, at most: it rises over a tenth of the steps, and falls to nothing by a cosine")
 	f.DurationVar(&o.JournalEvery, "journal-every", o.JournalEvery, "least time between saves of the state, from which the same command continues after a crash; 0 saves after every step")
 	f.BoolVar(&o.NoEval, "no-eval", false, "do not measure perplexity before and after")

@@ -23,8 +23,9 @@ type CalibOptions struct {
 	IDs    string // rows of token ids instead
 	Rows   int    // a pass
 	SeqLen int
-	Fresh  bool // other rows in each step
-	BOS    BOS  // whether rows drawn from text begin with BOS, which counts among SeqLen
+	Fresh  bool   // other rows in each step
+	BOS    BOS    // whether rows drawn from text begin with BOS, which counts among SeqLen
+	Flag   string // that gives Text, "": calib
 }
 
 // calibration is the rows of a run and what the manifest says of them.
@@ -82,9 +83,9 @@ func (c *calibration) fromText(o CalibOptions, m *load.Model, seed uint64, need 
 		err = mix.Deal(need)
 	}
 	if err != nil {
-		return Usage(fmt.Errorf("--calib %w", err))
+		return Usage(fmt.Errorf("--%s %w", o.flag(), err))
 	}
-	tok, err := textTokenizer(m, "give token ids instead: --ids FILE; or take the model's own text: --calib self")
+	tok, err := textTokenizer(m, fmt.Sprintf("give token ids instead: --ids FILE; or take the model's own text: --%s self", o.flag()))
 	switch {
 	case err == nil:
 		c.info.BOS, err = o.BOS.decide(tok, calibratesBehindBOS(m, tok))
@@ -129,6 +130,8 @@ func (c *calibration) rowsOf(s *dataset.Share, m *load.Model, tok tokenizer.Toke
 	}
 	return rows, nil
 }
+
+func (o CalibOptions) flag() string { return cmp.Or(o.Flag, "calib") }
 
 // inputs are the files that are read.
 func (o CalibOptions) inputs() []string {

@@ -9,27 +9,27 @@ type Phase int
 
 // The phases, and what each is of.
 const (
-	Scoring            Phase = iota // a method
-	Drawing                         // ""
-	Perplexity                      // a text
-	DensePerplexity                 // a text
-	PrunedPerplexity                // a text
-	RefittedPerplexity              // a text
-	TunedPerplexity                 // a text
-	RecoveredPerplexity             // a text
-	Comparing                       // ""
-	Refitting                       // ""
-	Tuning                          // ""
-	Recovering                      // ""
-	Allocating                      // ""
-	Weighing                        // ""
-	Answering                       // a task
-	Hashing                         // a model
-	Writing                         // ""
-	Pulling                         // a repository
-	TimingStep                      // a geometry
-	TimingOps                       // a geometry
-	TimingGeneration                // how many tokens
+	Scoring             Phase = iota // a method
+	Drawing                          // ""
+	Perplexity                       // a text
+	DensePerplexity                  // a text
+	PrunedPerplexity                 // a text
+	RefittedPerplexity               // a text
+	TunedPerplexity                  // a text
+	RecoveredPerplexity              // a text
+	Comparing                        // ""
+	Refitting                        // ""
+	Tuning                           // ""
+	Recovering                       // ""
+	Allocating                       // ""
+	Weighing                         // ""
+	Answering                        // a task
+	Hashing                          // a model
+	Writing                          // ""
+	Pulling                          // a repository
+	TimingStep                       // a geometry
+	TimingOps                        // a geometry
+	TimingGeneration                 // how many tokens
 )
 
 // Progress hears how far a job is. One phase ends before the next begins; one that fails

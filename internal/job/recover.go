@@ -46,7 +46,7 @@ var (
 
 // DefaultRecover has the adapters of the published runs of LLM-Pruner, but a larger rate, since steps are few (docs/results.md).
 func DefaultRecover() RecoverOptions {
-	return RecoverOptions{Data: CalibOptions{SeqLen: 128}, Tokens: 300_000, Projections: Projections, JournalEvery: 30 * time.Second,
+	return RecoverOptions{Data: CalibOptions{SeqLen: 128, Flag: "data"}, Tokens: 300_000, Projections: Projections, JournalEvery: 30 * time.Second,
 		Adapters: lora.Settings{Rank: 8, Alpha: 16, Rate: 3e-3, Seed: 1}}
 }
 

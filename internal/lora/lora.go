@@ -21,15 +21,21 @@ import (
 
 // Settings are those of adapters and of how they are learnt.
 type Settings struct {
-	Rank  int
-	Alpha float64      // what B·A is multiplied by, times the rank
-	Roles []model.Role // of the matrices that get one
-	Rate  float64      // of AdamW, at most
-	Seed  uint64       // of A
+	Rank   int
+	Alpha  float64      // what B·A is multiplied by, times the rank
+	Stable bool         // times its root instead (rsLoRA: Kalajdzievski, arXiv 2312.03732)
+	Roles  []model.Role // of the matrices that get one
+	Rate   float64      // of AdamW, at most
+	Seed   uint64       // of A
 }
 
 // Scale is the factor s of B·A.
-func (s Settings) Scale() float64 { return s.Alpha / float64(s.Rank) }
+func (s Settings) Scale() float64 {
+	if s.Stable {
+		return s.Alpha / math.Sqrt(float64(s.Rank))
+	}
+	return s.Alpha / float64(s.Rank)
+}
 
 // Trained is how many scalars of a model of configuration c are learnt.
 func (s Settings) Trained(c *model.Config) (n int64) {
@@ -110,8 +116,10 @@ func (s sizes) Tensors() (infos []checkpoint.Info) {
 	return infos
 }
 
-func (sizes) Read(name string) (tensor.Tensor, error) { return tensor.Tensor{}, errors.New("lora: sizes alone are known") }
-func (sizes) Close() error                             { return nil }
+func (sizes) Read(name string) (tensor.Tensor, error) {
+	return tensor.Tensor{}, errors.New("lora: sizes alone are known")
+}
+func (sizes) Close() error { return nil }
 
 // Run implements stage.Stage.
 func (r *Recovery) Run(ctx context.Context, m stage.Model) (stage.Model, error) {

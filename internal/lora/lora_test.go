@@ -69,7 +69,9 @@ func steps(t *testing.T, vocab, n int) (all []transformer.Batch) {
 	return all
 }
 
-func settings() Settings { return Settings{Rank: 4, Alpha: 12, Roles: projections, Rate: 0.02, Seed: 5} }
+func settings() Settings {
+	return Settings{Rank: 4, Alpha: 12, Roles: projections, Rate: 0.02, Seed: 5}
+}
 
 // Losses and adapters of some steps are those of PEFT and PyTorch, in float64, from the same start: for labels, whose gradients are
 // clipped, and for the divergence from the dense model, whose are not.
@@ -315,6 +317,15 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// rsLoRA divides by the root of the rank.
+func TestScale(t *testing.T) {
+	for stable, want := range map[bool]float64{false: 3, true: 6} {
+		if got := (Settings{Rank: 4, Alpha: 12, Stable: stable}).Scale(); got != want {
+			t.Errorf("%v: %g, want %g", stable, got, want)
+		}
+	}
+}
+
 // Memory and work are estimated of the largest step, and both models count.
 func TestEstimate(t *testing.T) {
 	r, left := recovery(t, 1)
@@ -328,4 +339,3 @@ func TestEstimate(t *testing.T) {
 		t.Errorf("%+v, with a teacher %+v, %v", labels, both, err)
 	}
 }
-
