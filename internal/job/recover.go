@@ -359,11 +359,18 @@ func (j *Recover) run(ctx context.Context, progress Progress) (stage.Model, erro
 	j.stage.Checked = func(step int, loss float64) { held = loss }
 	progress.Begin(Recovering, "", int64(len(j.stage.Steps)))
 	after, err := j.stage.Run(ctx, whole(j.m))
-	if err == nil {
-		j.be.Trim()
-		progress.End(held)
+	if errors.Is(err, transformer.ErrNotFinite) {
+		err = fmt.Errorf("%w; lower --rate", err)
 	}
-	return after, err
+	if err != nil {
+		return after, err
+	}
+	j.be.Trim()
+	progress.End(held)
+	if n := j.stage.Result.Broke; n > 0 {
+		progress.Note(fmt.Sprintf("the loss of step %d of %d is not finite: learning ended there, and the best adapters before it are kept; lower --rate", n, len(j.stage.Steps)))
+	}
+	return after, nil
 }
 
 // key identifies what is learnt: other models, rows, settings or kernels make another.

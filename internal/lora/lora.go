@@ -70,6 +70,7 @@ type Result struct {
 	Losses   []float64          // of each step
 	HeldOut  []float64          // at each check
 	Best     int                // check
+	Broke    int                // step whose loss is not finite, with which learning ended; 0: none is
 }
 
 // passTokens is how many tokens of a step go through the models at a time.
@@ -204,6 +205,10 @@ func (r *Recovery) learn(ctx context.Context, m stage.Model) error {
 			break
 		}
 		loss, err := d.step(ctx, r.Steps[step])
+		if errors.Is(err, transformer.ErrNotFinite) && now.Best > 0 {
+			now.Broke = step + 1
+			break
+		}
 		if err != nil {
 			d.forget()
 			return errors.Join(err, r.Journal.keep(d.adapters, now, true))

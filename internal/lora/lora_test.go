@@ -2,6 +2,7 @@ package lora
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -271,6 +272,45 @@ func TestWorseIsNotKept(t *testing.T) {
 	}
 	if r.Result.Best != 0 || r.Result.Adapters != nil || !reflect.DeepEqual(after, left) {
 		t.Errorf("kept %d of %v", r.Result.Best, r.Result.HeldOut)
+	}
+}
+
+// spoiled is a checkpoint whose values are NaN from a moment on.
+type spoiled struct {
+	checkpoint.Checkpoint
+	now *bool
+}
+
+func (s spoiled) Read(name string) (tensor.Tensor, error) {
+	x, err := s.Checkpoint.Read(name)
+	if err != nil || !*s.now {
+		return x, err
+	}
+	values := x.Float32()
+	for i := range values {
+		values[i] = float32(math.NaN())
+	}
+	return tensor.FromFloat32(tensor.F32, x.Shape, values), nil
+}
+
+// With a loss that is not finite learning ends, and what was best before is kept; where nothing was, that is an error.
+func TestNotFinite(t *testing.T) {
+	for _, at := range []int{8, 0} {
+		r, left := recovery(t, 2)
+		r.Rate = 0.003
+		broken := at == 0
+		r.Dense.Weights = spoiled{r.Dense.Weights, &broken}
+		r.Done = func(step int, _ float64) { broken = step >= at }
+		_, err := r.Run(context.Background(), left)
+		if at == 0 {
+			if !errors.Is(err, transformer.ErrNotFinite) {
+				t.Errorf("error %v", err)
+			}
+			continue
+		}
+		if err != nil || r.Result.Broke != at+1 || r.Result.Best == 0 || len(r.Result.Losses) != at {
+			t.Errorf("%v: %+v", err, r.Result)
+		}
 	}
 }
 
