@@ -69,3 +69,11 @@ func beforeRun(cmd *cobra.Command, check func(cmd *cobra.Command) error) {
 		return check(cmd)
 	}
 }
+
+// modelAndAdapter wants these two.
+func modelAndAdapter(cmd *cobra.Command, args []string) error {
+	if len(args) != 2 || args[0] == "" || args[1] == "" {
+		return job.Usage(fmt.Errorf("want MODEL and ADAPTER, got %d arguments %q; see %s --help", len(args), args, cmd.CommandPath()))
+	}
+	return nil
+}

@@ -30,6 +30,7 @@ func (o *recoverOptions) AddFlags(cmd *cobra.Command) {
 	f.StringVar(&o.Teacher, "teacher", "", "the dense model that MODEL was pruned from, whose predictions are learnt (default: none; the next tokens of the text are)")
 	f.StringArrayVar(&o.data, "data", nil, "FILE[:WEIGHT],... text to learn on: .txt, .jsonl, .json, .parquet, builtin:shakespeare, builtin:stories, or self, what the dense model writes itself; of several files rows in proportion to the weights; repeatable (default: self)")
 	f.StringVar(&o.Data.IDs, "ids", "", "rows of token ids to learn on instead of text: JSON [[1,2,...],...]")
+	f.StringVar(&o.Adapter, "adapter", "", "folder that the adapters are written to as well, in the form of PEFT (moreau merge)")
 	f.StringVar(&o.tokens, "tokens", "300k", "tokens of the text to learn on")
 	f.IntVar(&o.Data.SeqLen, "seq-len", o.Data.SeqLen, "tokens a row")
 	f.StringSliceVar(&o.Projections, "projections", o.Projections, "matrices that get an adapter")

@@ -135,13 +135,13 @@ func TestSparkline(t *testing.T) {
 func TestRecoverFlags(t *testing.T) {
 	o := &recoverOptions{}
 	missing := set(t, func(cmd *cobra.Command) { o.AddFlags(cmd) }, strings.Fields("--teacher d --data a:2 --data b --ids i --tokens 5k --seq-len 6 --projections q,v --rank 2 --alpha 3 --rslora --rate 0.1 "+
-		"--journal-every 1s --no-eval --dry-run --bos never --ppl x=y --eval-ids e --protocol gptq --seq 9 --max-length 8 --chunks 7 -o o --dtype f16 --shard-size 2GB --force")...)
+		"--adapter a --journal-every 1s --no-eval --dry-run --bos never --ppl x=y --eval-ids e --protocol gptq --seq 9 --max-length 8 --chunks 7 -o o --dtype f16 --shard-size 2GB --force")...)
 	got, err := o.options(&globals{Seed: 7, Threads: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := job.RecoverOptions{Teacher: "d", Data: job.CalibOptions{Text: "a:2,b", IDs: "i", SeqLen: 6, BOS: job.NeverBOS, Flag: "data"}, Tokens: 5000, Projections: []string{"q", "v"},
-		Adapters: lora.Settings{Rank: 2, Alpha: 3, Stable: true, Rate: 0.1, Seed: 7}, JournalEvery: 1e9, NoEval: true, PlanOnly: true, Texts: got.Texts, Out: got.Out}
+		Adapters: lora.Settings{Rank: 2, Alpha: 3, Stable: true, Rate: 0.1, Seed: 7}, JournalEvery: 1e9, NoEval: true, Adapter: "a", PlanOnly: true, Texts: got.Texts, Out: got.Out}
 	if missing != nil || !reflect.DeepEqual(got, want) || got.Texts.IDs != "e" || got.Texts.Chunks != 7 || got.Out.Path != "o" || !got.Out.Force {
 		t.Errorf("%+v, want %+v, without %v", got, want, missing)
 	}

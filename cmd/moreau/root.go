@@ -89,7 +89,7 @@ func newRootCommand() *cobra.Command {
 		return job.Usage(fmt.Errorf("%w; see %s --help", err, c.CommandPath()))
 	})
 	cmd.AddCommand(newDemoCommand(g), newInspectCommand(g), newPruneCommand(g), newSweepCommand(g), newScoreCommand(g),
-		newEvalCommand(g), newCompareCommand(g), newConvertCommand(g), newImatrixCommand(g), newRecoverCommand(g), newGenerateCommand(g), newLogitsCommand(g), newSynthCommand(g), newVerifyCommand(g), newPullCommand(g), newBenchCommand(g), newCleanCommand(g), newVersionCommand(g))
+		newEvalCommand(g), newCompareCommand(g), newConvertCommand(g), newImatrixCommand(g), newRecoverCommand(g), newMergeCommand(g), newGenerateCommand(g), newLogitsCommand(g), newSynthCommand(g), newVerifyCommand(g), newPullCommand(g), newBenchCommand(g), newCleanCommand(g), newVersionCommand(g))
 	cmd.AddCommand(newManCommand(cmd))
 	cmd.SetHelpCommand(newHelpCommand(cmd))
 	cmd.SetVersionTemplate(thisBuild().String() + "\n")

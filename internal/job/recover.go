@@ -35,6 +35,7 @@ type RecoverOptions struct {
 	Texts        TextOptions
 	NoEval       bool
 	Out          OutOptions
+	Adapter      string // folder that the adapters are written to as well, in PEFT's form; "": none
 	PlanOnly     bool
 }
 
@@ -78,8 +79,13 @@ func (o *RecoverOptions) check(path string) error {
 		return err
 	}
 	inputs := append(append(o.Data.inputs(), o.Texts.inputs()...), path, o.Teacher, o.Out.Imatrix)
-	if err := apart(inputs, []string{o.Out.Path}); err != nil {
+	if err := apart(inputs, []string{o.Out.Path, o.Adapter}); err != nil {
 		return err
+	}
+	if o.Adapter != "" {
+		if err := output.CheckDir(o.Adapter, o.Out.Force); err != nil {
+			return err
+		}
 	}
 	return o.Out.Check(path)
 }
@@ -143,13 +149,21 @@ func NewRecover(path string, be backend.Backend, o RecoverOptions) (*Recover, er
 
 func (j *Recover) open(path string) (err error) {
 	if !j.o.PlanOnly {
-		if j.release, err = output.Claim(j.o.Out.Path); err != nil {
+		if j.release, err = output.Claim(j.o.Out.Path, j.o.Adapter); err != nil {
 			j.release = func() {}
 			return err
 		}
 	}
-	if j.m, err = load.Open(path); err != nil || j.o.Teacher == "" {
+	if j.m, err = load.Open(path); err != nil {
 		return err
+	}
+	if j.o.Adapter != "" {
+		if err := lora.Folders(j.m.Config); err != nil {
+			return Output(fmt.Errorf("--adapter %s: %w; leave it out", j.o.Adapter, err))
+		}
+	}
+	if j.o.Teacher == "" {
+		return nil
 	}
 	if j.dense, err = load.Open(j.o.Teacher); err != nil {
 		return err
@@ -262,7 +276,7 @@ func (j *Recover) Plan(ctx context.Context) (p RecoverPlan, err error) {
 	if err != nil {
 		return p, err
 	}
-	after, err := j.stage.Merged(whole(j.m))
+	after, err := j.stage.Merged(ctx, whole(j.m))
 	if err == nil {
 		err = j.place(&p, after)
 	}
@@ -345,10 +359,24 @@ func (j *Recover) Execute(ctx context.Context, p RecoverPlan, progress Progress)
 	if err := writeModel(ctx, r.Plan.Out, progress); err != nil {
 		return r, Blame(j.m, err)
 	}
+	if j.o.Adapter != "" {
+		if err := j.writeAdapter(progress); err != nil {
+			return r, err
+		}
+	}
 	for _, path := range j.Kept() {
 		os.Remove(path)
 	}
 	return r, nil
+}
+
+// writeAdapter writes the adapters that were kept.
+func (j *Recover) writeAdapter(progress Progress) error {
+	if j.stage.Result.Adapters == nil {
+		progress.Note(j.o.Adapter + ": not written, no adapter is better than none")
+		return nil
+	}
+	return j.o.Adapters.Write(j.o.Adapter, j.o.Out.Force, j.m.Config, j.stage.Result.Adapters)
 }
 
 // run learns.

@@ -10,9 +10,6 @@ import (
 	"moreau/internal/transformer"
 )
 
-// Adapter is the update of one matrix W[O, I]: W + s·B·A with A[r, I] and B[O, r], row-major.
-type Adapter struct{ A, B []float32 }
-
 // adapters are the updates while they are learnt: a weight source that adds them, and a sink that makes their gradients of the
 // factors of the matrices', so that neither a matrix nor its gradient is kept.
 type adapters struct {
@@ -154,7 +151,7 @@ func (d *adapters) norm() float64 {
 func (d *adapters) learnt() map[string]Adapter {
 	all := map[string]Adapter{}
 	for name, l := range d.of {
-		all[name] = Adapter{download(d.be, l.a.w), download(d.be, l.b.w)}
+		all[name] = Adapter{d.rank, float64(d.scale), download(d.be, l.a.w), download(d.be, l.b.w)}
 	}
 	return all
 }

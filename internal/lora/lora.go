@@ -6,7 +6,6 @@ package lora
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 
@@ -117,7 +116,7 @@ func (s sizes) Tensors() (infos []checkpoint.Info) {
 	return infos
 }
 
-func (sizes) Read(name string) (tensor.Tensor, error) {
+func (sizes) Read(string) (tensor.Tensor, error) {
 	return tensor.Tensor{}, errors.New("lora: sizes alone are known")
 }
 func (sizes) Close() error { return nil }
@@ -129,59 +128,21 @@ func (r *Recovery) Run(ctx context.Context, m stage.Model) (stage.Model, error) 
 			return m, err
 		}
 	}
-	return r.Merged(m)
+	return r.Merged(ctx, m)
 }
 
 // Merged is m with what was learnt as part of its matrices; before the run, with matrices of the types that these will have, not to be read.
-func (r *Recovery) Merged(m stage.Model) (stage.Model, error) {
-	var adapters map[string]Adapter
+func (r *Recovery) Merged(ctx context.Context, m stage.Model) (stage.Model, error) {
 	if r.Result != nil {
-		if adapters = r.Result.Adapters; adapters == nil {
-			return m, nil
-		}
+		return Merge(r.Result.Adapters).Run(ctx, m)
 	}
-	changes := map[string]bool{}
+	all := Merge{}
 	for _, p := range m.Config.Params() {
-		changes[p.Name] = r.adapts(p)
-	}
-	var infos []checkpoint.Info
-	for _, info := range m.Weights.Tensors() {
-		if changes[info.Name] {
-			info.DType = info.DType.Unpacked()
-			infos = append(infos, info)
+		if r.adapts(p) {
+			all[p.Name] = Adapter{}
 		}
 	}
-	from := m.Weights
-	var err error
-	m.Weights, err = checkpoint.Override(from, infos, func(name string) (tensor.Tensor, error) {
-		return r.merged(from, name, adapters[name])
-	})
-	return m, err
-}
-
-// merged is W + s·B·A, each sum of products in float64.
-func (r *Recovery) merged(from checkpoint.Checkpoint, name string, a Adapter) (tensor.Tensor, error) {
-	w, err := from.Read(name)
-	if err != nil {
-		return w, err
-	}
-	O, I := w.Shape[0], w.Shape[1]
-	if len(a.A) != r.Rank*I || len(a.B) != O*r.Rank {
-		return w, fmt.Errorf("%s: an adapter of other sizes than %d x %d", name, O, I)
-	}
-	values, row := w.Float32(), make([]float64, I)
-	for o := range O {
-		clear(row)
-		for k, b := range a.B[o*r.Rank : (o+1)*r.Rank] {
-			for i, v := range a.A[k*I : (k+1)*I] {
-				row[i] += float64(b) * float64(v)
-			}
-		}
-		for i, v := range row {
-			values[o*I+i] += float32(r.Scale() * v)
-		}
-	}
-	return tensor.FromFloat32(w.DType.Unpacked(), w.Shape, values), nil
+	return all.Run(ctx, m)
 }
 
 // learn finds the adapters.
