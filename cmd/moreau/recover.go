@@ -53,7 +53,9 @@ all else stays as it is, and become part of the matrices. No tensor is added: th
 the same kind as before.
 
 Sixteen rows are held out. The loss on them is measured nine times at most, and the adapters of the
-best moment are kept; where none is better than the model as it was, it stays so.`
+best moment are kept; where none is better than the model as it was, it stays so.
+
+moreau verify proves what prune wrote; behind recover all projections are others.`
 
 func newRecoverCommand(g *globals) *cobra.Command {
 	o := &recoverOptions{}
